@@ -1,0 +1,71 @@
+"""The manifest: one version of a variant as a document on S3, named by its own content.
+
+Training reads manifests only, never live tables, so a version can be read again when Postgres is gone.
+"""
+
+from __future__ import annotations
+
+from modelyard_api.base import StatusModel
+from modelyard_api.v1alpha1.common import ColumnType
+from modelyard_api.v1alpha1.dataset import Split
+
+
+class Column(StatusModel):
+    """A column of a version. Parquet holds Integer as int64, Number as float64, Boolean as bool, Text as UTF-8."""
+
+    name: str
+    type: ColumnType
+    nullable: bool = True
+
+
+class Part(StatusModel):
+    """One Parquet file."""
+
+    uri: str
+    sha256: str
+    """Digest of the file's bytes, bare hex."""
+    rows: int
+    bytes: int
+
+
+class Recipe(StatusModel):
+    """What was asked for: the identity by which a build is known before it is made."""
+
+    digest: str
+    """SHA-256 of the canonical JSON of engine, parent recipe and transforms, bare hex."""
+    engine: str
+    """Engine and its version."""
+    parent: str | None = None
+    """Variant that this one starts from."""
+
+
+class Manifest(StatusModel):
+    """A version of a variant."""
+
+    schema_version: int = 1
+    project: str
+    dataset: str
+    variant: str
+    sequence: int
+    key: list[str]
+    """Columns that name a row; part of the files, not counted as columns of the version."""
+    columns: list[Column]
+    """All columns in order, the key's first."""
+    rows: int
+    parts: list[Part]
+    recipe: Recipe
+    content_digest: str
+    """``sha256:…`` over the values; see ``modelyard_runtime.digest``."""
+    split: Split
+    audit_head: str
+    """Head of the audit chain when the version was made."""
+
+
+def manifest_key(project_prefix: str, dataset: str, variant: str, sha256: str) -> str:
+    """Key of a manifest in the bucket."""
+    return f"{project_prefix}/datasets/{dataset}/manifests/{variant}/{sha256}.json"
+
+
+def manifest_uri(bucket: str, project_prefix: str, dataset: str, variant: str, sha256: str) -> str:
+    """Address of a manifest."""
+    return f"s3://{bucket}/{manifest_key(project_prefix, dataset, variant, sha256)}"

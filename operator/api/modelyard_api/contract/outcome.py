@@ -1,0 +1,106 @@
+"""The termination message: what a pod answers, within the 4096 bytes that the kubelet keeps.
+
+Keys are short because twenty variants must fit; everything longer is in the documents on S3 that it points to.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from modelyard_api.base import OneOf, StatusModel
+from modelyard_api.contract.exit_codes import FailureClass
+
+TERMINATION_LOG = "/dev/termination-log"
+LIMIT_BYTES = 4096
+
+
+class VariantOutcome(StatusModel):
+    """A variant that is published. The manifest's address follows from name, dataset and ``manifest``."""
+
+    name: Annotated[str, Field(alias="n")]
+    rows: Annotated[int, Field(alias="r")]
+    columns: Annotated[int, Field(alias="c")]
+    """Columns, the key not counted."""
+    digest: Annotated[str, Field(alias="d")]
+    """Content digest as bare hex."""
+    manifest: Annotated[str, Field(alias="m")]
+    """SHA-256 of the manifest as bare hex."""
+
+
+class LoadOutcome(StatusModel):
+    """A load is committed and every variant of the step is published."""
+
+    sequence: int
+    rows: int
+    rejected: int = 0
+    source_digest: str
+    audit_head: str
+    variants: list[VariantOutcome]
+
+
+class TrainOutcome(StatusModel):
+    """A run is finished and, where asked for, a version registered."""
+
+    run_id: str
+    model_digest: str
+    bundle_uri: str
+    model_version: str | None = None
+    """Version in the registry; absent where the job registers none."""
+    metrics: dict[str, float]
+    cpu_seconds: float
+    peak_memory_bytes: int
+
+
+class Failure(StatusModel):
+    """Why a step ended without its result. ``message`` names field and value, ``remedy`` what to do."""
+
+    failure_class: FailureClass
+    message: str
+    remedy: str = ""
+    log_tail: str = ""
+
+    def sentence(self) -> str:
+        """Message and remedy as one text for a condition."""
+        return f"{self.message}. {self.remedy}".strip() if self.remedy else self.message
+
+
+class Outcome(OneOf):
+    """What a pod answers."""
+
+    load: LoadOutcome | None = None
+    train: TrainOutcome | None = None
+    failure: Failure | None = None
+
+    def encode(self) -> bytes:
+        """JSON of at most ``LIMIT_BYTES``; the log tail of a failure gives way first, then its message."""
+        data = self.to_json()
+        if len(data) <= LIMIT_BYTES or self.failure is None:
+            return data
+        excess = len(data) - LIMIT_BYTES
+        tail = self.failure.log_tail.encode()[2 * excess + 1 :].decode(errors="ignore")
+        shorter = Outcome(failure=self.failure.model_copy(update={"log_tail": tail}))
+        data = shorter.to_json()
+        if len(data) <= LIMIT_BYTES:
+            return data
+        return Outcome(
+            failure=self.failure.model_copy(
+                update={
+                    "log_tail": "",
+                    "message": self.failure.message[:600],
+                    "remedy": self.failure.remedy[:300],
+                }
+            )
+        ).to_json()
+
+    def _json(self) -> bytes:
+        return self.model_dump_json(by_alias=True, exclude_none=True).encode()
+
+
+def parse_outcome(message: str) -> Outcome | None:
+    """The outcome in a termination message, or None where there is none that can be read."""
+    try:
+        return Outcome.model_validate_json(message)
+    except ValueError:
+        return None

@@ -1,0 +1,40 @@
+"""Labels, annotations and names of children: what finds an object again after a restart."""
+
+from __future__ import annotations
+
+import hashlib
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGER = "modelyard"
+FIELD_MANAGER = "modelyard"
+
+DATASET = "modelyard.dev/dataset"
+TRAINING_JOB = "modelyard.dev/training-job"
+PROMOTION = "modelyard.dev/promotion"
+
+ATTEMPT = "modelyard.dev/attempt"
+GENERATION = "modelyard.dev/generation"
+ROUTE_DIGEST = "modelyard.dev/route-digest"
+
+RUN_TAG_JOB = "modelyard.dev/training-job"
+RUN_TAG_UID = "modelyard.dev/training-job-uid"
+RUN_TAG_ATTEMPT = "modelyard.dev/attempt"
+TAG_DATASET_DIGEST = "modelyard.dev/dataset-digest"
+TAG_MODEL_DIGEST = "modelyard.dev/model-digest"
+TAG_BUNDLE_URI = "modelyard.dev/bundle-uri"
+TAG_IMAGE = "modelyard.dev/image"
+
+NAME_LIMIT = 52
+"""Longest name of a resource, so that ``child_name`` stays within the 63 characters of a label."""
+
+_HASH_LENGTH = 10
+
+
+def child_name(parent: str, *identity: str | int) -> str:
+    """Name of a child that is the same whenever it is asked for: the parent's name and a hash of the identity.
+
+    ``identity`` is whatever makes the child another one: the parent's uid, an attempt, a generation.
+    """
+    text = "\x00".join(str(part) for part in identity)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:_HASH_LENGTH]
+    return f"{parent[:NAME_LIMIT]}-{digest}"

@@ -1,0 +1,52 @@
+"""A model as data: columns to transformers, and an estimator, by the class names of scikit-learn."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from modelyard_api.base import ApiModel, OneOf
+from modelyard_api.v1alpha1.common import ColumnName, Json
+
+ClassName = Annotated[str, Field(min_length=1, max_length=128)]
+
+
+class Component(ApiModel):
+    """A class of the catalog and its parameters."""
+
+    class_: Annotated[ClassName, Field(alias="class")]
+    """Class name of scikit-learn, for example StandardScaler."""
+    params: Annotated[dict[Annotated[str, Field(max_length=63)], Json], Field(max_length=100)] = {}
+    """Keyword arguments of the class; a list stands for a tuple where the class wants one."""
+
+
+class ColumnSelection(OneOf):
+    """Which columns a group of steps sees."""
+
+    types: (
+        Annotated[list[Literal["Numeric", "Text", "Boolean"]], Field(min_length=1, max_length=3)] | None
+    ) = None
+    """All features of these types."""
+    names: Annotated[list[ColumnName], Field(min_length=1, max_length=1000)] | None = None
+    """These features."""
+
+
+class Preprocess(ApiModel):
+    """Steps for a group of columns: one branch of a ColumnTransformer."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=30)]
+    """Name of the branch."""
+    columns: ColumnSelection
+    """Columns that go through it."""
+    steps: Annotated[list[Component], Field(min_length=1, max_length=10)]
+    """Transformers in order."""
+
+
+class Pipeline(ApiModel):
+    """Preprocessing and an estimator."""
+
+    preprocess: Annotated[list[Preprocess], Field(max_length=20)] = []
+    """Branches side by side; a feature in none of them is left out. Empty passes all features on as they are."""
+    estimator: Component
+    """What is trained."""

@@ -1,0 +1,167 @@
+"""TrainingJob: one model, trained once on one version of a Dataset."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from modelyard_api.base import ApiModel, OneOf, StatusModel, rules
+from modelyard_api.metrics import Task
+from modelyard_api.v1alpha1.common import (
+    ColumnName,
+    Digest,
+    JobOptions,
+    NamedValue,
+    ObjectMeta,
+    ResourceName,
+    ResourceStatus,
+)
+from modelyard_api.v1alpha1.pipeline import Pipeline
+
+MetricName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=63)]
+ModelName = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=52)]
+
+
+class DatasetRef(ApiModel):
+    """A version of a Dataset of the same namespace; the latest when the job starts, unless pinned."""
+
+    name: ResourceName
+    """Name of the Dataset."""
+    variant: Annotated[str, Field(max_length=30)]
+    """Variant of it."""
+    digest: Digest | None = None
+    """Content digest that the version must have."""
+
+
+class Features(OneOf):
+    """Which columns the model sees; the target and the key never are features."""
+
+    include: Annotated[list[ColumnName], Field(min_length=1, max_length=1000)] | None = None
+    """Only these."""
+    exclude: Annotated[list[ColumnName], Field(min_length=1, max_length=1000)] | None = None
+    """All but these."""
+
+
+class Evaluation(ApiModel):
+    """How the model is judged on the test part."""
+
+    primary: MetricName | None = None
+    """Metric shown first and used to compare; rmse or f1_macro if unset."""
+    metrics: Annotated[list[MetricName], Field(max_length=20)] = []
+    """Metrics to compute; all of the task if empty."""
+
+
+class Register(ApiModel):
+    """Where the model goes in the registry."""
+
+    model_name: ModelName
+    """Registered model that gets a new version."""
+
+
+_IMMUTABLE = ("datasetRef", "task", "target", "features", "pipeline", "evaluation", "register")
+
+
+def _unchanged(field: str) -> tuple[str, str]:
+    return (
+        f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})",
+        f"{field} is immutable: make a new TrainingJob",
+    )
+
+
+class TrainingJobSpec(JobOptions):
+    """What a TrainingJob asks for."""
+
+    model_config = ConfigDict(json_schema_extra=rules(*(_unchanged(field) for field in _IMMUTABLE)))
+
+    dataset_ref: DatasetRef
+    """Version of a Dataset to train on."""
+    task: Task
+    """Regression or Classification."""
+    target: ColumnName
+    """Column to predict."""
+    features: Features | None = None
+    """Columns that the model sees; all but the target and the key if unset."""
+    pipeline: Pipeline
+    """The model."""
+    evaluation: Evaluation = Evaluation()
+    """How it is judged."""
+    register_: Annotated[Register | None, Field(alias="register")] = None
+    """Registered model that gets a new version; the model stays with its run if unset."""
+    ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=31536000)] | None = None
+    """Seconds after the end when this resource deletes itself; run and model stay."""
+
+
+class DatasetVersion(StatusModel):
+    """What a job was trained on, for good."""
+
+    variant: Annotated[str, Field(max_length=30)]
+    """Variant."""
+    sequence: int
+    """Number of the load."""
+    digest: Annotated[str, Field(max_length=71)]
+    """Content digest."""
+    uri: Annotated[str, Field(max_length=1024)]
+    """Address of the manifest."""
+
+
+class RunRef(StatusModel):
+    """A run in MLflow."""
+
+    id: Annotated[str, Field(max_length=64)]
+    """Run id."""
+    url: Annotated[str, Field(max_length=1024)] | None = None
+    """Page of the run."""
+
+
+class ModelRef(StatusModel):
+    """A version in the registry."""
+
+    name: Annotated[str, Field(max_length=52)]
+    """Registered model."""
+    version: Annotated[str, Field(max_length=16)]
+    """Version."""
+    digest: Annotated[str, Field(max_length=71)]
+    """Digest of the model bundle."""
+
+
+class Usage(StatusModel):
+    """What the pod used."""
+
+    cpu_seconds: Annotated[str, Field(max_length=16)]
+    """CPU time."""
+    peak_memory_bytes: int
+    """Largest resident set."""
+
+
+class TrainingJobStatus(ResourceStatus):
+    """What was seen of a TrainingJob."""
+
+    attempt: int = 0
+    """Which attempt this is, from 1."""
+    job_name: Annotated[str, Field(max_length=63)] | None = None
+    """Job of the attempt."""
+    start_time: Annotated[str, Field(max_length=32)] | None = None
+    """When the first attempt was made."""
+    completion_time: Annotated[str, Field(max_length=32)] | None = None
+    """When it ended."""
+    dataset_version: DatasetVersion | None = None
+    """Data that it is trained on."""
+    run: RunRef | None = None
+    """Its run in MLflow."""
+    model: ModelRef | None = None
+    """The model version that it made."""
+    metrics: Annotated[list[NamedValue], Field(max_length=20)] = []
+    """Metrics of the test part."""
+    summary: Annotated[str, Field(max_length=128)] | None = None
+    """Primary metric at a glance, for example rmse=0.4163."""
+    usage: Usage | None = None
+    """What the pod used."""
+
+
+class TrainingJob(StatusModel):
+    """One model, trained once on one version of a Dataset."""
+
+    metadata: ObjectMeta
+    spec: TrainingJobSpec
+    status: TrainingJobStatus = TrainingJobStatus()
