@@ -74,27 +74,21 @@ class Outcome(OneOf):
     failure: Failure | None = None
 
     def encode(self) -> bytes:
-        """JSON of at most ``LIMIT_BYTES``; the log tail of a failure gives way first, then its message."""
+        """JSON of at most ``LIMIT_BYTES``; the head of a failure's log tail gives way first, then its texts."""
         data = self.to_json()
-        if len(data) <= LIMIT_BYTES or self.failure is None:
-            return data
-        excess = len(data) - LIMIT_BYTES
-        tail = self.failure.log_tail.encode()[2 * excess + 1 :].decode(errors="ignore")
-        shorter = Outcome(failure=self.failure.model_copy(update={"log_tail": tail}))
-        data = shorter.to_json()
-        if len(data) <= LIMIT_BYTES:
-            return data
-        return Outcome(
-            failure=self.failure.model_copy(
-                update={
-                    "log_tail": "",
-                    "message": self.failure.message[:600],
-                    "remedy": self.failure.remedy[:300],
-                }
-            )
-        ).to_json()
+        failure = self.failure
+        while len(data) > LIMIT_BYTES and failure is not None:
+            tail = failure.log_tail
+            if tail:
+                failure = failure.model_copy(update={"log_tail": tail[len(tail) // 4 + 1 :]})
+            else:
+                texts = {"message": failure.message[:600], "remedy": failure.remedy[:300]}
+                failure = failure.model_copy(update=texts)
+            data = Outcome(failure=failure).to_json()
+        return data
 
-    def _json(self) -> bytes:
+    def to_json(self) -> bytes:
+        """The JSON, however long."""
         return self.model_dump_json(by_alias=True, exclude_none=True).encode()
 
 
