@@ -1,0 +1,28 @@
+"""Waiting for a condition, with a deadline, instead of sleeping and hoping."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+Seen = TypeVar("Seen")
+
+_PAUSE_SECONDS = 0.05
+
+
+def until(look: Callable[[], Seen | None], seconds: float = 30.0, what: str = "the condition") -> Seen:
+    """Calls `look` until it returns something true and returns that; fails after `seconds`.
+
+    An AssertionError from `look` counts as "not yet" and is shown if the time runs out.
+    """
+    deadline = time.monotonic() + seconds
+    last: object = None
+    while True:
+        try:
+            last = seen = look()
+            if seen:
+                return seen
+        except AssertionError as error:
+            last = error
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what} did not hold within {seconds:.0f} s; last seen: {last!r}")
+        time.sleep(_PAUSE_SECONDS)
