@@ -13,6 +13,8 @@ from modelyard_api.base import OneOf, StatusModel
 from modelyard_api.contract.exit_codes import FailureClass
 
 TERMINATION_LOG = "/dev/termination-log"
+TERMINATION_VARIABLE = "MODELYARD_TERMINATION_LOG"
+"""Names another file for the outcome, for a step outside a pod."""
 LIMIT_BYTES = 4096
 
 

@@ -15,6 +15,8 @@ from modelyard_api.v1alpha1.transforms import Variant
 STEP_VARIABLE = "MODELYARD_STEP"
 SERVER_VARIABLE = "MODELYARD_SERVER"
 CREDENTIALS_DIRECTORY = "/var/run/modelyard/credentials"
+CREDENTIALS_VARIABLE = "MODELYARD_CREDENTIALS"
+"""Names another directory of secret files, for a step outside a pod."""
 
 POSTGRES_USERNAME = "postgres-username"
 POSTGRES_PASSWORD = "postgres-password"  # noqa: S105  a file's name

@@ -1,0 +1,144 @@
+"""Plain S3: read, list and create-only writes. Nothing here depends on one store's extras.
+
+Objects are named by their content or made once, so a write never replaces: it carries ``If-None-Match: *``, and an
+object that is there already is as good as one just written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import obstore
+from obstore import exceptions
+from obstore.store import S3Store
+
+from modelyard_api.contract.steps import S3Endpoint
+from modelyard_runtime.credentials import Login
+from modelyard_runtime.errors import ObjectMissingError, PlatformError
+
+Result = TypeVar("Result")
+
+_SCHEME = "s3://"
+_CHUNK_BYTES = 4 * 1024 * 1024
+_REFUSED = (exceptions.UnauthenticatedError, exceptions.PermissionDeniedError)
+
+
+@dataclass(frozen=True)
+class Outage:
+    """How long an outage of the store is waited out, in seconds."""
+
+    total: float = 60.0
+    connect: float = 5.0
+    retries: int = 12
+
+
+class ObjectStore:
+    """One bucket, seen through the project's prefix for writes.
+
+    Every method raises PlatformError when the store does not answer within the patience or refuses the credential.
+    """
+
+    def __init__(self, endpoint: S3Endpoint, login: Login, outage: Outage | None = None) -> None:
+        waited = outage or Outage()
+        self.endpoint = endpoint
+        self._store = S3Store(
+            endpoint.bucket,
+            endpoint=endpoint.endpoint_url or None,
+            region=endpoint.region,
+            access_key_id=login.username,
+            secret_access_key=login.password,
+            virtual_hosted_style_request=not endpoint.endpoint_url,
+            client_options={
+                "allow_http": endpoint.endpoint_url.startswith("http://"),
+                "connect_timeout": timedelta(seconds=waited.connect),
+                "timeout": timedelta(seconds=max(30.0, waited.total)),
+            },
+            retry_config={
+                "max_retries": waited.retries,
+                "retry_timeout": timedelta(seconds=waited.total),
+                "backoff": {
+                    "init_backoff": timedelta(milliseconds=200),
+                    "max_backoff": timedelta(seconds=8),
+                    "base": 2,
+                },
+            },
+        )
+
+    def uri(self, key: str) -> str:
+        """Address of a key."""
+        return f"{_SCHEME}{self.endpoint.bucket}/{key}"
+
+    def key(self, uri: str) -> str:
+        """Key of an address in this bucket. Raises ObjectMissingError for any other address."""
+        head = self.uri("")
+        if not uri.startswith(head) or len(uri) == len(head):
+            raise ObjectMissingError(f"is not an object of bucket {self.endpoint.bucket}", field=uri)
+        return uri[len(head) :]
+
+    def create(self, key: str, content: bytes) -> bool:
+        """Writes an object unless it is there; False if it was."""
+
+        def put() -> bool:
+            obstore.put(self._store, key, content, mode="create", use_multipart=False)
+            return True
+
+        try:
+            return self._answer(key, put)
+        except exceptions.AlreadyExistsError:
+            return False
+
+    def read(self, key: str) -> bytes:
+        """The whole object. Raises ObjectMissingError if there is none."""
+        return self._answer(key, lambda: bytes(obstore.get(self._store, key).bytes()))
+
+    def download(self, key: str, target: Path) -> int:
+        """Streams an object into a file; returns its size in bytes. Raises ObjectMissingError if there is none."""
+
+        def stream() -> int:
+            size = 0
+            with target.open("wb") as file:
+                for chunk in obstore.get(self._store, key).stream(min_chunk_size=_CHUNK_BYTES):
+                    size += file.write(chunk)
+            return size
+
+        return self._answer(key, stream)
+
+    def size(self, key: str) -> int | None:
+        """Size in bytes, or None if there is no such object."""
+        try:
+            return self._answer(key, lambda: obstore.head(self._store, key)["size"])
+        except ObjectMissingError:
+            return None
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Keys below a prefix (whole path segments), in the store's order."""
+
+        def listed() -> list[str]:
+            pages = obstore.list(self._store, prefix)
+            return [entry["path"] for page in pages for entry in page]
+
+        yield from self._answer(prefix, listed)
+
+    def _answer(self, key: str, ask: Callable[[], Result]) -> Result:
+        try:
+            return ask()
+        except FileNotFoundError as error:
+            raise ObjectMissingError("is not on S3", field=self.uri(key)) from error
+        except exceptions.AlreadyExistsError:
+            raise
+        except _REFUSED as error:
+            raise PlatformError(
+                "the store refuses the project's credential",
+                field=self.uri(key),
+                remedy="check the S3 keys of the project's Secret and the policy of the bucket",
+            ) from error
+        except (exceptions.BaseError, OSError) as error:
+            raise PlatformError(
+                f"S3 at {self.endpoint.endpoint_url or 'AWS'} did not answer",
+                field=self.uri(key),
+                remedy="check that the store is up and reachable from the project's namespace",
+            ) from error
