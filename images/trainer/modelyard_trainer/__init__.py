@@ -1,0 +1,1 @@
+"""What a TrainingJob's pod runs: data, pipeline, fit, evaluation, bundle, tracking."""

@@ -1,0 +1,1 @@
+"""Makes the catalog of classes from the libraries that are installed here."""

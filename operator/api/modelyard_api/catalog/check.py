@@ -1,0 +1,136 @@
+"""Judges a pipeline and its evaluation by the catalog, before any pod and without scikit-learn."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from modelyard_api.catalog.model import Catalog, CatalogClass, Kind, load_catalog
+from modelyard_api.catalog.problem import Problem, nearest
+from modelyard_api.catalog.values import accepts, describe
+from modelyard_api.metrics import METRICS, Task, metrics_of
+from modelyard_api.v1alpha1.pipeline import Component, Pipeline, Preprocess
+from modelyard_api.v1alpha1.training_job import Evaluation
+
+_ESTIMATOR_KIND = {Task.REGRESSION: Kind.REGRESSOR, Task.CLASSIFICATION: Kind.CLASSIFIER}
+_ROOT = "spec.pipeline"
+
+
+def check_pipeline(pipeline: Pipeline, task: Task, catalog: Catalog | None = None) -> list[Problem]:
+    """All faults of a pipeline: classes, parameters, values, the kind of each class, names of branches."""
+    catalog = catalog or load_catalog()
+    problems = list(_check_branches(pipeline.preprocess))
+    for number, branch in enumerate(pipeline.preprocess):
+        path = f"{_ROOT}.preprocess[{number}]"
+        problems += _check_text_columns(branch, path, catalog)
+        for position, step in enumerate(branch.steps):
+            problems += _check_component(step, f"{path}.steps[{position}]", Kind.TRANSFORMER, catalog)
+    problems += _check_component(pipeline.estimator, f"{_ROOT}.estimator", _ESTIMATOR_KIND[task], catalog)
+    return problems
+
+
+def check_evaluation(evaluation: Evaluation, task: Task) -> list[Problem]:
+    """Faults of the names of metrics."""
+    fields = [("spec.evaluation.primary", evaluation.primary)] if evaluation.primary else []
+    fields += [(f"spec.evaluation.metrics[{number}]", name) for number, name in enumerate(evaluation.metrics)]
+    problems = [_check_metric(path, name, task) for path, name in fields]
+    found = [problem for problem in problems if problem is not None]
+    if not found and evaluation.metrics and evaluation.primary not in {None, *evaluation.metrics}:
+        found.append(
+            Problem(
+                "spec.evaluation.primary",
+                evaluation.primary,
+                "is not among spec.evaluation.metrics",
+                "Add it there, or leave metrics out to compute all of the task",
+            )
+        )
+    return found
+
+
+def _check_metric(path: str, name: str, task: Task) -> Problem | None:
+    known = METRICS.get(name)
+    names = [metric.name for metric in metrics_of(task)]
+    if known is None:
+        return Problem(path, name, "is not a metric", nearest(name, names))
+    if known.task is not task:
+        remedy = f"Metrics of {task}: {', '.join(names)}"
+        return Problem(path, name, f"is a metric of {known.task}, the task is {task}", remedy)
+    return None
+
+
+def _check_branches(branches: list[Preprocess]) -> Iterator[Problem]:
+    counts = Counter(branch.name for branch in branches)
+    for number, branch in enumerate(branches):
+        path = f"{_ROOT}.preprocess[{number}].name"
+        if counts[branch.name] > 1:
+            yield Problem(path, branch.name, "names more than one branch", "Give each branch its own name")
+        if "__" in branch.name:
+            yield Problem(path, branch.name, "holds two underscores in a row", "Use one underscore")
+
+
+def _check_text_columns(branch: Preprocess, path: str, catalog: Catalog) -> Iterator[Problem]:
+    first = catalog.find(branch.steps[0].class_)
+    names = branch.columns.names
+    if first is not None and first.input == "text":
+        if names is not None and len(names) > 1:
+            message = f"are {len(names)} columns, and {first.name} reads one column of text"
+            remedy = "Make one branch for each column"
+            yield Problem(f"{path}.columns.names", names, message, remedy)
+        types = branch.columns.types
+        if types is not None and types != ["Text"]:
+            remedy = "Use types: [Text], or name the column"
+            yield Problem(f"{path}.columns.types", types, f"is not text, which {first.name} reads", remedy)
+    for position, step in enumerate(branch.steps[1:], start=1):
+        known = catalog.find(step.class_)
+        if known is not None and known.input == "text":
+            message = "reads text and can only be the first step of its branch"
+            yield Problem(f"{path}.steps[{position}].class", step.class_, message, "Move it to the front")
+
+
+def _check_component(component: Component, path: str, kind: Kind, catalog: Catalog) -> Iterator[Problem]:
+    name = component.class_
+    known = catalog.find(name)
+    if known is None:
+        yield _unknown_class(name, f"{path}.class", kind, catalog)
+        return
+    if kind not in known.kinds:
+        is_a = " and ".join(f"a {own}" for own in known.kinds)
+        yield Problem(
+            f"{path}.class", name, f"is {is_a}, here a {kind} is needed", nearest(name, catalog.names(kind))
+        )
+        return
+    yield from _check_parameters(component, known, f"{path}.params")
+
+
+def _unknown_class(name: str, path: str, kind: Kind, catalog: Catalog) -> Problem:
+    if name in catalog.refused:
+        return Problem(
+            path, name, f"is not taken: it {catalog.refused[name]}", nearest(name, catalog.names(kind))
+        )
+    if "." in name or ":" in name:
+        message = "is not in the catalog: a class is named alone and never imported by its path"
+        return Problem(
+            path, name, message, nearest(name.replace(":", ".").rsplit(".", 1)[-1], catalog.names(kind))
+        )
+    libraries = ", ".join(f"{library} {version}" for library, version in catalog.libraries.items())
+    return Problem(
+        path, name, f"is not a class of the catalog ({libraries})", nearest(name, catalog.names(kind))
+    )
+
+
+def _check_parameters(component: Component, known: CatalogClass, path: str) -> Iterator[Problem]:
+    for name, value in component.params.items():
+        parameter = known.parameter(name)
+        if parameter is None:
+            names = [own.name for own in known.parameters]
+            remedy = nearest(name, names) if names else f"{known.name} has no parameters"
+            yield Problem(
+                f"{path}.{name}", value, f"is for a parameter that {known.name} does not have", remedy
+            )
+        elif not accepts(parameter, value):
+            message = f"is not accepted by {known.name}"
+            yield Problem(f"{path}.{name}", value, message, f"{name} must be {describe(parameter)}")
+    for parameter in known.parameters:
+        if parameter.default is None and parameter.name not in component.params:
+            message = f"lacks a value for {parameter.name}, which {known.name} demands"
+            yield Problem(path, component.params, message, f"{parameter.name} must be {describe(parameter)}")
