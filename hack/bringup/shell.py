@@ -70,6 +70,27 @@ class Shell:
         if code != 0:
             raise CommandFailedError(words, code, file, tail_of(file, _TAIL_LINES))
 
+    def pipe(self, log: str, producer: Sequence[str | Path], consumer: Sequence[str | Path]) -> None:
+        """Runs two programs, what the first prints being read by the second; both have to end well."""
+        words = [str(a) for a in producer]
+        with (self._logs / f"{log}-from.log").open("wb") as errors:
+            source = subprocess.Popen(
+                words,
+                env=self.environment({}),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+            )
+        try:
+            self.run(log, consumer, Options(stdin=source.stdout))
+        finally:
+            if source.stdout:
+                source.stdout.close()
+            code = source.wait()
+        if code != 0:
+            file = self._logs / f"{log}-from.log"
+            raise CommandFailedError(words, code, file, tail_of(file, _TAIL_LINES))
+
     def ask(self, argv: Sequence[str | Path], options: Options | None = None) -> str | None:
         """Runs a short program and returns what it printed, or None if it failed or is not installed."""
         options = options or Options(timeout=30)

@@ -74,7 +74,7 @@ TOOLS = {
             acceptable=Acceptable(("kubectl", "version", "--client", "-o", "json"), Version(1, 34)),
         ),
         _kubernetes("apiserver", "kube-apiserver", "kube-controller-manager"),
-        _kubernetes("node", "kubeadm", "kubelet", "kube-proxy", "kube-scheduler"),
+        _kubernetes("node", "kubeadm", "kubectl", "kubelet", "kube-proxy", "kube-scheduler"),
         Tool("etcd", "etcd", _ETCD, (_ETCD,), renamed={_ETCD: "etcd"}),
         Tool(
             "kind",

@@ -1,6 +1,6 @@
 module modelyard.dev/build/helm
 
-go 1.25.0
+go 1.26.0
 
 tool helm.sh/helm/v3/cmd/helm
 

@@ -1,6 +1,6 @@
 module modelyard.dev/build/kubeconform
 
-go 1.25.0
+go 1.26.0
 
 tool github.com/yannh/kubeconform/cmd/kubeconform
 
