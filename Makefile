@@ -48,3 +48,7 @@ tools: ## Finds or builds kind, kubectl, helm and the other programs
 .PHONY: cluster
 cluster: ## Makes the kind cluster MODELYARD_CLUSTER (modelyard), or finds it
 	@$(BRINGUP) cluster
+
+.PHONY: images
+images: ## Builds the platform's images that would differ (ONLY="loader …" for some of them)
+	@$(BRINGUP) images $(if $(ONLY),--only $(ONLY))

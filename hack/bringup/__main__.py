@@ -8,6 +8,7 @@ from bringup.cluster import ensure_cluster
 from bringup.context import Context
 from bringup.engine import ensure_engine
 from bringup.errors import BringUpError
+from bringup.images import ensure_images, image_names
 from bringup.node import ensure_node_image
 from bringup.registry import Registry
 from bringup.tools import TOOLS, ensure_tools
@@ -22,6 +23,8 @@ def main(argv: list[str]) -> int:
     tools.add_argument(
         "--only", nargs="+", choices=sorted(TOOLS), metavar="NAME", help=", ".join(sorted(TOOLS))
     )
+    images = commands.add_parser("images", help="builds the platform's images that would differ")
+    images.add_argument("--only", nargs="+", metavar="NAME", help="folders under images/")
     commands.add_parser("cluster", help="makes the kind cluster, or finds it")
     arguments = parser.parse_args(argv)
     context = Context.here()
@@ -29,6 +32,10 @@ def main(argv: list[str]) -> int:
         if arguments.command == "tools":
             for name, path in ensure_tools(context, arguments.only or sorted(TOOLS)).items():
                 print(f"{name}\t{path}")
+        elif arguments.command == "images":
+            ensure_engine(context)
+            for image in ensure_images(context, Registry(context), arguments.only or image_names(context)):
+                print(image.reference)
         else:
             ensure_engine(context)
             ensure_cluster(context, ensure_node_image(context, Registry(context)))
