@@ -52,3 +52,9 @@ cluster: ## Makes the kind cluster MODELYARD_CLUSTER (modelyard), or finds it
 .PHONY: images
 images: ## Builds the platform's images that would differ (ONLY="loader …" for some of them)
 	@$(BRINGUP) images $(if $(ONLY),--only $(ONLY))
+
+##@ Benchmarks
+
+.PHONY: bench
+bench: venv ## Measures PART (operator) beside its peers; the table goes to docs/benchmarks.md
+	@hack/bench "$(PART)"

@@ -61,10 +61,17 @@ class Server:
 class ControlPlane:
     """Starts, restarts and stops the programs; `kubeconfig` is the administrator's."""
 
-    def __init__(self, directory: Path, binaries: dict[str, Path], controllers: Sequence[str]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        binaries: dict[str, Path],
+        controllers: Sequence[str],
+        apiserver_flags: Sequence[str] = (),
+    ) -> None:
         self.directory = directory
         self._binaries = binaries
         self._controllers = controllers
+        self._apiserver_flags = apiserver_flags
         self._authority = Authority(directory, datetime.now(tz=UTC))
         self._serving = self._authority.server("kube-apiserver", ["127.0.0.1", "10.0.0.1"])
         self._signing = self._authority.client("service-accounts", [])
@@ -127,6 +134,7 @@ class ControlPlane:
             f"--service-account-key-file={self._signing.certificate}",
             f"--service-account-signing-key-file={self._signing.key}",
             f"--cert-dir={self.directory}",
+            *self._apiserver_flags,
         )
         self._await("kube-apiserver", f"{self.url}/readyz")
 
@@ -226,14 +234,16 @@ def _free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def running_control_plane(controllers: Sequence[str] = CONTROLLERS) -> Iterator[ControlPlane]:
+def running_control_plane(
+    controllers: Sequence[str] = CONTROLLERS, apiserver_flags: Sequence[str] = ()
+) -> Iterator[ControlPlane]:
     """A control plane for the time of the block; no controllers leaves the API server and etcd alone."""
     wanted = ["apiserver", "etcd"]
     binaries = ensure_tools(Context.here(), wanted)
     with tempfile.TemporaryDirectory(
         prefix="modelyard-control-plane-", ignore_cleanup_errors=True
     ) as directory:
-        plane = ControlPlane(Path(directory), binaries, controllers)
+        plane = ControlPlane(Path(directory), binaries, controllers, apiserver_flags)
         try:
             plane.start()
             yield plane
