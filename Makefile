@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
+BRINGUP := PYTHONPATH=hack python3 -m bringup
 
 ##@ General
 
@@ -12,6 +13,41 @@ help: ## Lists the targets
 	@awk 'BEGIN {FS = ":.*##"; print "\nUsage: make \033[36mTARGET\033[0m"} \
 	  /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} \
 	  /^[a-zA-Z0-9_-]+:.*##/ {printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@printf "\nVariables: MODELYARD_CLUSTER (modelyard), MODELYARD_CACHE (the user's cache directory), MODELYARD_PROJECT (demo)\n"
+
+##@ Running it
+
+.PHONY: demo
+demo: samples ## From nothing to predictions of promoted models: everything below, each only where it is needed
+
+.PHONY: tools
+tools: ## Finds or builds kind, kubectl, helm and the other programs
+	@$(BRINGUP) tools
+
+.PHONY: cluster
+cluster: ## Makes the kind cluster, or finds it
+	@$(BRINGUP) cluster
+
+.PHONY: images
+images: ## Builds the platform's images that would differ (ONLY="loader …" for some of them)
+	@$(BRINGUP) images $(if $(ONLY),--only $(ONLY))
+
+.PHONY: install charts
+install: ## Makes cluster and images, and installs the charts (MODELYARD_VALUES="file …" for own values)
+	@$(BRINGUP) install
+charts: install
+
+.PHONY: samples
+samples: ## Installs, applies the samples, waits for them, asks for predictions
+	@$(BRINGUP) samples
+
+.PHONY: status
+status: ## Shows what runs and how to reach it
+	@$(BRINGUP) status
+
+.PHONY: down
+down: ## Removes all that was brought up; the cache stays
+	@$(BRINGUP) down
 
 ##@ Development
 
@@ -28,33 +64,39 @@ fmt: venv ## Formats the Python code
 	@.venv/bin/ruff check --quiet --fix-only . && .venv/bin/ruff format .
 
 .PHONY: lint
-lint: venv ## Checks format, rules and types
+lint: venv ## Checks format, rules, types and import contracts
 	@hack/check-static
+
+.PHONY: generate
+generate: venv ## Writes what is generated: CRDs, catalog, references
+	@hack/generate
+
+.PHONY: verify
+verify: lint ## Checks that what is generated is up to date, on top of lint
+	@hack/verify
 
 ##@ Tests
 
+.PHONY: test
+test: verify test-unit test-charts test-integration test-e2e ## Everything, on this machine alone
+
 .PHONY: test-unit
 test-unit: venv ## Unit tests: nothing outside the process
-	@$(PY) -m pytest tests/unit
+	@hack/run-tests unit
 
-##@ Cluster
+.PHONY: test-charts
+test-charts: venv ## Charts: rendered, checked against their schemas and Kubernetes' own
+	@hack/run-tests charts
 
-BRINGUP := PYTHONPATH=hack python3 -m bringup
+.PHONY: test-integration
+test-integration: venv ## Integration tests: a real API server, Postgres, S3 and MLflow
+	@hack/run-tests integration
 
-.PHONY: tools
-tools: ## Finds or builds kind, kubectl, helm and the other programs
-	@$(BRINGUP) tools
-
-.PHONY: cluster
-cluster: ## Makes the kind cluster MODELYARD_CLUSTER (modelyard), or finds it
-	@$(BRINGUP) cluster
-
-.PHONY: images
-images: ## Builds the platform's images that would differ (ONLY="loader …" for some of them)
-	@$(BRINGUP) images $(if $(ONLY),--only $(ONLY))
-
-##@ Benchmarks
+.PHONY: test-e2e
+test-e2e: venv ## End-to-end tests on the kind cluster, which is brought up for them
+	@hack/run-tests e2e
 
 .PHONY: bench
-bench: venv ## Measures PART (operator) beside its peers; the table goes to docs/benchmarks.md
-	@hack/bench "$(PART)"
+bench: venv ## Benchmarks of PART (operator): ours beside named peers
+	@[ -n "$(PART)" ] || { echo "bench: name a part, such as PART=operator"; exit 2; }
+	@$(PY) -m tests.bench.$(PART)

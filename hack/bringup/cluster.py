@@ -38,7 +38,11 @@ class Cluster:
 
     def kubectl(self, *words: str, timeout: float = 60.0) -> str | None:
         """What kubectl prints, or None if it fails."""
-        return self.context.shell.ask(["kubectl", *words], Options(env=self.environment(), timeout=timeout))
+        return self.ask("kubectl", *words, timeout=timeout)
+
+    def ask(self, *argv: str, timeout: float = 60.0) -> str | None:
+        """What a program that talks to the cluster prints, or None if it fails."""
+        return self.context.shell.ask(argv, Options(env=self.environment(), timeout=timeout))
 
     def run(self, log: str, *argv: str, timeout: float | None = None) -> None:
         """Runs a program that talks to the cluster; raises with the end of its output if it fails."""
