@@ -1,6 +1,7 @@
 """For each project a workspace of MLflow, a user of its pods, and the operator's rights in it."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import httpx
@@ -100,7 +101,7 @@ class _Server:
         self._call("POST", "/api/3.0/mlflow/roles/create", body, accept=(_ALREADY,))
         number = self.role(workspace, _PROJECT_ROLE)
         for resource, permission in _PROJECT_RIGHTS:
-            right = {
+            right: dict[str, str | int] = {
                 "role_id": number,
                 "resource_type": resource,
                 "resource_pattern": "*",
@@ -110,7 +111,7 @@ class _Server:
         return number
 
     def ensure_member(self, user: str, role: int) -> None:
-        body = {"username": user, "role_id": role}
+        body: dict[str, str | int] = {"username": user, "role_id": role}
         self._call("POST", "/api/3.0/mlflow/roles/assign", body, accept=(_ALREADY,))
 
     def _find_role(self, workspace: str, name: str) -> _Role | None:
@@ -122,7 +123,7 @@ class _Server:
         return next((role for role in roles if role.name == name), None)
 
     def _call(
-        self, method: str, path: str, body: dict[str, str | int] | None = None, accept: tuple[str, ...] = ()
+        self, method: str, path: str, body: Mapping[str, str | int] | None = None, accept: tuple[str, ...] = ()
     ) -> str | None:
         """The answer's text, or None for an error code that is as good."""
         try:
