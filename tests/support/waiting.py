@@ -7,6 +7,7 @@ from typing import TypeVar
 Seen = TypeVar("Seen")
 
 _PAUSE_SECONDS = 0.05
+_LONG_PAUSE_SECONDS = 0.5
 
 
 def until(look: Callable[[], Seen | None], seconds: float = 30.0, what: str = "the condition") -> Seen:
@@ -26,3 +27,11 @@ def until(look: Callable[[], Seen | None], seconds: float = 30.0, what: str = "t
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what} did not hold within {seconds:.0f} s; last seen: {last!r}")
         time.sleep(_PAUSE_SECONDS)
+
+
+def throughout(look: Callable[[], bool], seconds: float, what: str) -> None:
+    """Looks again and again for a while; fails the first time that `look` is false."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert look(), f"{what} did not hold throughout {seconds:.0f} s"
+        time.sleep(_LONG_PAUSE_SECONDS)

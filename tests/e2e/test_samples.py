@@ -1,0 +1,260 @@
+"""The samples, from `kubectl apply` to an answer over HTTP and the count of it in Prometheus."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bringup.paths import REPOSITORY
+from tests.support.kubeapi import DATASET, PROMOTION, TRAINING_JOB
+from tests.support.kubectl import Command
+from tests.support.manifests import PROJECT, Project
+from tests.support.platform import Platform
+from tests.support.waiting import until
+
+SAMPLES = REPOSITORY / "manifests" / "samples"
+BLOCK = {
+    "MedInc": 8.3252,
+    "HouseAge": 41.0,
+    "AveRooms": 6.984127,
+    "AveBedrms": 1.02381,
+    "Population": 322.0,
+    "AveOccup": 2.555556,
+    "Latitude": 37.88,
+    "Longitude": -122.23,
+}
+PLAUSIBLE_PRICE = (1.0, 6.0)
+TITLE = {"title": "apple iphone 8 plus 64gb silver"}
+CATEGORY = "Mobile Phones"
+
+
+@pytest.fixture(scope="module")
+def samples(platform: Platform, kubectl: Command) -> Project:
+    """All samples applied and done."""
+    kubectl.run("apply", "-n", PROJECT, "-f", SAMPLES)
+    project = Project(platform.api, PROJECT)
+    for name in ("california-housing", "product-titles"):
+        project.await_true(DATASET, name, "Ready")
+    for name in ("housing-v1", "housing-v2", "housing-v3", "titles-classifier"):
+        project.await_true(TRAINING_JOB, name, "Succeeded")
+    for name in ("housing-production", "titles-production"):
+        project.await_true(PROMOTION, name, "Ready")
+    return project
+
+
+@pytest.fixture
+def housing(platform: Platform, samples: Project) -> Iterator[httpx.Client]:
+    with platform.server(samples.name, "housing-production") as client:
+        yield client
+
+
+@pytest.fixture
+def titles(platform: Platform, samples: Project) -> Iterator[httpx.Client]:
+    with platform.server(samples.name, "titles-production") as client:
+        yield client
+
+
+def columns_of(kubectl: Command, resource: str) -> list[dict[str, str]]:
+    """What `kubectl get` prints, a mapping of column to cell for each line."""
+    printed = kubectl.run("get", resource, "-n", PROJECT).splitlines()
+    heads = re.findall(r"\S+\s*", printed[0])
+    starts = [sum(map(len, heads[:i])) for i in range(len(heads))]
+    bounds = list(zip(starts, [*starts[1:], None], strict=True))
+    return [
+        {head.strip(): line[a:b].strip() for head, (a, b) in zip(heads, bounds, strict=True)}
+        for line in printed[1:]
+    ]
+
+
+def test_california_has_its_three_variants_in_the_status(samples: Project) -> None:
+    status = samples.dataset("california-housing").status
+    assert status.load
+    assert status.load.rows == 20_640
+    assert [(v.name, v.rows, v.columns) for v in status.variants] == [
+        ("v1", 20_640, 9),
+        ("v2", 9_261, 9),
+        ("v3", 9_261, 13),
+    ]
+
+
+def test_the_working_copy_holds_each_row_once(platform: Platform, samples: Project) -> None:
+    with platform.postgres(samples.name) as connection:
+        audited = connection.execute(
+            "SELECT sum(accepted) FROM data_loads WHERE batch_name LIKE %s", ["%california%"]
+        ).fetchone()
+    assert audited
+    assert audited[0] == 20_640
+
+
+def test_kubectl_get_datasets_shows_rows_and_variants(samples: Project, kubectl: Command) -> None:
+    del samples
+    lines = {line["NAME"]: line for line in columns_of(kubectl, "datasets")}
+    california = lines["california-housing"]
+    assert california["READY"] == "True"
+    assert california["ROWS"] == "20640"
+    for variant in ("v1", "v2", "v3"):
+        assert variant in california["VARIANTS"]
+
+
+def test_kubectl_get_trainingjobs_shows_metric_and_model_version(samples: Project, kubectl: Command) -> None:
+    del samples
+    lines = {line["NAME"]: line for line in columns_of(kubectl, "trainingjobs")}
+    assert lines["titles-classifier"]["METRIC"].startswith("f1_macro=0.9")
+    assert lines["titles-classifier"]["VERSION"] == "1"
+    assert lines["housing-v3"]["METRIC"].startswith("rmse=0.")
+    assert {lines[f"housing-v{n}"]["VERSION"] for n in (1, 2, 3)} == {"1", "2", "3"}
+
+
+def test_kubectl_get_modelpromotions_shows_champion_and_stage(samples: Project, kubectl: Command) -> None:
+    lines = {line["NAME"]: line for line in columns_of(kubectl, "modelpromotions")}
+    production = lines["housing-production"]
+    assert production["READY"] == "True"
+    assert production["STAGE"] == "production"
+    model = samples.training_job("housing-v2").status.model
+    assert model
+    assert production["CHAMPION"] == model.version
+
+
+@pytest.mark.parametrize(
+    ("resource", "condition"),
+    [
+        ("dataset/california-housing", "Ready"),
+        ("trainingjob/housing-v1", "Succeeded"),
+        ("modelpromotion/titles-production", "Ready"),
+    ],
+)
+def test_kubectl_wait_returns_for_each_kind(
+    samples: Project, kubectl: Command, resource: str, condition: str
+) -> None:
+    said = kubectl.run("wait", resource, "-n", samples.name, f"--for=condition={condition}", "--timeout=10s")
+    assert "condition met" in said
+
+
+@pytest.mark.parametrize("kind", ["dataset", "trainingjob", "modelpromotion"])
+def test_kubectl_explain_describes_every_field(samples: Project, kubectl: Command, kind: str) -> None:
+    del samples
+    document = json.loads(kubectl.run("get", "--raw", "/openapi/v3/apis/modelyard.dev/v1alpha1"))
+    schema = next(s for n, s in document["components"]["schemas"].items() if n.lower().endswith(f".{kind}"))
+    assert sorted(_undescribed(schema, kind)) == []
+    said = kubectl.run("explain", f"{kind}.spec", "--recursive")
+    assert "<empty>" not in said
+    assert "FIELDS:" in said
+
+
+def _undescribed(schema: dict[str, object], path: str) -> Iterator[str]:
+    for name, field in _properties(schema).items():
+        here = f"{path}.{name}"
+        if here.endswith((".metadata", ".apiVersion", ".kind")) and here.count(".") == 1:
+            continue
+        if not field.get("description"):
+            yield here
+        yield from _undescribed(field, here)
+    for key in ("items", "additionalProperties"):
+        inner = schema.get(key)
+        if isinstance(inner, dict):
+            yield from _undescribed(inner, f"{path}[]")
+
+
+def _properties(schema: dict[str, object]) -> dict[str, dict[str, object]]:
+    found = schema.get("properties", {})
+    assert isinstance(found, dict)
+    return found
+
+
+def test_the_title_classifier_is_good_enough_and_was_promoted_by_its_gate(samples: Project) -> None:
+    status = samples.promotion("titles-production").status
+    assert status.champion
+    assert status.candidate
+    gate = status.candidate.gates[0]
+    assert gate.passed
+    assert float(gate.observed) >= 0.93
+    metrics = {m.name: float(m.value) for m in samples.training_job("titles-classifier").status.metrics}
+    assert metrics["f1_macro"] >= 0.93
+
+
+def test_each_training_job_left_one_finished_run_and_one_version(
+    platform: Platform, samples: Project
+) -> None:
+    with platform.tracking(samples.name) as tracking:
+        for name in ("housing-v1", "housing-v2", "housing-v3", "titles-classifier"):
+            uid = samples.training_job(name).metadata.uid
+            assert [run["info"]["status"] for run in tracking.runs_of(uid)] == ["FINISHED"], name
+            assert len(tracking.versions_of(uid)) == 1, name
+
+
+def test_the_alias_points_to_the_champion(platform: Platform, samples: Project) -> None:
+    champion = samples.promotion("housing-production").status.champion
+    assert champion
+    with platform.tracking(samples.name) as tracking:
+        assert tracking.alias("housing", "production") == champion.version
+
+
+def test_predict_answers_with_a_price(housing: httpx.Client) -> None:
+    answer = housing.post("/predict", json={"rows": [BLOCK]})
+    assert answer.status_code == 200, answer.text
+    low, high = PLAUSIBLE_PRICE
+    assert low < answer.json()["predictions"][0] < high
+
+
+def test_the_three_dialects_give_the_same_number(housing: httpx.Client) -> None:
+    typed = housing.post("/predict", json={"rows": [BLOCK]}).json()["predictions"][0]
+    mlflow = housing.post("/invocations", json={"dataframe_records": [BLOCK]})
+    assert mlflow.status_code == 200, mlflow.text
+    assert mlflow.json()["predictions"] == [typed]
+    inputs = [{"name": k, "shape": [1], "datatype": "FP64", "data": [v]} for k, v in BLOCK.items()]
+    inferred = housing.post("/v2/models/housing/infer", json={"inputs": inputs})
+    assert inferred.status_code == 200, inferred.text
+    assert inferred.json()["outputs"][0]["data"] == [typed]
+
+
+def test_a_title_is_put_into_its_category(titles: httpx.Client) -> None:
+    answer = titles.post("/predict", json={"rows": [TITLE]})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["predictions"][0] == CATEGORY
+
+
+def test_prometheus_counts_the_predictions(platform: Platform, titles: httpx.Client) -> None:
+    for _ in range(5):
+        assert titles.post("/predict", json={"rows": [TITLE]}).status_code == 200
+    with platform.prometheus() as prometheus:
+
+        def counted() -> bool:
+            found = query(prometheus, f'sum(modelyard_predictions_total{{namespace="{PROJECT}"}})')
+            return bool(found) and float(found[0]["value"][1]) >= 5
+
+        until(counted, 60, "modelyard_predictions_total in Prometheus")
+
+
+def query(prometheus: httpx.Client, expression: str) -> list[dict[str, list[str]]]:
+    answer = prometheus.get("/api/v1/query", params={"query": expression})
+    assert answer.is_success, answer.text
+    found: list[dict[str, list[str]]] = answer.json()["data"]["result"]
+    return found
+
+
+def test_prometheus_scrapes_operator_servers_and_tracking(platform: Platform, samples: Project) -> None:
+    del samples
+    with platform.prometheus() as prometheus:
+
+        def all_up() -> bool:
+            targets = prometheus.get("/api/v1/targets").json()["data"]["activeTargets"]
+            up = {target["labels"].get("pod", "") for target in targets if target["health"] == "up"}
+            wanted = (f"{platform.release}-operator", f"{platform.release}-mlflow", "housing-production")
+            return all(any(pod.startswith(word) for pod in up) for word in wanted)
+
+        until(all_up, 90, "targets of operator, server and MLflow being up")
+
+
+def test_a_second_apply_of_the_samples_changes_nothing(samples: Project, kubectl: Command) -> None:
+    said = kubectl.run("apply", "-n", samples.name, "-f", SAMPLES)
+    assert {line.split()[-1] for line in said.splitlines()} == {"unchanged"}
+
+
+def test_the_samples_pass_a_strict_dry_run(samples: Project, kubectl: Command) -> None:
+    files = sorted(Path(SAMPLES).glob("*.yaml"))
+    assert files
+    for file in files:
+        kubectl.run("apply", "-n", samples.name, "--dry-run=server", "--validate=strict", "-f", file)

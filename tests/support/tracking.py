@@ -1,0 +1,52 @@
+"""Reading MLflow over REST, to see what a run really left there."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from modelyard_api.labels import RUN_TAG_UID
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """One workspace; the client carries its account and header."""
+
+    client: httpx.Client
+
+    def runs_of(self, uid: str) -> list[dict[str, Any]]:
+        """Every run that carries the uid of a TrainingJob, finished or not."""
+        experiments = self._post("experiments/search", {"max_results": 1000}).get("experiments", [])
+        ids = [experiment["experiment_id"] for experiment in experiments]
+        query = {"experiment_ids": ids, "filter": f"tags.`{RUN_TAG_UID}` = '{uid}'", "max_results": 100}
+        found: list[dict[str, Any]] = self._post("runs/search", query).get("runs", []) if ids else []
+        return found
+
+    def versions_of(self, uid: str) -> list[dict[str, Any]]:
+        """Every model version that carries the uid of a TrainingJob."""
+        return self._versions(f"tags.`{RUN_TAG_UID}` = '{uid}'")
+
+    def versions(self, model: str) -> list[dict[str, Any]]:
+        """Every version of a model."""
+        return self._versions(f"name='{model}'")
+
+    def alias(self, model: str, alias: str) -> str | None:
+        """Version that an alias points to."""
+        answer = self.client.get(
+            "/api/2.0/mlflow/registered-models/alias", params={"name": model, "alias": alias}
+        )
+        return str(answer.json()["model_version"]["version"]) if answer.is_success else None
+
+    def _versions(self, query: str) -> list[dict[str, Any]]:
+        answer = self.client.get(
+            "/api/2.0/mlflow/model-versions/search", params={"filter": query, "max_results": 100}
+        )
+        assert answer.is_success, answer.text
+        found: list[dict[str, Any]] = answer.json().get("model_versions", [])
+        return found
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        answer = self.client.post(f"/api/2.0/mlflow/{path}", json=body)
+        assert answer.is_success, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
