@@ -109,7 +109,7 @@ class Platform:
             yield client
 
     def _pods(self, part: str) -> list[Document]:
-        labels = f"app.kubernetes.io/instance={self.release},app.kubernetes.io/component={part}"
+        labels = f"app.kubernetes.io/instance={self.release},app.kubernetes.io/name={part}"
         pods = self.api.items(POD, self.namespace, labels)
         return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
