@@ -60,16 +60,12 @@ lock: venv ## Pins all Python requirements again (hack/lock --upgrade takes newe
 	@hack/lock
 
 .PHONY: fmt
-fmt: venv ## Formats the Python code
-	@.venv/bin/ruff check --quiet --fix-only . && .venv/bin/ruff format .
+fmt: venv ## Formats the Python code and writes what is generated
+	@.venv/bin/ruff check --quiet --fix-only . && .venv/bin/ruff format . && hack/generate
 
 .PHONY: lint
 lint: venv ## Checks format, rules, types and import contracts
 	@hack/check-static
-
-.PHONY: generate
-generate: venv ## Writes what is generated: CRDs, catalog, references
-	@hack/generate
 
 .PHONY: verify
 verify: lint ## Checks that what is generated is up to date, on top of lint

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from bringup.charts import install
 from bringup.cluster import Cluster, ensure_cluster
 from bringup.context import Context
+from bringup.debian import install_packages
 from bringup.down import down
 from bringup.engine import ensure_engine
 from bringup.errors import BringUpError
@@ -31,6 +32,10 @@ class Commands:
         """Finds or builds programs and prints where they are."""
         for name, path in ensure_tools(self._context, self._only or sorted(TOOLS)).items():
             print(f"{name}\t{path}")
+
+    def packages(self) -> None:
+        """Installs Debian packages that tests run as servers on this machine."""
+        install_packages(self._context, self._only or [])
 
     def cluster(self) -> Cluster:
         """Makes the kind cluster, or finds it."""
@@ -76,8 +81,8 @@ class Commands:
         return cluster
 
 
-_COMMANDS = ("tools", "cluster", "images", "install", "samples", "status", "down")
-_WITH_ONLY = {"tools": ", ".join(sorted(TOOLS)), "images": "folders under images/"}
+_COMMANDS = ("tools", "packages", "cluster", "images", "install", "samples", "status", "down")
+_WITH_ONLY = {"tools": ", ".join(sorted(TOOLS)), "packages": "their names", "images": "folders under images/"}
 
 
 def main(argv: list[str]) -> int:

@@ -1,6 +1,7 @@
 """The kind cluster: made once, found again, and made anew if its making was interrupted."""
 
 import os
+import shutil
 import time
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from bringup.tools import ensure_tools
 
 # In the node: written when its creation was completed, whether or not its API server answers just now.
 _KEY_FILE = "/kind/modelyard-key"
+_AUDIT_POLICY = "audit-policy.yaml"
 _READY_SECONDS = 180.0
 
 
@@ -69,11 +71,13 @@ class Cluster:
 
     def create(self, image: NodeImage, key: str) -> None:
         """Creates the cluster; its last act is to leave the key that `created_from` finds."""
-        configuration = self.context.paths.manifests / "kind" / image.configuration
+        # The node mounts files from here for as long as it lives, whatever becomes of the checkout.
+        place = self.context.paths.cache / "kind" / key
+        shutil.copytree(self.context.paths.manifests / "kind", place, dirs_exist_ok=True)
         fresh = self.context.paths.build / ".kubeconfig.create"
         argv = ["kind", "create", "cluster", "--name", self.name, "--image", image.reference]
-        argv += ["--config", str(configuration), "--kubeconfig", str(fresh), "--wait", "120s", "--retain"]
-        self.run("kind-create", *argv)
+        argv += ["--config", image.configuration, "--kubeconfig", str(fresh), "--wait", "120s", "--retain"]
+        self.context.shell.run("kind-create", argv, Options(cwd=place))
         fresh.unlink(missing_ok=True)
         self.write_kubeconfig()
         self.run("node-ready", "kubectl", "wait", "node", "--all", "--for=condition=Ready", "--timeout=120s")
@@ -115,8 +119,8 @@ def ensure_cluster(context: Context, image: NodeImage) -> Cluster:
     """Returns a cluster whose API server answers."""
     ensure_tools(context, ["kind", "kubectl"])
     cluster = Cluster(context, cluster_name())
-    configuration = context.paths.manifests / "kind" / image.configuration
-    key = key_of([image.key], [configuration])[:16]
+    folder = context.paths.manifests / "kind"
+    key = key_of([image.key], [folder / image.configuration, folder / _AUDIT_POLICY])[:16]
     with context.store.locked(f"cluster-{cluster.name}"):
         if cluster.exists():
             cluster.start()

@@ -18,7 +18,10 @@ _KEPT_LICENCES = "/usr/share/doc/*/copyright"
 
 
 def install_packages(context: Context, packages: Sequence[str]) -> None:
-    """Installs packages on this machine with apt."""
+    """Installs those of the packages on this machine that it does not have."""
+    packages = [name for name in packages if not _installed(context, name)]
+    if not packages:
+        return
     if not shutil.which("apt-get"):
         raise BringUpError(f"please install {', '.join(packages)}: this machine has no apt-get")
     if os.geteuid() != 0:
@@ -27,6 +30,11 @@ def install_packages(context: Context, packages: Sequence[str]) -> None:
         quiet = Options(env={"DEBIAN_FRONTEND": "noninteractive"})
         context.shell.run("apt-update", ["apt-get", "update"], quiet)
         context.shell.run("apt-install", ["apt-get", "install", "--yes", *packages], quiet)
+
+
+def _installed(context: Context, package: str) -> bool:
+    said = context.shell.ask(["dpkg-query", "--show", "--showformat", "${Status}", package])
+    return said == "install ok installed"
 
 
 def mirror_of(sources: str) -> str | None:

@@ -11,7 +11,7 @@ from bringup.building import Build, build_image
 from bringup.context import Context
 from bringup.errors import BringUpError
 from bringup.keys import files_under, key_of
-from bringup.registry import Registry, ensure_debian, image_id, key_label, pulled
+from bringup.registry import Registry, ensure_debian, image_id, key_label, present, pulled
 from bringup.shell import Options
 from bringup.tools import TOOLS, ensure_tools, version_of
 
@@ -38,14 +38,16 @@ def ensure_node_image(context: Context, registry: Registry) -> NodeImage:
     """Pulls kind's image of the pinned Kubernetes version, or builds one of the same version."""
     version = version_of(context, TOOLS["node"])
     official = f"kindest/node:{version}"
-    if pulled(context, official) or registry.pull(official):
+    own_reference = f"modelyard/node:{version}"
+    # Once one was built here, the registry is not asked again.
+    if pulled(context, official) or (not present(context, own_reference) and registry.pull(official)):
         return NodeImage(official, "pulled.yaml", official)
     base = ensure_debian(context, registry, "bookworm")
     binaries = ensure_tools(context, _TOOLS)
     folder = context.paths.images / "node"
     built_from = [version, image_id(context, base), *(str(b.resolve()) for b in binaries.values())]
     key = key_of(built_from, files_under(folder), folder)
-    own = NodeImage(f"modelyard/node:{version}", "built.yaml", key)
+    own = NodeImage(own_reference, "built.yaml", key)
     if key_label(context, own.reference) != key:
         with context.reporter.step(f"node: building {own.reference}"):
             _Builder(context, version, binaries).build(own)

@@ -103,6 +103,12 @@ TOOLS = {
         Tool("pause", "pause", "", ("modelyard.dev/build/pause",)),
         Tool("local-path-provisioner", "local-path-provisioner", _STORAGE, (_STORAGE,)),
         Tool("minio", "minio", "github.com/minio/minio", ("github.com/minio/minio",)),
+        Tool(
+            "versitygw",
+            "versitygw",
+            "github.com/versity/versitygw",
+            ("github.com/versity/versitygw/cmd/versitygw",),
+        ),
     )
 }
 
