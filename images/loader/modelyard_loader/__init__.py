@@ -1,0 +1,1 @@
+"""Carries out the step of a Dataset: source to working copy (Postgres) and record (S3)."""

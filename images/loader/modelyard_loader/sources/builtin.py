@@ -1,0 +1,64 @@
+"""Data sets that are shipped with the loader, so that a first run needs no internet."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+
+import pyarrow as pa
+from pyarrow import csv
+
+from modelyard_api.v1alpha1.common import ColumnType
+from modelyard_api.v1alpha1.dataset import BuiltinName, Source
+from modelyard_loader.sources.data_set import SourceData
+from modelyard_runtime.columns import ARROW_TYPES
+from modelyard_runtime.errors import InvalidSpecError
+
+_TEXT = ColumnType.TEXT
+_INTEGER = ColumnType.INTEGER
+
+
+@dataclass(frozen=True)
+class BuiltinFile:
+    """A gzipped CSV file of the package. Types are said, not guessed, so that they never change by themselves."""
+
+    name: str
+    type: ColumnType = ColumnType.NUMBER
+    """Type of all columns but ``others``."""
+    others: Mapping[str, ColumnType] = field(default_factory=dict)
+
+
+FILES: Mapping[BuiltinName, BuiltinFile] = {
+    BuiltinName.CALIFORNIA_HOUSING: BuiltinFile("california_housing"),
+    BuiltinName.PRODUCT_TITLES: BuiltinFile(
+        "product_titles", _TEXT, {"product_id": _INTEGER, "merchant_id": _INTEGER}
+    ),
+    BuiltinName.IRIS: BuiltinFile("iris", others={"species": _TEXT}),
+    BuiltinName.WINE: BuiltinFile("wine", others={"cultivar": _TEXT}),
+    BuiltinName.BREAST_CANCER: BuiltinFile("breast_cancer", others={"diagnosis": _TEXT}),
+    BuiltinName.DIABETES: BuiltinFile("diabetes"),
+    BuiltinName.DIGITS: BuiltinFile("digits", _INTEGER),
+}
+
+
+def read_builtin(source: Source) -> SourceData:
+    """Rows of a built-in data set."""
+    if source.builtin is None:
+        raise InvalidSpecError("is not set", field="spec.source.builtin")
+    file = FILES[source.builtin.name]
+    packed = resources.files(__package__).joinpath("data", f"{file.name}.csv.gz").read_bytes()
+    content = gzip.decompress(packed)
+    return SourceData(_parse(content, file), "sha256:" + hashlib.sha256(content).hexdigest())
+
+
+def _parse(content: bytes, file: BuiltinFile) -> pa.Table:
+    names = content[: content.index(b"\n")].decode().rstrip("\r").split(",")
+    types = {name: ARROW_TYPES[file.others.get(name, file.type)] for name in names}
+    return csv.read_csv(
+        pa.BufferReader(content),
+        read_options=csv.ReadOptions(use_threads=False),
+        convert_options=csv.ConvertOptions(column_types=types, strings_can_be_null=False),
+    )

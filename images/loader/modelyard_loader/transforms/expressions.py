@@ -1,0 +1,140 @@
+"""Judges expressions of users: one expression over the row's columns, made of what is on the list and nothing else.
+
+What is executed is what was judged: the SQL is written anew from the parsed tree, never taken from the text.
+"""
+
+from __future__ import annotations
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from modelyard_loader.suggestions import use_one_of
+from modelyard_loader.transforms.relation import DIALECT, Relation, column_ref
+from modelyard_runtime.errors import InvalidSpecError
+
+_STRUCTURE: frozenset[type[exp.Expression]] = frozenset({
+    exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Null, exp.Paren,
+    exp.And, exp.Or, exp.Not, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Is, exp.In, exp.Between,
+    exp.NullSafeEQ, exp.NullSafeNEQ, exp.Like, exp.ILike, exp.Escape, exp.DPipe,
+    exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Neg,
+    exp.Case, exp.If, exp.Cast, exp.TryCast, exp.DataType,
+})  # fmt: skip
+
+_FUNCTIONS: dict[type[exp.Expression], str] = {
+    exp.Abs: "abs", exp.Cbrt: "cbrt", exp.Ceil: "ceil", exp.Coalesce: "coalesce", exp.Concat: "concat",
+    exp.Contains: "contains", exp.Exp: "exp", exp.Floor: "floor", exp.Greatest: "greatest", exp.IsNan: "isnan",
+    exp.Least: "least", exp.Left: "left", exp.Length: "length", exp.Ln: "ln", exp.Log: "log", exp.Lower: "lower",
+    exp.Nullif: "nullif", exp.Pow: "pow", exp.RegexpLike: "regexp_matches", exp.RegexpReplace: "regexp_replace",
+    exp.Replace: "replace", exp.Right: "right", exp.Round: "round", exp.Sign: "sign", exp.Sin: "sin",
+    exp.Cos: "cos", exp.Tan: "tan", exp.Sqrt: "sqrt", exp.StartsWith: "starts_with", exp.StrPosition: "strpos",
+    exp.Substring: "substring", exp.Tanh: "tanh", exp.Trim: "trim", exp.Trunc: "trunc", exp.Upper: "upper",
+}  # fmt: skip
+"""Functions that depend on their arguments alone."""
+
+_ALSO = frozenset({"isfinite", "isinf"})
+"""Functions that sqlglot has no class for."""
+
+_CASTS = frozenset({
+    exp.DType.BIGINT, exp.DType.INT, exp.DType.DOUBLE, exp.DType.FLOAT, exp.DType.BOOLEAN, exp.DType.TEXT,
+    exp.DType.VARCHAR,
+})  # fmt: skip
+
+FUNCTION_NAMES = tuple(sorted({*_FUNCTIONS.values(), *_ALSO, "if", "ifnull", "log10", "log2", "try_cast"}))
+
+_DEPTH = 100
+_LOGARITHMS = {"10": "log10", "2": "log2"}
+
+
+def judged(text: str, relation: Relation, field: str) -> exp.Expression:
+    """The expression, with its columns checked and quoted. Raises InvalidSpecError that names what does not fit."""
+    tree = _parsed(text, f"{relation.path}.{field}")
+    for node in tree.walk():
+        _judge(node, text, relation, field)
+    return _rewritten(tree)
+
+
+def _parsed(text: str, field: str) -> exp.Expression:
+    try:
+        statements = sqlglot.parse(text, read=DIALECT)
+    except (SqlglotError, RecursionError) as error:
+        reason = str(error).split("\n", maxsplit=1)[0].rstrip(".") or "too deep"
+        raise InvalidSpecError(
+            f"is not an expression ({reason})", field=field, value=text, remedy="write one SQL expression"
+        ) from error
+    if len(statements) != 1:
+        raise InvalidSpecError(
+            f"holds {len(statements)} statements",
+            field=field,
+            value=text,
+            remedy="write one expression without a semicolon",
+        )
+    tree = statements[0]
+    if not isinstance(tree, exp.Expression):
+        raise InvalidSpecError("is empty", field=field, value=text, remedy="write one SQL expression")
+    if _too_deep(tree):
+        raise InvalidSpecError(f"is nested more than {_DEPTH} deep", field=field, value=text)
+    return tree
+
+
+def _too_deep(tree: exp.Expression) -> bool:
+    return any(node.depth > _DEPTH for node in tree.bfs())
+
+
+def _judge(node: exp.Expr, text: str, relation: Relation, field: str) -> None:
+    kind = type(node)
+    path = f"{relation.path}.{field}"
+    if kind is exp.Column:
+        if node.args.get("table") is not None:
+            raise InvalidSpecError(
+                f"{node.sql(DIALECT)} names a table", field=path, value=text, remedy="name columns alone"
+            )
+        _check_column(node.name, text, relation, path)
+    elif kind in (exp.Cast, exp.TryCast):
+        if node.args["to"].this not in _CASTS or node.args["to"].expressions:
+            raise InvalidSpecError(
+                f"casts to {node.args['to'].sql(DIALECT)} are not allowed",
+                field=path,
+                value=text,
+                remedy="cast to bigint, double, boolean or varchar",
+            )
+    elif kind is exp.Anonymous and node.name.lower() in _ALSO:
+        return
+    elif kind not in _STRUCTURE and kind not in _FUNCTIONS:
+        raise InvalidSpecError(
+            f"{_what(node)} is not allowed",
+            field=path,
+            value=text,
+            remedy=f"use operators, CASE and the functions {', '.join(FUNCTION_NAMES)}",
+        )
+
+
+def _check_column(name: str, text: str, relation: Relation, path: str) -> None:
+    if name not in relation.by_name:
+        raise InvalidSpecError(
+            f"unknown column {name}", field=path, value=text, remedy=use_one_of(name, relation.names)
+        )
+
+
+def _what(node: exp.Expr) -> str:
+    if isinstance(node, exp.Anonymous):
+        return f"function {node.name.lower()}"
+    if isinstance(node, exp.Func):
+        return f"function {node.sql_name().lower()}"
+    return type(node).__name__.upper()
+
+
+def _rewritten(tree: exp.Expression) -> exp.Expression:
+    """The tree with quoted columns, and without the detour by which a parser reads some functions."""
+
+    def rewrite(node: exp.Expression) -> exp.Expression:
+        if isinstance(node, exp.Column):
+            return column_ref(node.name)
+        if isinstance(node, exp.Log) and node.expression is not None:
+            base = _LOGARITHMS.get(node.this.name) if isinstance(node.this, exp.Literal) else None
+            if base is not None:
+                return exp.Anonymous(this=base, expressions=[node.expression])
+        node.comments = None
+        return node
+
+    return tree.transform(rewrite)
