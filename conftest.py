@@ -1,3 +1,3 @@
 """Fixtures that every layer of tests may ask for."""
 
-pytest_plugins = ["tests.support.controlplane"]
+pytest_plugins = ["tests.support.controlplane", "tests.support.postgres", "tests.support.s3"]

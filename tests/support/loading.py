@@ -1,0 +1,153 @@
+"""Running the loader as its pod does: a step in the environment, secrets as files, the answer in a file."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modelyard_api.contract.outcome import TERMINATION_VARIABLE, Outcome, parse_outcome
+from modelyard_api.contract.steps import (
+    CREDENTIALS_VARIABLE,
+    POSTGRES_PASSWORD,
+    POSTGRES_USERNAME,
+    S3_ACCESS_KEY,
+    S3_SECRET_KEY,
+    STEP_VARIABLE,
+    LoadStep,
+    Owner,
+    PostgresEndpoint,
+    S3Endpoint,
+    Step,
+)
+from modelyard_api.v1alpha1.dataset import BuiltinName, BuiltinSource, Source, Split
+from modelyard_api.v1alpha1.transforms import Variant
+from tests.support.postgres import DATABASE, PostgresServer, Project
+from tests.support.s3 import S3Server
+
+CALIFORNIA_VARIANTS = [
+    {"name": "v1"},
+    {
+        "name": "v2",
+        "from": "v1",
+        "transforms": [
+            {"filter": {"where": "MedHouseVal <= 5.0"}},
+            {"filter": {"where": "Longitude < -119.0"}},
+            {"dropMissing": {}},
+        ],
+    },
+    {
+        "name": "v3",
+        "from": "v2",
+        "transforms": [
+            {"derive": {"column": "rooms_per_household", "as": "AveRooms * AveOccup"}},
+            {"derive": {"column": "bedrooms_ratio", "as": "AveBedrms / AveRooms"}},
+            {"derive": {"column": "population_density", "as": "Population / AveOccup"}},
+            {
+                "bin": {
+                    "column": "MedInc",
+                    "into": "income_category_encoded",
+                    "edges": ["0", "2.5", "4.5", "6.5"],
+                    "openEnded": True,
+                }
+            },
+        ],
+    },
+]
+
+
+def variants(documents: Sequence[object]) -> list[Variant]:
+    """Variants as a user writes them."""
+    return [Variant.model_validate(document) for document in documents]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a loader ended."""
+
+    exit_status: int
+    outcome: Outcome | None
+    log: str
+
+
+@dataclass(frozen=True)
+class LoaderRun:
+    """A Dataset's surroundings: a project of its own in both stores, and a directory for files."""
+
+    directory: Path
+    postgres: PostgresServer
+    s3: S3Server
+    project: Project
+    source: BuiltinName = BuiltinName.CALIFORNIA_HOUSING
+    name: str = "california-housing"
+    uid: str = "11111111-0000-4000-8000-000000000000"
+    primary_key: list[str] = field(default_factory=lambda: ["row"])
+
+    def step(self, documents: Sequence[object] = CALIFORNIA_VARIANTS, *, generation: int = 1) -> LoadStep:
+        """The step that the operator would ask for."""
+        return LoadStep(
+            owner=Owner(
+                project=self.project.schema,
+                name=self.name,
+                uid=self.uid,
+                generation=generation,
+                image="modelyard/loader:tests",
+            ),
+            source=Source(builtin=BuiltinSource(name=self.source)),
+            primary_key=self.primary_key,
+            variants=variants(documents),
+            split=Split(),
+            postgres=PostgresEndpoint(
+                host="127.0.0.1", port=self.postgres.port, database=DATABASE, schema_=self.project.schema
+            ),
+            s3=self.endpoint(),
+        )
+
+    def endpoint(self) -> S3Endpoint:
+        """The project's part of the store."""
+        return self.s3.endpoint(self.project.schema)
+
+    def start(self, step: LoadStep) -> "subprocess.Popen[str]":
+        """Starts the loader."""
+        return subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", "modelyard_loader"],
+            env=self._environment(step),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def finish(self, process: "subprocess.Popen[str]", seconds: float = 120) -> Finished:
+        """Waits for the end of a loader and reads its answer."""
+        _, log = process.communicate(timeout=seconds)
+        answer = self._answer
+        outcome = parse_outcome(answer.read_text()) if answer.exists() else None
+        return Finished(process.returncode, outcome, log)
+
+    def run(self, step: LoadStep | None = None) -> Finished:
+        """Carries a step out."""
+        self._answer.unlink(missing_ok=True)
+        return self.finish(self.start(step or self.step()))
+
+    @property
+    def _answer(self) -> Path:
+        return self.directory / "termination-log"
+
+    def _environment(self, step: LoadStep) -> dict[str, str]:
+        secrets = self.directory / "credentials"
+        secrets.mkdir(exist_ok=True)
+        for name, value in (
+            (POSTGRES_USERNAME, self.project.username),
+            (POSTGRES_PASSWORD, self.project.password),
+            (S3_ACCESS_KEY, self.s3.login.username),
+            (S3_SECRET_KEY, self.s3.login.password),
+        ):
+            (secrets / name).write_text(value)
+        document = Step(load=step).model_dump_json(by_alias=True, exclude_unset=True)
+        return {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+            STEP_VARIABLE: document,
+            CREDENTIALS_VARIABLE: str(secrets),
+            TERMINATION_VARIABLE: str(self._answer),
+        }
