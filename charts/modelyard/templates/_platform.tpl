@@ -125,6 +125,20 @@ project and the copy that the provisioning reads agree, and a project's namespac
 | toJson -}}
 {{- end }}
 
+{{/* Refuses what the schema cannot see. */}}
+{{- define "modelyard.check" -}}
+{{- $names := list -}}
+{{- range .Values.projects -}}
+{{- if eq .name $.Release.Namespace -}}
+{{- fail (printf "projects: %s is the release's own namespace; a project needs another one" .name) -}}
+{{- end -}}
+{{- if has .name $names -}}
+{{- fail (printf "projects: %s is listed twice" .name) -}}
+{{- end -}}
+{{- $names = append $names .name -}}
+{{- end -}}
+{{- end }}
+
 {{/* A project with the defaults that it does not override, as JSON. */}}
 {{- define "modelyard.project" -}}
 {{- mergeOverwrite (deepCopy .context.Values.projectDefaults) .project | toJson -}}

@@ -17,6 +17,8 @@ class Postgres(_Part):
     sslmode: str = "prefer"
     maintenance_database: str = "postgres"
     """Database to connect to before any of ours exists."""
+    private: bool = False
+    """Whether the server is the platform's alone, so that its other databases are closed to projects too."""
     database: str = "modelyard"
     tracking_databases: list[str] = []
     """Databases that MLflow owns; empty when MLflow is somebody else's."""

@@ -32,6 +32,9 @@ def provision(plan: Plan, credentials: Credentials) -> None:
             for database in where.tracking_databases:
                 _ensure_database(session, database, owner.name)
         _ensure_database(session, where.database, None)
+        if where.private:
+            for database in (where.maintenance_database, "template1"):
+                _close(session, database)
     with _session(where, administrator, where.database) as session:
         # Nobody makes tables outside of a project's schema.
         session.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
@@ -95,9 +98,16 @@ def _ensure_database(session: psycopg.Connection, name: str, owner: str | None) 
     if not _exists(session, sql.SQL("SELECT 1 FROM pg_database WHERE datname = %s"), name):
         session.execute(sql.SQL("CREATE DATABASE {}").format(database))
         _LOG.info("postgres: made database %s", name)
-    session.execute(sql.SQL("REVOKE CONNECT, TEMPORARY ON DATABASE {} FROM PUBLIC").format(database))
+    _close(session, name)
     if owner is not None:
         session.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(database, sql.Identifier(owner)))
+
+
+def _close(session: psycopg.Connection, database: str) -> None:
+    """Roles without a grant of their own can no longer connect."""
+    session.execute(
+        sql.SQL("REVOKE CONNECT, TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database))
+    )
 
 
 def _ensure_schema(session: psycopg.Connection, database: str, schema: str, owner: str) -> None:

@@ -37,7 +37,9 @@ def provision(plan: Plan, credentials: Credentials) -> None:
         kind = UnavailableError if error.code in _STARTING else ProvisioningError
         raise kind(f"{plan.store.endpoint_url}: {error.code}: {error.message}") from error
     except MinioAdminException as error:
-        raise UnavailableError(f"{plan.store.endpoint_url}: {error}") from error
+        # The exception says its status in its message only.
+        kind = ProvisioningError if "Status: 4" in str(error) else UnavailableError
+        raise kind(f"{plan.store.endpoint_url}: {error}") from error
     except (MinioException, urllib3.exceptions.HTTPError) as error:
         raise UnavailableError(f"{plan.store.endpoint_url}: {error}") from error
 
@@ -49,7 +51,7 @@ def project_policy(bucket: str, prefix: str) -> dict[str, JsonValue]:
         "Statement": [
             {
                 "Effect": "Allow",
-                "Action": ["s3:ListBucket", "s3:ListBucketMultipartUploads"],
+                "Action": ["s3:ListBucket"],
                 "Resource": [f"arn:aws:s3:::{bucket}"],
                 "Condition": {"StringLike": {"s3:prefix": [prefix, f"{prefix}/*"]}},
             },

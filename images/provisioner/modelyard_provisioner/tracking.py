@@ -123,7 +123,11 @@ class _Server:
         return next((role for role in roles if role.name == name), None)
 
     def _call(
-        self, method: str, path: str, body: Mapping[str, str | int] | None = None, accept: tuple[str, ...] = ()
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, str | int] | None = None,
+        accept: tuple[str, ...] = (),
     ) -> str | None:
         """The answer's text, or None for an error code that is as good."""
         try:
