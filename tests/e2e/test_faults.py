@@ -50,7 +50,8 @@ def each_row_once(platform: Platform, project: Project, name: str, rows: int) ->
     with platform.postgres(project.name) as connection:
         found = connection.execute(f'SELECT count(*), count(DISTINCT "row") FROM "{table}"').fetchone()  # noqa: S608
         loads = connection.execute(
-            "SELECT count(*), sum(accepted) FROM data_loads WHERE dataset = %s", [name]
+            "SELECT count(*), sum(accepted) FROM data_loads WHERE dataset_uid = %s",
+            [project.dataset(name).metadata.uid],
         ).fetchone()
     assert found == (rows, rows)
     assert loads == (1, rows)

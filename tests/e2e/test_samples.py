@@ -81,12 +81,14 @@ def test_california_has_its_three_variants_in_the_status(samples: Project) -> No
 
 
 def test_the_working_copy_holds_each_row_once(platform: Platform, samples: Project) -> None:
+    uid = samples.dataset("california-housing").metadata.uid
     with platform.postgres(samples.name) as connection:
-        audited = connection.execute(
-            "SELECT sum(accepted) FROM data_loads WHERE batch_name LIKE %s", ["%california%"]
+        rows = connection.execute('SELECT count(*), count(DISTINCT "row") FROM california_housing').fetchone()
+        loads = connection.execute(
+            "SELECT count(*), sum(accepted) FROM data_loads WHERE dataset_uid = %s", [uid]
         ).fetchone()
-    assert audited
-    assert audited[0] == 20_640
+    assert rows == (20_640, 20_640)
+    assert loads == (1, 20_640)
 
 
 def test_kubectl_get_datasets_shows_rows_and_variants(samples: Project, kubectl: Command) -> None:
@@ -100,12 +102,16 @@ def test_kubectl_get_datasets_shows_rows_and_variants(samples: Project, kubectl:
 
 
 def test_kubectl_get_trainingjobs_shows_metric_and_model_version(samples: Project, kubectl: Command) -> None:
-    del samples
     lines = {line["NAME"]: line for line in columns_of(kubectl, "trainingjobs")}
     assert lines["titles-classifier"]["METRIC"].startswith("f1_macro=0.9")
-    assert lines["titles-classifier"]["VERSION"] == "1"
-    assert lines["housing-v3"]["METRIC"].startswith("rmse=0.")
-    assert {lines[f"housing-v{n}"]["VERSION"] for n in (1, 2, 3)} == {"1", "2", "3"}
+    for name in ("housing-v1", "housing-v2", "housing-v3", "titles-classifier"):
+        model = samples.training_job(name).status.model
+        assert model
+        assert lines[name]["MODEL"] == model.name
+        assert lines[name]["VERSION"] == model.version
+    for name in ("housing-v1", "housing-v2", "housing-v3"):
+        assert lines[name]["METRIC"].startswith("rmse=0.")
+    assert len({lines[f"housing-v{n}"]["VERSION"] for n in (1, 2, 3)}) == 3
 
 
 def test_kubectl_get_modelpromotions_shows_champion_and_stage(samples: Project, kubectl: Command) -> None:
