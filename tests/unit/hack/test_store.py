@@ -1,0 +1,102 @@
+"""Results are whole or absent, also when the process that makes them is killed."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bringup.paths import REPOSITORY
+from bringup.store import Store, replace_link, write_whole
+from tests.support.waiting import until
+
+_KILLED_HALF_WAY = """
+import sys, time
+from pathlib import Path
+from bringup.store import Store
+
+def make(partial):
+    (partial / "half").write_text("half")
+    time.sleep(60)
+
+Store(Path(sys.argv[1])).ensure("tool", "k" * 64, make)
+"""
+
+
+def test_a_result_is_made_once(tmp_path: Path) -> None:
+    made: list[Path] = []
+    store = Store(tmp_path)
+    first = store.ensure("tool", "a" * 64, made.append)
+    second = store.ensure("tool", "a" * 64, made.append)
+    assert first == second
+    assert len(made) == 1
+
+
+def test_another_key_is_another_result(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert store.ensure("tool", "a" * 64, lambda _: None) != store.ensure("tool", "b" * 64, lambda _: None)
+
+
+def test_a_failed_making_leaves_no_result(tmp_path: Path) -> None:
+    def fail(partial: Path) -> None:
+        (partial / "half").write_text("half")
+        raise RuntimeError("the compiler does not like it")
+
+    store = Store(tmp_path)
+    with pytest.raises(RuntimeError, match="compiler"):
+        store.ensure("tool", "a" * 64, fail)
+    assert store.find("tool", "a" * 64) is None
+
+
+def test_what_a_killed_process_left_is_removed_and_the_result_made_whole(tmp_path: Path) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-c", _KILLED_HALF_WAY, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY / "hack")},
+    )
+    until((tmp_path / "tool" / ".partial" / "half").exists, what="half a result")
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    store = Store(tmp_path)
+    assert store.find("tool", "k" * 64) is None
+
+    result = store.ensure("tool", "k" * 64, lambda partial: (partial / "whole").touch())
+    assert [f.name for f in result.iterdir()] == ["whole"]
+
+
+def _make_slowly(root: Path, made: Path) -> None:
+    def make(partial: Path) -> None:
+        with made.open("a") as log:
+            log.write("made\n")
+        time.sleep(0.2)  # long enough for the other process to ask for the same
+        (partial / "whole").touch()
+
+    Store(root).ensure("tool", "a" * 64, make)
+
+
+def test_two_processes_make_one_result(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    spawn = multiprocessing.get_context("spawn")
+    both = [spawn.Process(target=_make_slowly, args=(tmp_path / "store", made)) for _ in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(30)
+        assert process.exitcode == 0
+    assert made.read_text() == "made\n"
+
+
+def test_a_link_is_pointed_elsewhere(tmp_path: Path) -> None:
+    link = tmp_path / "bin" / "kubectl"
+    replace_link(link, tmp_path / "old")
+    replace_link(link, tmp_path / "new")
+    assert link.readlink() == tmp_path / "new"
+
+
+def test_a_file_is_written_whole_into_a_new_directory(tmp_path: Path) -> None:
+    write_whole(tmp_path / "build" / "values.json", "{}")
+    assert (tmp_path / "build" / "values.json").read_text() == "{}"
+    assert len(list((tmp_path / "build").iterdir())) == 1
