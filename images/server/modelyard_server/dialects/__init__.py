@@ -1,0 +1,1 @@
+"""Three ways of asking for the same prediction: how each writes rows, answers and errors."""

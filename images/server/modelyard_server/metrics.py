@@ -1,0 +1,115 @@
+"""What Prometheus sees. Labels carry the version that answered, never the one that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+
+_LATENCY_BUCKETS = (
+    *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01),
+    *(0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+_LENGTH_BUCKETS = (0, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 16384, 65536)
+_MODEL = ("model", "version", "role")
+
+
+@dataclass(frozen=True)
+class ModelMetrics:
+    """Series of one version, found once, so that a request does not look for them."""
+
+    predictions: Any
+    latency: Any
+    text_lengths: dict[int, Any]
+    """Histogram by position of the text column."""
+
+    def observe(self, rows: int, seconds: float, columns: Sequence[Sequence[Any]]) -> None:
+        """Counts an answered request of ``rows`` rows."""
+        self.predictions.inc(rows)
+        self.latency.observe(seconds)
+        for position, histogram in self.text_lengths.items():
+            for text in columns[position]:
+                if isinstance(text, str):
+                    histogram.observe(len(text))
+
+
+class ServerMetrics:
+    """All series of the server in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self._predictions = Counter(
+            "modelyard_predictions_total", "Rows that were predicted", _MODEL, registry=registry
+        )
+        self._latency = Histogram(
+            "modelyard_prediction_latency_seconds",
+            "Seconds from a read request to its encoded answer",
+            _MODEL,
+            buckets=_LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self._text_lengths = Histogram(
+            "modelyard_text_len_chars",
+            "Characters of text inputs",
+            ("model", "version", "column"),
+            buckets=_LENGTH_BUCKETS,
+            registry=registry,
+        )
+        self._version = Gauge(
+            "modelyard_model_version", "Version of the champion as a number", ("model",), registry=registry
+        )
+        self._info = Gauge(
+            "modelyard_server_model_info",
+            "1 for every version that is held",
+            (*_MODEL, "run_id", "model_digest", "dataset_digest"),
+            registry=registry,
+        )
+        self.requests = Counter(
+            "modelyard_server_requests_total",
+            "Prediction requests by path and status code",
+            ("path", "code"),
+            registry=registry,
+        )
+        self.in_progress = Gauge(
+            "modelyard_server_requests_in_progress",
+            "Prediction requests that are being answered",
+            registry=registry,
+        )
+        self.queued = Gauge(
+            "modelyard_server_queue_length", "Requests that wait for a thread or have one", registry=registry
+        )
+        self.swaps = Counter(
+            "modelyard_server_swaps_total", "Routes tried, by how it ended", ("result",), registry=registry
+        )
+        self.load_seconds = Histogram(
+            "modelyard_server_route_load_seconds",
+            "Seconds from a new route to the swap",
+            buckets=(0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
+            registry=registry,
+        )
+        self.ready = Gauge("modelyard_server_ready", "1 while the server is ready", registry=registry)
+        for result in ("served", "refused", "unreachable"):
+            self.swaps.labels(result)
+
+    def of_model(self, model: str, version: str, role: str, texts: Iterable[tuple[int, str]]) -> ModelMetrics:
+        """Series of a version; ``texts`` are position and name of its text columns."""
+        return ModelMetrics(
+            predictions=self._predictions.labels(model, version, role),
+            latency=self._latency.labels(model, version, role),
+            text_lengths={place: self._text_lengths.labels(model, version, name) for place, name in texts},
+        )
+
+    def show_versions(self, model: str, held: Sequence[tuple[str, ...]]) -> None:
+        """Publishes what is held: (version, role, run id, model digest, dataset digest), the champion first."""
+        self._info.clear()
+        for labels in held:
+            self._info.labels(model, *labels).set(1)
+        version = held[0][0]
+        self._version.labels(model).set(float(version) if version.isdecimal() else float("nan"))
+
+    def exposition(self) -> bytes:
+        """The text that a scrape reads."""
+        return generate_latest(self.registry)

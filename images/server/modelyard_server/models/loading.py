@@ -1,0 +1,168 @@
+"""Makes a model of a verified bundle: judged, built, warmed up, and proven to answer as it did when it was trained."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import skops.io
+
+from modelyard_api.contract.bundle import Bundle, GoldenRequest
+from modelyard_api.metrics import Task
+from modelyard_api.v1alpha1.common import ColumnType
+from modelyard_server.errors import BundleError, RequestError
+from modelyard_server.models.archive import ArchiveLimits, inspect_archive
+from modelyard_server.models.fetching import FetchedBundle
+from modelyard_server.models.integrity import check_integrity
+from modelyard_server.models.predictor import Answer, Predictor, SklearnPredictor
+from modelyard_server.signature import Reader, Rows, Signature
+
+_TOLERANCE = 1e-9
+"""Golden answers are numbers of another machine, whose vector instructions may round the last bits otherwise."""
+_LIGHT_SECONDS = 0.002
+"""A model whose row takes longer is kept off the event loop."""
+_WARM_UP_ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model that may be served."""
+
+    digest: str
+    bundle: Bundle
+    signature: Signature
+    reader: Reader
+    predictor: Predictor
+    labels: tuple[Any, ...]
+    """Labels in the order of the probabilities; empty for regression."""
+    row_seconds: float
+    """What one row takes when the model is warm."""
+
+    @property
+    def light(self) -> bool:
+        """Whether a row may be answered on the event loop."""
+        return self.row_seconds <= _LIGHT_SECONDS
+
+    @property
+    def classifies(self) -> bool:
+        """Whether predictions are labels."""
+        return self.bundle.task is Task.CLASSIFICATION
+
+
+def load_model(fetched: FetchedBundle, digest: str, limits: ArchiveLimits | None = None) -> LoadedModel:
+    """The model of a bundle. Raises BundleError where it is not allowed, broken, or does not answer as promised."""
+    names = inspect_archive(fetched.model, limits)
+    try:
+        model = skops.io.loads(fetched.model, trusted=sorted(names))
+        check_integrity(model)
+        predictor: Predictor = SklearnPredictor(model)
+    except BundleError:
+        raise
+    except MemoryError as error:
+        raise BundleError("the model does not fit into the server's memory") from error
+    except Exception as error:
+        raise BundleError(f"the model cannot be built: {type(error).__name__}: {error}") from error
+    bundle = fetched.bundle
+    declared = Signature(tuple(bundle.inputs))
+    samples = _samples(bundle, fetched.golden)
+    row_seconds = _warm_up(predictor, declared, samples)
+    if fetched.golden is not None:
+        _replay(predictor, Reader(declared), fetched.golden)
+    signature = declared.demanding(_demanded(predictor, declared, samples[0]))
+    return LoadedModel(
+        digest=digest,
+        bundle=bundle,
+        signature=signature,
+        reader=Reader(signature),
+        predictor=predictor,
+        labels=tuple(bundle.classes),
+        row_seconds=row_seconds,
+    )
+
+
+def _samples(bundle: Bundle, golden: GoldenRequest | None) -> list[dict[str, Any]]:
+    """Rows to warm up with: of the training data where the bundle has some."""
+    rows = bundle.input_example or (golden.rows if golden else [])
+    return rows or [{column.name: _neutral(column.type) for column in bundle.inputs}]
+
+
+def _neutral(kind: ColumnType) -> Any:  # noqa: ANN401  a JSON value
+    return {ColumnType.TEXT: "", ColumnType.BOOLEAN: False}.get(kind, 0)
+
+
+def _warm_up(predictor: Predictor, signature: Signature, samples: Sequence[dict[str, Any]]) -> float:
+    """Seconds that a row takes once the first, slow calls are over."""
+    reader = Reader(signature)
+    try:
+        matrix = reader.matrix(reader.from_records(samples))
+        predictor.predict(matrix, probabilities=True)
+        fastest = float("inf")
+        for _ in range(_WARM_UP_ROUNDS):
+            start = time.perf_counter()
+            predictor.predict(matrix[:1], probabilities=True)
+            fastest = min(fastest, time.perf_counter() - start)
+    except RequestError as error:
+        raise BundleError(f"the bundle's example does not fit its inputs: {error.message}") from error
+    except Exception as error:
+        raise BundleError(
+            f"the model does not answer its own example: {type(error).__name__}: {error}"
+        ) from error
+    return fastest
+
+
+def _replay(predictor: Predictor, reader: Reader, golden: GoldenRequest) -> None:
+    """Proves that the answers are those of the training; raises BundleError at the first that is not."""
+    try:
+        matrix = reader.matrix(reader.from_records(golden.rows))
+        answer = predictor.predict(matrix, probabilities=golden.probabilities is not None)
+    except RequestError as error:
+        raise BundleError(f"a golden request does not fit the bundle's inputs: {error.message}") from error
+    except Exception as error:
+        raise BundleError(f"a golden request is not answered: {type(error).__name__}: {error}") from error
+    _compare(answer, golden)
+
+
+def _compare(answer: Answer, golden: GoldenRequest) -> None:
+    got = answer.predictions.tolist()
+    if len(got) != len(golden.predictions):
+        raise BundleError(f"{len(golden.predictions)} golden answers are promised, {len(got)} were given")
+    for index, (ours, theirs) in enumerate(zip(got, golden.predictions, strict=True)):
+        if not _equal(ours, theirs):
+            raise BundleError(
+                f"golden request {index} is answered with {ours!r}, training answered {theirs!r}"
+            )
+    if golden.probabilities is not None and answer.probabilities is not None:
+        theirs = np.asarray(golden.probabilities)
+        if theirs.shape != answer.probabilities.shape or not np.allclose(
+            answer.probabilities, theirs, rtol=_TOLERANCE, atol=_TOLERANCE
+        ):
+            raise BundleError("the probabilities of the golden requests are not those of the training")
+
+
+def _equal(ours: object, theirs: object) -> bool:
+    if isinstance(ours, float) and isinstance(theirs, int | float):
+        return bool(np.isclose(ours, theirs, rtol=_TOLERANCE, atol=_TOLERANCE))
+    return type(ours) is type(theirs) and ours == theirs
+
+
+def _demanded(predictor: Predictor, signature: Signature, sample: dict[str, Any]) -> frozenset[str]:
+    """Columns that are declared nullable, but without which this model does not answer."""
+    reader = Reader(signature)
+    nullable = [column.name for column in signature.columns if column.nullable]
+
+    def answers(without: Sequence[str]) -> bool:
+        row = sample | dict.fromkeys(without)
+        try:
+            rows: Rows = reader.from_records([row])
+            answer = predictor.predict(reader.matrix(rows), probabilities=False)
+        except (ValueError, TypeError, AttributeError, RequestError):
+            return False
+        values = answer.predictions
+        return values.dtype.kind != "f" or bool(np.all(np.isfinite(values)))
+
+    if not nullable or answers(nullable):
+        return frozenset()
+    return frozenset(name for name in nullable if not answers([name]))

@@ -1,0 +1,94 @@
+"""What answers for a model: a matrix of rows in, values and probabilities out.
+
+``Predictor`` is the seam at which a faster program for the same model may take scikit-learn's place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+_LABEL_OF_GREATEST = frozenset(
+    {
+        "BaggingClassifier",
+        "BernoulliNB",
+        "ComplementNB",
+        "DecisionTreeClassifier",
+        "ExtraTreeClassifier",
+        "ExtraTreesClassifier",
+        "GaussianNB",
+        "MultinomialNB",
+        "RandomForestClassifier",
+    }
+)
+"""Classifiers whose ``predict`` is the label of the greatest probability, so that one pass gives both."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One prediction a row; probabilities, where they were asked for, in the order of the labels."""
+
+    predictions: np.ndarray
+    probabilities: np.ndarray | None = None
+
+
+class Predictor(Protocol):
+    """Answers rows. Must be safe to call from several threads at once."""
+
+    @property
+    def gives_probabilities(self) -> bool:
+        """Whether it can say how sure it is."""
+        ...
+
+    def predict(self, matrix: np.ndarray, *, probabilities: bool) -> Answer:
+        """Answers of shape (rows,), and (rows, labels) if asked for and known.
+
+        Raises ValueError for rows that the model does not take, for example with missing values.
+        """
+        ...
+
+
+class SklearnPredictor:
+    """A fitted scikit-learn estimator or pipeline.
+
+    A pipeline's steps are called one by one: its own machinery costs more than many a step, and rows need not be
+    transformed twice where both a label and its probabilities are wanted.
+    """
+
+    def __init__(self, model: Any) -> None:  # noqa: ANN401  scikit-learn has no types
+        _run_in_one_thread(model)
+        steps = [step for _, step in model.steps] if type(model).__name__ == "Pipeline" else [model]
+        self._transformers = [step for step in steps[:-1] if step not in (None, "passthrough")]
+        self._final = steps[-1]
+        self._label_of_greatest = type(self._final).__name__ in _LABEL_OF_GREATEST
+
+    @property
+    def gives_probabilities(self) -> bool:
+        """Whether the estimator has ``predict_proba``."""
+        return hasattr(self._final, "predict_proba")
+
+    def predict(self, matrix: np.ndarray, *, probabilities: bool) -> Answer:
+        """Answers of scikit-learn."""
+        rows: Any = matrix
+        for transformer in self._transformers:
+            rows = transformer.transform(rows)
+        if not probabilities or not self.gives_probabilities:
+            return Answer(_flat(self._final.predict(rows)))
+        likely = np.asarray(self._final.predict_proba(rows))
+        if self._label_of_greatest:
+            return Answer(self._final.classes_.take(np.argmax(likely, axis=1)), likely)
+        return Answer(_flat(self._final.predict(rows)), likely)
+
+
+def _flat(predictions: Any) -> np.ndarray:  # noqa: ANN401
+    # Some regressors, partial least squares for one, answer a single target as a column.
+    return np.asarray(predictions).reshape(len(predictions))
+
+
+def _run_in_one_thread(model: Any) -> None:  # noqa: ANN401
+    """Starting threads costs more than one row takes, and a forest's sum then depends on who comes first."""
+    names = [name for name in model.get_params() if name == "n_jobs" or name.endswith("__n_jobs")]
+    if names:
+        model.set_params(**dict.fromkeys(names, 1))

@@ -1,0 +1,175 @@
+"""Keeps the server on its route: reads the mounted file, loads what it names, and swaps when all is warm."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from modelyard_api.contract.route import Route, RoutedModel
+from modelyard_api.v1alpha1.common import ColumnType
+from modelyard_runtime.errors import StepError
+from modelyard_server.errors import BundleError
+from modelyard_server.metrics import ServerMetrics
+from modelyard_server.models.loading import LoadedModel
+from modelyard_server.serving import Role, ServedModel, Serving
+from modelyard_server.state import ServerState
+
+_POLL_SECONDS = 0.5
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 30.0
+
+_log = logging.getLogger(__name__)
+
+Load = Callable[[RoutedModel], LoadedModel]
+"""Fetches and builds a model; called in a thread. Raises BundleError for good, StepError for now."""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A version of the file, by what a stat tells of it. A ConfigMap's update is another inode."""
+
+    inode: int
+    modified: int
+    size: int
+
+
+class RouteKeeper:
+    """Follows the route file. A route that cannot be served leaves the one before it in charge."""
+
+    def __init__(self, path: Path, load: Load, state: ServerState, metrics: ServerMetrics) -> None:
+        self._path = path
+        self._load = load
+        self._state = state
+        self._metrics = metrics
+        self._seen: _Seen | None = None
+        self._route: Route | None = None
+        self._settled = True
+        self._pause = _FIRST_PAUSE
+        self._retry_at = 0.0
+
+    async def run(self) -> None:
+        """Looks at the file twice a second, for ever."""
+        while True:
+            try:
+                await self.look(time.monotonic())
+            except Exception:  # noqa: BLE001  a keeper that ends leaves a server that is never updated
+                _log.exception("the route was not kept")
+                self._state.error = "the server failed to follow its route; its log says why"
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def look(self, now: float) -> None:
+        """One look: reads the file if it is another one, and works towards its route."""
+        if self._changed():
+            self._settled, self._pause, self._retry_at = not self._read(), _FIRST_PAUSE, now
+        if self._settled or self._route is None or now < self._retry_at:
+            return
+        if await self._serve(self._route):
+            self._settled = True
+            return
+        self._retry_at = now + self._pause
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+
+    def _changed(self) -> bool:
+        try:
+            stat = self._path.stat()
+        except OSError as error:
+            if self._state.serving is None:
+                self._state.error = f"the route file {self._path} cannot be read: {error.strerror}"
+            return False
+        seen = _Seen(stat.st_ino, stat.st_mtime_ns, stat.st_size)
+        changed = seen != self._seen
+        self._seen = seen
+        return changed
+
+    def _read(self) -> bool:
+        """Whether the file holds a route."""
+        try:
+            self._route = Route.model_validate_json(self._path.read_bytes())
+        except (OSError, ValidationError) as error:
+            _log.error("the route file cannot be used: %s", error)
+            self._state.error = f"the route file {self._path} cannot be used: {str(error).splitlines()[0]}"
+            return False
+        self._state.wanted_digest = self._route.digest()
+        return True
+
+    async def _serve(self, route: Route) -> bool:
+        """Whether this route is done with, served or refused."""
+        start = time.monotonic()
+        try:
+            champion = await self._model(route.champion)
+        except StepError as error:
+            self._fail(route, error.message, "unreachable")
+            return False
+        except BundleError as error:
+            self._fail(route, str(error), "refused")
+            return True
+        previous = self._held(route.previous) if route.previous else None
+        self._swap(route, champion, previous)
+        self._metrics.swaps.labels("served").inc()
+        self._metrics.load_seconds.observe(time.monotonic() - start)
+        if route.previous is not None and previous is None:
+            await self._add_previous(route, champion, route.previous)
+        await asyncio.to_thread(_settle_memory)
+        return True
+
+    async def _add_previous(self, route: Route, champion: LoadedModel, routed: RoutedModel) -> None:
+        """The way back is a convenience: the route is served without it, too."""
+        try:
+            self._swap(route, champion, await self._model(routed))
+        except (StepError, BundleError) as error:
+            _log.warning("previous version %s is not held: %s", routed.version, error)
+
+    async def _model(self, routed: RoutedModel) -> LoadedModel:
+        held = self._held(routed)
+        return held if held is not None else await asyncio.to_thread(self._load, routed)
+
+    def _held(self, routed: RoutedModel) -> LoadedModel | None:
+        held = self._state.serving.held if self._state.serving else ()
+        return next((served.model for served in held if served.model.digest == routed.model_digest), None)
+
+    def _swap(self, route: Route, champion: LoadedModel, previous: LoadedModel | None) -> None:
+        serving = Serving(
+            route=route,
+            champion=self._named(route, route.champion, Role.CHAMPION, champion),
+            previous=self._named(route, route.previous, Role.PREVIOUS, previous)
+            if route.previous is not None and previous is not None
+            else None,
+        )
+        self._state.serving = serving
+        self._state.error = None
+        self._metrics.show_versions(route.model_name, [_labels(served) for served in serving.held])
+        _log.info("serving", extra={"model": route.model_name, "versions": serving.versions})
+
+    def _named(self, route: Route, routed: RoutedModel, role: Role, model: LoadedModel) -> ServedModel:
+        texts = [
+            (place, column.name)
+            for place, column in enumerate(model.signature.columns)
+            if column.type is ColumnType.TEXT
+        ]
+        metrics = self._metrics.of_model(route.model_name, routed.version, role, texts)
+        return ServedModel(route.model_name, role, routed, model, metrics)
+
+    def _fail(self, route: Route, message: str, result: str) -> None:
+        version = route.champion.version
+        _log.error("version %s is not served: %s", version, message)
+        self._state.error = f"version {version} of model {route.model_name}: {message}"
+        self._metrics.swaps.labels(result).inc()
+
+
+def _labels(served: ServedModel) -> tuple[str, ...]:
+    routed = served.routed
+    return (served.version, served.role, routed.run_id, routed.model_digest, routed.dataset_digest or "")
+
+
+def _settle_memory() -> None:
+    """Frees what the old route held, and takes the models out of the collector's rounds: they hold it up for nothing."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()

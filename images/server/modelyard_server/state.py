@@ -1,0 +1,52 @@
+"""The one mutable thing of a server: which route it serves, which it should, and how it has been doing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modelyard_api.contract.route import RouteState
+from modelyard_server.errors import NotReadyError
+from modelyard_server.serving import Serving
+
+_SERVER_FAULT = 500
+
+
+@dataclass
+class ServerState:
+    """Changed by the route keeper, the requests and the signal handler, all on the event loop."""
+
+    serving: Serving | None = None
+    wanted_digest: str | None = None
+    error: str | None = "no route was read yet"
+    draining: bool = False
+    requests: int = 0
+    errors: int = 0
+
+    @property
+    def ready(self) -> bool:
+        """Whether new requests should come here."""
+        return self.serving is not None and not self.draining
+
+    def demand(self) -> Serving:
+        """What is served. Raises NotReadyError before the first route is warm."""
+        if self.serving is None:
+            raise NotReadyError(f"no model is ready: {self.error}")
+        return self.serving
+
+    def count(self, status: int) -> None:
+        """Counts an answered prediction request."""
+        self.requests += 1
+        if status >= _SERVER_FAULT:
+            self.errors += 1
+
+    def route_state(self) -> RouteState:
+        """What the operator reads."""
+        serving = self.serving
+        return RouteState(
+            route_digest=serving.route.digest() if serving else None,
+            wanted_digest=self.wanted_digest,
+            version=serving.champion.version if serving else None,
+            error=self.error,
+            requests=self.requests,
+            errors=self.errors,
+        )

@@ -1,0 +1,92 @@
+"""The few pieces of ASGI that the hot routes need: a body within limits, and a response in two messages."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from modelyard_server.errors import Header, RequestError
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+JSON = b"application/json"
+TEXT = b"text/plain; charset=utf-8"
+_SHOWN = 60
+
+
+class ClientGoneError(Exception):
+    """The client closed the connection before its request was complete; nobody reads an answer."""
+
+
+@dataclass(frozen=True)
+class RequestHead:
+    """What is known of a body before it comes."""
+
+    content_type: bytes
+    content_encoding: bytes
+    content_length: int | None
+
+    @classmethod
+    def of(cls, scope: Scope) -> RequestHead:
+        """Reads the headers of a request."""
+        found = {name: value for name, value in scope["headers"] if name.startswith(b"content-")}
+        length = found.get(b"content-length", b"")
+        return cls(
+            content_type=found.get(b"content-type", b""),
+            content_encoding=found.get(b"content-encoding", b""),
+            content_length=int(length) if length.isdigit() else None,
+        )
+
+    def demand_json(self) -> None:
+        """Raises RequestError 415 for anything but plain JSON."""
+        kind = self.content_type.partition(b";")[0].strip().lower()
+        if kind != JSON:
+            given = self.content_type[:_SHOWN].decode("latin-1") or "none"
+            raise RequestError(
+                f"the content type is {given}; send JSON with the header Content-Type: application/json",
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            )
+        if self.content_encoding not in (b"", b"identity"):
+            given = self.content_encoding[:_SHOWN].decode("latin-1")
+            raise RequestError(
+                f"the content encoding is {given}; send the body as it is", HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+            )
+
+
+async def read_body(head: RequestHead, receive: Receive, limit: int) -> bytes:
+    """The whole body. Raises RequestError 413 as soon as it is known to be longer than ``limit`` bytes."""
+    if head.content_length is not None and head.content_length > limit:
+        raise _too_large(limit)
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ClientGoneError
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        if not message.get("more_body", False):
+            return chunk if not chunks else b"".join((*chunks, chunk))
+        chunks.append(chunk)
+
+
+async def respond(
+    send: Send, status: int, body: bytes, content_type: bytes = JSON, headers: Sequence[Header] = ()
+) -> None:
+    """Sends a whole response."""
+    fields = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": fields})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _too_large(limit: int) -> RequestError:
+    return RequestError(
+        f"the body is longer than {limit} bytes; send fewer rows at a time",
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    )
