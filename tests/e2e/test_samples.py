@@ -16,19 +16,15 @@ from tests.support.platform import Platform
 from tests.support.waiting import until
 
 SAMPLES = REPOSITORY / "manifests" / "samples"
-BLOCK = {
-    "MedInc": 8.3252,
-    "HouseAge": 41.0,
-    "AveRooms": 6.984127,
-    "AveBedrms": 1.02381,
-    "Population": 322.0,
-    "AveOccup": 2.555556,
-    "Latitude": 37.88,
-    "Longitude": -122.23,
-}
+REQUESTS = SAMPLES / "requests"
 PLAUSIBLE_PRICE = (1.0, 6.0)
-TITLE = {"title": "apple iphone 8 plus 64gb silver"}
 CATEGORY = "Mobile Phones"
+
+
+def request(promotion: str) -> dict[str, list[dict[str, object]]]:
+    """The example request that is shipped with a promotion."""
+    document: dict[str, list[dict[str, object]]] = json.loads((REQUESTS / f"{promotion}.json").read_text())
+    return document
 
 
 @pytest.fixture(scope="module")
@@ -199,32 +195,33 @@ def test_the_alias_points_to_the_champion(platform: Platform, samples: Project) 
 
 
 def test_predict_answers_with_a_price(housing: httpx.Client) -> None:
-    answer = housing.post("/predict", json={"rows": [BLOCK]})
+    answer = housing.post("/predict", json=request("housing-production"))
     assert answer.status_code == 200, answer.text
     low, high = PLAUSIBLE_PRICE
     assert low < answer.json()["predictions"][0] < high
 
 
 def test_the_three_dialects_give_the_same_number(housing: httpx.Client) -> None:
-    typed = housing.post("/predict", json={"rows": [BLOCK]}).json()["predictions"][0]
-    mlflow = housing.post("/invocations", json={"dataframe_records": [BLOCK]})
+    (block,) = request("housing-production")["rows"]
+    typed = housing.post("/predict", json=request("housing-production")).json()["predictions"][0]
+    mlflow = housing.post("/invocations", json={"dataframe_records": [block]})
     assert mlflow.status_code == 200, mlflow.text
     assert mlflow.json()["predictions"] == [typed]
-    inputs = [{"name": k, "shape": [1], "datatype": "FP64", "data": [v]} for k, v in BLOCK.items()]
+    inputs = [{"name": k, "shape": [1], "datatype": "FP64", "data": [v]} for k, v in block.items()]
     inferred = housing.post("/v2/models/housing/infer", json={"inputs": inputs})
     assert inferred.status_code == 200, inferred.text
     assert inferred.json()["outputs"][0]["data"] == [typed]
 
 
 def test_a_title_is_put_into_its_category(titles: httpx.Client) -> None:
-    answer = titles.post("/predict", json={"rows": [TITLE]})
+    answer = titles.post("/predict", json=request("titles-production"))
     assert answer.status_code == 200, answer.text
     assert answer.json()["predictions"][0] == CATEGORY
 
 
 def test_prometheus_counts_the_predictions(platform: Platform, titles: httpx.Client) -> None:
     for _ in range(5):
-        assert titles.post("/predict", json={"rows": [TITLE]}).status_code == 200
+        assert titles.post("/predict", json=request("titles-production")).status_code == 200
     with platform.prometheus() as prometheus:
 
         def counted() -> bool:
