@@ -1,0 +1,44 @@
+"""A server with a model, for all tests of a module that do not change it."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.support.bundles import build_bundle, iris, titles
+from tests.support.s3 import S3Server
+from tests.support.serving import ServerProcess, fresh_project, running_server
+
+
+@pytest.fixture(scope="session")
+def iris_server(minio_server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """Serves version 3 of a classifier of flowers, with version 2 before it."""
+    with running_server(tmp_path_factory.mktemp("iris"), minio_server, fresh_project()) as server:
+        champion = build_bundle(iris()).write(server.store, "3")
+        previous = build_bundle(iris(seed=1)).write(server.store, "2")
+        server.await_route(server.route(champion, previous))
+        yield server
+
+
+@pytest.fixture(scope="session")
+def titles_server(
+    minio_server: S3Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
+    """Serves version 1 of a model that reads a text beside numbers."""
+    with running_server(tmp_path_factory.mktemp("titles"), minio_server, fresh_project(), "titles") as server:
+        server.await_route(server.route(build_bundle(titles()).write(server.store, "1")))
+        yield server
+
+
+@pytest.fixture
+def client(iris_server: ServerProcess) -> Iterator[httpx.Client]:
+    """A client of the flowers."""
+    with iris_server.client() as opened:
+        yield opened
+
+
+@pytest.fixture
+def titles_client(titles_server: ServerProcess) -> Iterator[httpx.Client]:
+    """A client of the titles."""
+    with titles_server.client() as opened:
+        yield opened
