@@ -15,8 +15,9 @@ _VALUE_LIMIT = 120
 
 def shown(value: object) -> str:
     """A value as it appears in a message: one line of bounded length."""
-    text = repr(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= _VALUE_LIMIT else text[: _VALUE_LIMIT - 1] + "…"
+    text = str(value)
+    cut = text if len(text) <= _VALUE_LIMIT else text[: _VALUE_LIMIT - 1] + "…"
+    return repr(cut) if isinstance(value, str) else cut
 
 
 class StepError(Exception):

@@ -57,11 +57,13 @@ def judged(text: str, relation: Relation, field: str) -> exp.Expression:
 def _parsed(text: str, field: str) -> exp.Expression:
     try:
         statements = sqlglot.parse(text, read=DIALECT)
-    except (SqlglotError, RecursionError) as error:
-        reason = str(error).split("\n", maxsplit=1)[0].rstrip(".") or "too deep"
+    except SqlglotError as error:
+        reason = str(error).split("\n", maxsplit=1)[0].rstrip(".")
         raise InvalidSpecError(
             f"is not an expression ({reason})", field=field, value=text, remedy="write one SQL expression"
         ) from error
+    except RecursionError as error:
+        raise _too_deep(text, field) from error
     if len(statements) != 1:
         raise InvalidSpecError(
             f"holds {len(statements)} statements",
@@ -72,13 +74,15 @@ def _parsed(text: str, field: str) -> exp.Expression:
     tree = statements[0]
     if not isinstance(tree, exp.Expression):
         raise InvalidSpecError("is empty", field=field, value=text, remedy="write one SQL expression")
-    if _too_deep(tree):
-        raise InvalidSpecError(f"is nested more than {_DEPTH} deep", field=field, value=text)
+    if any(node.depth > _DEPTH for node in tree.bfs()):
+        raise _too_deep(text, field)
     return tree
 
 
-def _too_deep(tree: exp.Expression) -> bool:
-    return any(node.depth > _DEPTH for node in tree.bfs())
+def _too_deep(text: str, field: str) -> InvalidSpecError:
+    return InvalidSpecError(
+        "is nested too deep", field=field, value=text, remedy=f"keep it within {_DEPTH} levels, in two steps"
+    )
 
 
 def _judge(node: exp.Expr, text: str, relation: Relation, field: str) -> None:
@@ -126,15 +130,21 @@ def _what(node: exp.Expr) -> str:
 
 def _rewritten(tree: exp.Expression) -> exp.Expression:
     """The tree with quoted columns, and without the detour by which a parser reads some functions."""
-
-    def rewrite(node: exp.Expression) -> exp.Expression:
-        if isinstance(node, exp.Column):
-            return column_ref(node.name)
-        if isinstance(node, exp.Log) and node.expression is not None:
-            base = _LOGARITHMS.get(node.this.name) if isinstance(node.this, exp.Literal) else None
-            if base is not None:
-                return exp.Anonymous(this=base, expressions=[node.expression])
+    for node in reversed(list(tree.bfs())):
         node.comments = None
-        return node
+        fresh = _fresh(node)
+        if fresh is None:
+            continue
+        if node is tree:
+            return fresh
+        node.replace(fresh)
+    return tree
 
-    return tree.transform(rewrite)
+
+def _fresh(node: exp.Expr) -> exp.Expression | None:
+    if isinstance(node, exp.Column):
+        return column_ref(node.name)
+    if isinstance(node, exp.Log) and isinstance(node.this, exp.Literal) and node.expression is not None:
+        base = _LOGARITHMS.get(node.this.name)
+        return exp.Anonymous(this=base, expressions=[node.expression]) if base else None
+    return None

@@ -1,0 +1,99 @@
+"""Built-in data sets as they are shipped, and the names of their rows."""
+
+import pyarrow as pa
+import pytest
+
+from modelyard_api.v1alpha1.dataset import BuiltinName, BuiltinSource, Source
+from modelyard_loader.keys import keyed
+from modelyard_loader.sources import READERS, read_source
+from modelyard_loader.sources.builtin import FILES
+from modelyard_runtime.columns import canonical_type
+from modelyard_runtime.errors import DataError, InvalidSpecError
+
+_SHAPES = {
+    BuiltinName.CALIFORNIA_HOUSING: (20640, 9),
+    BuiltinName.PRODUCT_TITLES: (35311, 4),
+    BuiltinName.IRIS: (150, 5),
+    BuiltinName.WINE: (178, 14),
+    BuiltinName.BREAST_CANCER: (569, 31),
+    BuiltinName.DIABETES: (442, 11),
+    BuiltinName.DIGITS: (1797, 65),
+}
+
+
+def _read(name: BuiltinName) -> pa.Table:
+    return read_source(Source(builtin=BuiltinSource(name=name))).table
+
+
+def test_every_kind_of_source_has_a_reader() -> None:
+    assert set(READERS) == set(Source.model_fields)
+    assert set(FILES) == set(BuiltinName)
+
+
+@pytest.mark.parametrize("name", BuiltinName)
+def test_a_builtin_data_set_is_whole_and_has_canonical_types(name: BuiltinName) -> None:
+    table = _read(name)
+    assert table.shape == _SHAPES[name]
+    assert sum(column.null_count for column in table.columns) == 0
+    assert [canonical_type(field) for field in table.schema]
+
+
+@pytest.mark.parametrize(
+    ("name", "digest"),
+    [
+        (BuiltinName.CALIFORNIA_HOUSING, "94ef369b909f5c725340b512b7c9a05c1550a554b6592d29303990e3ba521a1f"),
+        (BuiltinName.PRODUCT_TITLES, "8276be9121ba73d8b2ee849222f62f438c0d1e7493ab6c425c2d1733b8e897f5"),
+    ],
+)
+def test_a_source_is_known_by_the_digest_of_its_bytes(name: BuiltinName, digest: str) -> None:
+    assert read_source(Source(builtin=BuiltinSource(name=name))).digest == f"sha256:{digest}"
+
+
+@pytest.mark.parametrize("name", BuiltinName)
+def test_every_builtin_data_set_can_be_keyed_by_row_number(name: BuiltinName) -> None:
+    rows = keyed(_read(name), ["row"])
+    assert rows.column_names[0] == "row"
+    assert rows.column("row").to_pylist() == list(range(1, rows.num_rows + 1))
+
+
+def test_a_key_of_the_source_orders_the_rows_and_stands_first() -> None:
+    rows = keyed(pa.table({"x": ["c", "a", "b"], "id": [3, 1, 2]}), ["id"])
+    assert rows.to_pylist() == [{"id": 1, "x": "a"}, {"id": 2, "x": "b"}, {"id": 3, "x": "c"}]
+
+
+def test_product_titles_have_a_key_of_their_own() -> None:
+    rows = keyed(_read(BuiltinName.PRODUCT_TITLES), ["product_id"])
+    assert rows.num_rows == 35311
+
+
+def test_a_key_that_repeats_is_refused_with_column_and_value() -> None:
+    with pytest.raises(DataError, match="primaryKey id = '2': names more than one row"):
+        keyed(pa.table({"id": [2, 1, 2]}), ["id"])
+
+
+def test_a_key_with_a_null_is_refused_with_column_and_row() -> None:
+    with pytest.raises(DataError, match="primaryKey id: row 2 has no value"):
+        keyed(pa.table({"id": [2, None]}), ["id"])
+
+
+def test_two_key_columns_must_both_be_there() -> None:
+    with pytest.raises(InvalidSpecError) as caught:
+        keyed(pa.table({"shop": [1], "item": [2]}), ["shop", "items"])
+    assert caught.value.message == "spec.primaryKey = 'items': is not a column of the source"
+    assert caught.value.remedy == "did you mean item?"
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["a b"], "column = 'a b': is not a name"),
+        (["1a"], "is not a name"),
+        (["x" * 64], "is not a name"),
+        (["load_sequence"], "column = 'load_sequence': is reserved"),
+        (["a", "A"], "the names a and A differ by case only"),
+        (["ROW"], "the names row and ROW|the names ROW and row"),
+    ],
+)
+def test_a_name_that_sql_cannot_hold_is_refused(names: list[str], said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        keyed(pa.table({name: [1] for name in names}), ["row"])
