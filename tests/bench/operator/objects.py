@@ -8,7 +8,7 @@ import yaml
 
 from bringup.paths import REPOSITORY
 from modelyard_api.conditions import ConditionStatus, Observation, merge_conditions
-from modelyard_api.v1alpha1.dataset import DatasetStatus, LoadStatus, VariantStatus
+from modelyard_api.v1alpha1.dataset import DatasetSpec, DatasetStatus, LoadStatus, VariantStatus
 from modelyard_api.v1alpha1.reasons import DatasetCondition, DatasetReason
 
 NAMESPACE = "bench"
@@ -73,6 +73,7 @@ def loaded(dataset: dict[str, Any], now: datetime) -> dict[str, Any]:
         observed_generation=1,
         conditions=merge_conditions([], observations, generation=1, now=now.astimezone(UTC)),
         load=LoadStatus(sequence=1, rows=20640),
+        recipe=DatasetSpec.model_validate(dataset["spec"]).recipe(),
         variants=variants,
     )
     return {"status": status.to_wire()}
