@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from modelyard_api.base import ApiModel, OneOf, StatusModel, rules
+from modelyard_api.digests import canonical_digest
 from modelyard_api.v1alpha1.common import ColumnName, JobOptions, ObjectMeta, Percent, ResourceStatus
 from modelyard_api.v1alpha1.transforms import VARIANT_RULES, Variant
 
@@ -80,6 +81,12 @@ class DatasetSpec(JobOptions):
             seen.add(variant.name)
         return self
 
+    def recipe(self) -> str:
+        """Identity of what is asked for, as hex; how its Job runs is not part of it."""
+        wire = self.to_wire()
+        wanted = {key: wire.get(key) for key in ("source", "primaryKey", "variants", "split")}
+        return canonical_digest(wanted).removeprefix("sha256:")[:32]
+
 
 class LoadStatus(StatusModel):
     """How far loading is."""
@@ -124,6 +131,10 @@ class DatasetStatus(ResourceStatus):
     """Variants at a glance: name, rows and columns of each."""
     job_name: Annotated[str, Field(max_length=63)] | None = None
     """Job of the last step."""
+    recipe: Annotated[str, Field(max_length=64)] | None = None
+    """Identity of the source, key, variants and split that this status is about."""
+    attempt: int = 0
+    """Attempts made for this recipe."""
 
 
 class Dataset(StatusModel):

@@ -12,6 +12,8 @@ class DatasetCondition(StrEnum):
     """The summary: every variant of the present spec exists."""
     LOADED = "Loaded"
     """The rows of the source are in the working copy."""
+    STALLED = "Stalled"
+    """True: this spec failed for good, nothing is tried until it is edited. The word is that of kstatus."""
 
 
 class DatasetReason(StrEnum):
@@ -31,6 +33,8 @@ class DatasetReason(StrEnum):
     """An attempt failed in a way that may pass; another follows."""
     INVALID_SPEC = "InvalidSpec"
     """The spec cannot be carried out; the message says which field and what to do."""
+    NAME_CONFLICT = "NameConflict"
+    """A Job of another owner has the name that this one needs."""
     DATA = "Data"
     """The data do not fit the spec."""
     CODE = "Code"
@@ -58,6 +62,10 @@ class TrainingJobCondition(StrEnum):
     """A pod is at work."""
     SUSPENDED = "Suspended"
     """Held back by spec.suspend."""
+    RECONCILING = "Reconciling"
+    """True until it ended. The word is that of kstatus."""
+    STALLED = "Stalled"
+    """True: it failed for good. The word is that of kstatus."""
 
 
 class TrainingJobReason(StrEnum):
@@ -114,6 +122,8 @@ class PromotionCondition(StrEnum):
     """The candidate passed every gate."""
     PROGRESSING = "Progressing"
     """A rollout is under way."""
+    ALIAS = "AliasInSync"
+    """The alias in the registry points to the champion."""
 
 
 class PromotionReason(StrEnum):

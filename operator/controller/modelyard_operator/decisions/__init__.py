@@ -1,0 +1,1 @@
+"""What should happen next, given what is seen: pure functions of facts and the time."""

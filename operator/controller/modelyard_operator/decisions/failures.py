@@ -1,0 +1,192 @@
+"""What became of a Job, from its conditions, its pods and their termination messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum, auto
+
+from modelyard_api.contract.exit_codes import FailureClass, failure_class
+from modelyard_api.contract.outcome import Failure, Outcome, parse_outcome
+from modelyard_operator.objects.pods import STEP_CONTAINER, ContainerStatus, Pod, Terminated
+from modelyard_operator.objects.workloads import Job
+
+_PULLING = frozenset({"ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "InvalidImageName"})
+_BLOCKED = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+class Phase(Enum):
+    """Where a Job is."""
+
+    CREATED = auto()
+    RUNNING = auto()
+    SUSPENDED = auto()
+    SUCCEEDED = auto()
+    LOST = auto()
+    """Succeeded, but its answer cannot be read any more."""
+    FAILED = auto()
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What is seen of a Job."""
+
+    phase: Phase
+    outcome: Outcome | None = None
+    failure: Failure | None = None
+    exit_code: int | None = None
+    blocked: Failure | None = None
+    """Why no pod runs yet, where something is in its way."""
+    ended: datetime | None = None
+
+    def explain(self) -> str:
+        """Failure, exit code and last lines for people."""
+        if self.failure is None:
+            return ""
+        code = "" if self.exit_code is None else f" (exit code {self.exit_code})"
+        tail = f"\nLast lines:\n{self.failure.log_tail.strip()}" if self.failure.log_tail.strip() else ""
+        return f"{self.failure.sentence()}{code}{tail}"
+
+
+def look(job: Job, pods: Sequence[Pod], *, quota: str = "", log_tail: str = "") -> Sight:
+    """The Job as its parent should see it.
+
+    ``quota`` is why the Job's controller could not make a pod, ``log_tail`` the end of the log of a pod that ended
+    without a message; both are read only where they are needed.
+    """
+    own = sorted(pods, key=_age, reverse=True)
+    for pod in own:
+        outcome = _outcome(pod)
+        if outcome is not None and outcome.failure is None and pod.status.phase == "Succeeded":
+            return Sight(Phase.SUCCEEDED, outcome=outcome, ended=_ended(job, pod))
+    if job.complete is not None:
+        return Sight(Phase.LOST, ended=_ended(job, None))
+    if job.failed is not None:
+        return _failed(job, own, log_tail)
+    if job.spec.suspend:
+        return Sight(Phase.SUSPENDED)
+    if any(pod.status.phase == "Running" for pod in own):
+        return Sight(Phase.RUNNING)
+    return Sight(Phase.CREATED, blocked=_blocked(own, quota))
+
+
+def needs_log(job: Job, pods: Sequence[Pod]) -> Pod | None:
+    """The pod whose log has to explain the failure, because its message does not."""
+    if job.failed is None or job.failed.reason == "DeadlineExceeded":
+        return None
+    for pod in sorted(pods, key=_age, reverse=True):
+        ended = _terminated(pod)
+        if ended is not None and ended.exit_code and _outcome(pod) is None:
+            return pod
+    return None
+
+
+def _failed(job: Job, pods: Sequence[Pod], log_tail: str) -> Sight:
+    assert job.failed is not None  # noqa: S101  the caller asked
+    if job.failed.reason == "DeadlineExceeded":
+        failure = Failure(
+            failure_class=FailureClass.DEADLINE,
+            message="activeDeadlineSeconds passed before the work was done",
+            remedy="Raise spec.activeDeadlineSeconds or make the work smaller",
+        )
+        return Sight(Phase.FAILED, failure=failure, ended=_ended(job, None))
+    for pod in pods:
+        ended = _terminated(pod)
+        if ended is not None:
+            failure = _classify(pod, ended, log_tail)
+            return Sight(Phase.FAILED, failure=failure, exit_code=ended.exit_code, ended=_ended(job, pod))
+    failure = next((_taken(pod) for pod in pods if _was_taken(pod)), None) or Failure(
+        failure_class=FailureClass.EVICTED, message="The pod is gone and left no answer"
+    )
+    return Sight(Phase.FAILED, failure=failure, ended=_ended(job, None))
+
+
+def _classify(pod: Pod, ended: Terminated, log_tail: str) -> Failure:
+    outcome = _outcome(pod)
+    if outcome is not None and outcome.failure is not None:
+        return outcome.failure
+    if ended.reason == "OOMKilled":
+        return Failure(
+            failure_class=FailureClass.OUT_OF_MEMORY,
+            message="The pod was ended by its memory limit",
+            remedy="Raise spec.resources.limits.memory",
+            log_tail=log_tail,
+        )
+    if _was_taken(pod):
+        return _taken(pod)
+    return Failure(
+        failure_class=failure_class(ended.exit_code),
+        message=f"The pod ended without an answer: {ended.reason or 'Error'}",
+        log_tail=log_tail,
+    )
+
+
+def _was_taken(pod: Pod) -> bool:
+    disrupted = pod.status.condition("DisruptionTarget")
+    return (
+        pod.metadata.deletion_timestamp is not None
+        or pod.status.reason in {"Evicted", "NodeLost", "NodeShutdown", "Shutdown", "Terminated"}
+        or (disrupted is not None and disrupted.status == "True")
+    )
+
+
+def _taken(pod: Pod) -> Failure:
+    disrupted = pod.status.condition("DisruptionTarget")
+    why = pod.status.message or (disrupted.message if disrupted else None) or "it was deleted"
+    return Failure(
+        failure_class=FailureClass.EVICTED, message=f"The pod was taken away before it was done: {why}"
+    )
+
+
+def _blocked(pods: Sequence[Pod], quota: str) -> Failure | None:
+    for pod in pods:
+        status = _container(pod)
+        waiting = status.state.waiting if status else None
+        if waiting is not None and waiting.reason in _PULLING:
+            return Failure(
+                failure_class=FailureClass.IMAGE,
+                message=f"The image cannot be pulled: {waiting.reason}: {waiting.message or ''}".rstrip(": "),
+                remedy="Work goes on by itself once the image can be pulled",
+            )
+        if waiting is not None and waiting.reason in _BLOCKED:
+            message = f"The container cannot be made: {waiting.reason}: {waiting.message or ''}".rstrip(": ")
+            return Failure(failure_class=FailureClass.PLATFORM, message=message)
+        scheduled = pod.status.condition("PodScheduled")
+        if scheduled is not None and scheduled.status == "False":
+            message = f"No node takes the pod: {scheduled.message or scheduled.reason or ''}"
+            return Failure(failure_class=FailureClass.PLATFORM, message=message)
+    if quota and not pods:
+        return Failure(
+            failure_class=FailureClass.QUOTA,
+            message=f"The pod is not allowed: {quota}",
+            remedy="Work goes on by itself once it is; free or raise the quota, or ask for less",
+        )
+    return None
+
+
+def _container(pod: Pod) -> ContainerStatus | None:
+    return next((item for item in pod.status.container_statuses or [] if item.name == STEP_CONTAINER), None)
+
+
+def _terminated(pod: Pod) -> Terminated | None:
+    status = _container(pod)
+    return status.state.terminated if status else None
+
+
+def _outcome(pod: Pod) -> Outcome | None:
+    ended = _terminated(pod)
+    return parse_outcome(ended.message) if ended is not None and ended.message else None
+
+
+def _ended(job: Job, pod: Pod | None) -> datetime | None:
+    finished = job.complete or job.failed
+    if finished is not None and finished.last_transition_time is not None:
+        return finished.last_transition_time
+    ended = _terminated(pod) if pod is not None else None
+    return ended.finished_at if ended is not None else None
+
+
+def _age(pod: Pod) -> datetime:
+    return pod.metadata.creation_timestamp or _EPOCH

@@ -1,0 +1,248 @@
+"""What a TrainingJob needs next."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from modelyard_api.catalog import Problem
+from modelyard_api.conditions import ConditionStatus, Observation, find_condition, merge_conditions
+from modelyard_api.contract.outcome import TrainOutcome
+from modelyard_api.metrics import default_primary
+from modelyard_api.v1alpha1.common import NamedValue
+from modelyard_api.v1alpha1.reasons import TrainingJobCondition, TrainingJobReason
+from modelyard_api.v1alpha1.training_job import (
+    DatasetVersion,
+    ModelRef,
+    RunRef,
+    TrainingJobSpec,
+    TrainingJobStatus,
+    Usage,
+)
+from modelyard_operator.decisions.attempts import Progress, State, StepFacts, progress
+from modelyard_operator.decisions.data_version import Mismatch, Waiting
+from modelyard_operator.decisions.plan import LOOK_AGAIN_SECONDS, Plan, Refusal, false, true, unknown
+from modelyard_operator.objects.custom import TrainingJobObject, Unreadable
+
+SUCCEEDED = TrainingJobCondition.SUCCEEDED
+RUNNING = TrainingJobCondition.RUNNING
+SUSPENDED = TrainingJobCondition.SUSPENDED
+RECONCILING = TrainingJobCondition.RECONCILING
+STALLED = TrainingJobCondition.STALLED
+
+_METRICS = 20
+
+
+@dataclass(frozen=True)
+class TrainingFacts:
+    """What is seen around a TrainingJob."""
+
+    step: StepFacts
+    data: DatasetVersion | Waiting | Mismatch
+    """Version that is or would be trained on."""
+    problems: Sequence[Problem] = ()
+    job_name: str | None = None
+    refusal: Refusal | None = None
+    """Why the Job cannot be made, where that was tried."""
+
+
+def is_ended(job: TrainingJobObject) -> bool:
+    """Whether it came to its end, one way or the other; an end is never taken back."""
+    succeeded = find_condition(job.status.conditions, SUCCEEDED)
+    return succeeded is not None and succeeded.status != ConditionStatus.UNKNOWN
+
+
+def decide_training_job(job: TrainingJobObject, facts: TrainingFacts) -> Plan[TrainingJobStatus]:
+    """One status and what is to be done for it."""
+    spec = job.spec
+    if is_ended(job):
+        return _after_end(job, facts.step.now)
+    if isinstance(spec, Unreadable):
+        return _fail(job, facts, TrainingJobReason.INVALID_SPEC, spec.problems)
+    if facts.problems:
+        text = "; ".join(problem.sentence() for problem in facts.problems)
+        return _fail(job, facts, TrainingJobReason.INVALID_SPEC, text)
+    refusal = facts.refusal
+    if refusal is not None and refusal.final:
+        return _fail(job, facts, refusal.reason, refusal.message)
+    if refusal is not None:
+        active = _active(refusal.reason, refusal.message)
+        return Plan(_with(job, facts, job.status, *active), after=LOOK_AGAIN_SECONDS)
+    if isinstance(facts.data, Mismatch):
+        return _fail(job, facts, TrainingJobReason.DATASET_MISMATCH, facts.data.message)
+    if isinstance(facts.data, Waiting):
+        return _wait(job, spec, facts, facts.data.message)
+    seen = progress(spec, facts.step, job.status.attempt)
+    if seen.state is State.START:
+        return Plan(job.status, start=seen.start)
+    return _follow(job, spec, facts, seen)
+
+
+def _follow(
+    job: TrainingJobObject, spec: TrainingJobSpec, facts: TrainingFacts, seen: Progress
+) -> Plan[TrainingJobStatus]:
+    status = _begun(job.status, facts, seen.attempt)
+    if seen.state is State.DONE:
+        outcome = seen.outcome.train if seen.outcome else None
+        if outcome is None:
+            return _fail(job, facts, TrainingJobReason.CODE, "The trainer gave an answer of another kind")
+        return _succeed(job, spec, facts, status, outcome)
+    if seen.state is State.FAILED and seen.failure is not None:
+        return _fail(job, facts, str(seen.failure.failure_class), seen.message, status)
+    return Plan(_with(job, facts, status, *_observe(job, seen)), hold=seen.hold, after=seen.after)
+
+
+def _observe(job: TrainingJobObject, seen: Progress) -> list[Observation]:
+    if seen.state is State.HELD:
+        return _suspended()
+    resumed = _resumed(job)
+    if seen.state is State.RETRYING:
+        message = f"Attempt {seen.attempt}: {seen.message}"
+        return [*_active(TrainingJobReason.RETRYING, message), *resumed]
+    if seen.failure is not None:
+        return [*_active(str(seen.failure.failure_class), seen.message), *resumed]
+    if seen.state is State.RUNNING:
+        message = f"Attempt {seen.attempt} is at work"
+        active = _active(TrainingJobReason.TRAINING, message)
+        active[1] = true(RUNNING, TrainingJobReason.TRAINING, message)
+        return [*active, *resumed]
+    message = seen.message or f"Attempt {seen.attempt} has its Job"
+    return [*_active(TrainingJobReason.JOB_CREATED, message), *resumed]
+
+
+def _active(reason: str, message: str) -> list[Observation]:
+    return [
+        unknown(SUCCEEDED, reason, message),
+        false(RUNNING, reason, "No pod is at work"),
+        true(RECONCILING, reason, "Not ended yet"),
+    ]
+
+
+def _suspended() -> list[Observation]:
+    message = "spec.suspend is true"
+    return [
+        *_active(TrainingJobReason.SUSPENDED, message),
+        true(SUSPENDED, TrainingJobReason.SUSPENDED, message),
+    ]
+
+
+def _resumed(job: TrainingJobObject) -> list[Observation]:
+    if find_condition(job.status.conditions, SUSPENDED) is None:
+        return []
+    return [false(SUSPENDED, TrainingJobReason.RESUMED, "spec.suspend is false")]
+
+
+def _wait(
+    job: TrainingJobObject, spec: TrainingJobSpec, facts: TrainingFacts, message: str
+) -> Plan[TrainingJobStatus]:
+    if spec.suspend:
+        return Plan(_with(job, facts, job.status, *_suspended()))
+    active = _active(TrainingJobReason.WAITING_FOR_DATASET, message)
+    return Plan(_with(job, facts, job.status, *active, *_resumed(job)))
+
+
+def _succeed(
+    job: TrainingJobObject,
+    spec: TrainingJobSpec,
+    facts: TrainingFacts,
+    status: TrainingJobStatus,
+    outcome: TrainOutcome,
+) -> Plan[TrainingJobStatus]:
+    primary = spec.evaluation.primary or default_primary(spec.task)
+    values = {name: value for name, value in outcome.metrics.items() if math.isfinite(value)}
+    names = sorted(values, key=lambda name: name != primary)[:_METRICS]
+    model = None
+    if spec.register_ is not None and outcome.model_version is not None:
+        model = ModelRef(
+            name=spec.register_.model_name, version=outcome.model_version, digest=outcome.model_digest
+        )
+    summary = f"{primary}={_short(values[primary])}" if primary in values else None
+    status = status.model_copy(
+        update={
+            "completion_time": _time(facts.step.now),
+            "run": RunRef(id=outcome.run_id),
+            "model": model,
+            "metrics": [NamedValue(name=name, value=repr(values[name])) for name in names],
+            "summary": summary,
+            "usage": Usage(
+                cpu_seconds=f"{outcome.cpu_seconds:.1f}", peak_memory_bytes=outcome.peak_memory_bytes
+            ),
+        }
+    )
+    done = TrainingJobReason.COMPLETED
+    registered = f", registered as {model.name} version {model.version}" if model else ""
+    observed = (
+        true(SUCCEEDED, done, f"{summary or 'Trained'}{registered}"),
+        false(RUNNING, TrainingJobReason.ENDED, "Nothing runs any more"),
+        false(RECONCILING, done, "Ended"),
+    )
+    return Plan(_with(job, facts, status, *observed), after=_ttl(spec, facts.step.now, facts.step.now))
+
+
+def _fail(
+    job: TrainingJobObject,
+    facts: TrainingFacts,
+    reason: str,
+    message: str,
+    status: TrainingJobStatus | None = None,
+) -> Plan[TrainingJobStatus]:
+    status = (status or job.status).model_copy(update={"completion_time": _time(facts.step.now)})
+    observed = (
+        false(SUCCEEDED, reason, message),
+        false(RUNNING, TrainingJobReason.ENDED, "Nothing runs any more"),
+        false(RECONCILING, reason, "Ended"),
+        true(STALLED, reason, "It failed for good: make a new TrainingJob"),
+    )
+    ttl = None if isinstance(job.spec, Unreadable) else _ttl(job.spec, facts.step.now, facts.step.now)
+    return Plan(_with(job, facts, status, *observed), after=ttl)
+
+
+def _after_end(job: TrainingJobObject, now: datetime) -> Plan[TrainingJobStatus]:
+    status = job.status
+    if status.observed_generation != job.metadata.generation:
+        status = status.model_copy(update={"observed_generation": job.metadata.generation})
+    if isinstance(job.spec, Unreadable) or job.status.completion_time is None:
+        return Plan(status)
+    left = _ttl(job.spec, datetime.fromisoformat(job.status.completion_time), now)
+    if left is not None and left <= 0:
+        return Plan(status, delete_self=True)
+    return Plan(status, after=left)
+
+
+def _ttl(spec: TrainingJobSpec, ended: datetime, now: datetime) -> float | None:
+    """Seconds until the resource goes."""
+    if spec.ttl_seconds_after_finished is None:
+        return None
+    return (ended + timedelta(seconds=spec.ttl_seconds_after_finished) - now).total_seconds()
+
+
+def _begun(status: TrainingJobStatus, facts: TrainingFacts, attempt: int) -> TrainingJobStatus:
+    if attempt == 0:
+        return status
+    data = facts.data if isinstance(facts.data, DatasetVersion) else status.dataset_version
+    return status.model_copy(
+        update={
+            "attempt": attempt,
+            "job_name": facts.job_name or status.job_name,
+            "dataset_version": status.dataset_version or data,
+            "start_time": status.start_time or _time(facts.step.now),
+        }
+    )
+
+
+def _with(
+    job: TrainingJobObject, facts: TrainingFacts, status: TrainingJobStatus, *observed: Observation
+) -> TrainingJobStatus:
+    generation = job.metadata.generation
+    conditions = merge_conditions(job.status.conditions, observed, generation=generation, now=facts.step.now)
+    return status.model_copy(update={"conditions": conditions, "observed_generation": generation})
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _short(value: float) -> str:
+    return f"{value:.4f}" if abs(value) < 10_000 else f"{value:.4g}"  # noqa: PLR2004  width of a column

@@ -1,0 +1,152 @@
+"""The composition root: which parts there are, in which order they start, and what ends the process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import signal
+import socket
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from modelyard_operator.cluster.client import Cluster
+from modelyard_operator.cluster.credentials import Credentials, load_credentials
+from modelyard_operator.cluster.events import EventRecorder
+from modelyard_operator.cluster.kinds import DATASET, PROMOTION, TRAINING_JOB
+from modelyard_operator.cluster.lease import Leadership, LeaseTimes
+from modelyard_operator.cluster.store import Store
+from modelyard_operator.errors import OperatorError
+from modelyard_operator.handlers.queue import WorkQueue
+from modelyard_operator.handlers.resync import resync_for_ever, watch_loop
+from modelyard_operator.handlers.watching import make_registry, run_kopf
+from modelyard_operator.handlers.web import Health, serve
+from modelyard_operator.handlers.workers import Reconcile, Worker
+from modelyard_operator.metrics import Metrics
+from modelyard_operator.reconcilers.context import Context
+from modelyard_operator.reconcilers.dataset import reconcile_dataset
+from modelyard_operator.reconcilers.promotion import reconcile_promotion
+from modelyard_operator.reconcilers.training_job import reconcile_training_job
+from modelyard_operator.settings import Settings
+
+_LOG = logging.getLogger(__name__)
+
+
+def configure_logging(level: str) -> None:
+    """One line an event on standard error; kopf's own chatter only from warnings on."""
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+    logging.getLogger("aiohttp").setLevel(logging.WARNING)
+
+
+async def run_operator(settings: Settings) -> int:
+    """Runs until a signal (0) or until a part cannot go on (1)."""
+    credentials = load_credentials(settings.kubeconfig)
+    identity = settings.identity or f"{socket.gethostname()}-{secrets.token_hex(4)}"
+    times = LeaseTimes(settings.lease.duration, settings.lease.renew_deadline, settings.lease.retry)
+    leadership = Leadership(settings.namespace, settings.lease.name, identity, times)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    cluster = Cluster(credentials, leadership.check)
+    try:
+        return await _run_parts(settings, cluster, credentials, leadership, stop)
+    finally:
+        await _give_up_lease(leadership, cluster)
+        await cluster.close()
+
+
+async def _run_parts(
+    settings: Settings,
+    cluster: Cluster,
+    credentials: Credentials,
+    leadership: Leadership,
+    stop: asyncio.Event,
+) -> int:
+    metrics, queue, store = Metrics(), WorkQueue(), Store()
+    events = EventRecorder("modelyard-operator")
+    watching, kopf_stop = asyncio.Event(), asyncio.Event()
+    context = Context(
+        settings=settings, cluster=cluster, store=store, events=events, clock=partial(datetime.now, UTC)
+    )
+    metrics.leader.set_function(lambda: float(_is_well(leadership.check)))
+    health = Health(
+        alive=partial(_silence, leadership, settings.write_grace_seconds),
+        ready=lambda: "" if watching.is_set() and _is_well(leadership.check) else "not the leader yet",
+    )
+    runner = await serve(settings.host, settings.port, metrics, health)
+    parts: list[asyncio.Task[Any]] = [asyncio.create_task(leadership.keep(cluster), name="lease")]
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    try:
+        acquired = asyncio.create_task(leadership.acquired())
+        await asyncio.wait({acquired, stopping, *parts}, return_when=asyncio.FIRST_COMPLETED)
+        acquired.cancel()
+        if not stop.is_set() and not parts[0].done():
+            registry = make_registry(store, queue, credentials)
+            worker = Worker(queue, _reconciles(context), metrics)
+            parts += [
+                asyncio.create_task(run_kopf(registry, settings.projects, kopf_stop, watching), name="kopf"),
+                asyncio.create_task(
+                    resync_for_ever(cluster, store, queue, settings.projects, settings.resync_seconds)
+                ),
+                asyncio.create_task(watch_loop(metrics, queue, store)),
+                asyncio.create_task(events.write(cluster)),
+                *(asyncio.create_task(worker.run()) for _ in range(settings.workers)),
+            ]
+            _LOG.info("serving %s", ", ".join(settings.projects))
+            await asyncio.wait({stopping, *parts}, return_when=asyncio.FIRST_COMPLETED)
+        return _judge(parts)
+    finally:
+        kopf_stop.set()
+        await _end([stopping, *parts])
+        await runner.cleanup()
+
+
+def _reconciles(context: Context) -> Mapping[str, Reconcile]:
+    return {
+        DATASET.name: partial(reconcile_dataset, context),
+        TRAINING_JOB.name: partial(reconcile_training_job, context),
+        PROMOTION.name: partial(reconcile_promotion, context),
+    }
+
+
+def _judge(parts: list[asyncio.Task[Any]]) -> int:
+    """1 where a part failed. kopf takes the signals over, so that its quiet end is the answer to one."""
+    failed = 0
+    for part in parts:
+        error = part.exception() if part.done() and not part.cancelled() else None
+        if error is not None:
+            failed = 1
+            _LOG.error("the part %s ended: %r", part.get_name(), error)
+    return failed
+
+
+async def _end(tasks: list[asyncio.Task[Any]]) -> None:
+    kopf_task = next((task for task in tasks if task.get_name() == "kopf"), None)
+    if kopf_task is not None:
+        await asyncio.wait({kopf_task}, timeout=10)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _give_up_lease(leadership: Leadership, cluster: Cluster) -> None:
+    try:
+        await asyncio.wait_for(leadership.release(cluster), 5)
+    except (OperatorError, TimeoutError) as error:
+        _LOG.info("the Lease runs out by itself: %s", error)
+
+
+def _is_well(check: object) -> bool:
+    try:
+        check()  # type: ignore[operator]
+    except OperatorError:
+        return False
+    return True
+
+
+def _silence(leadership: Leadership, limit: float) -> str:
+    silent = leadership.silence
+    return f"the API server has not answered for {silent:.0f} s" if silent > limit else ""

@@ -1,0 +1,84 @@
+"""Our own kinds as the cluster shows them: the spec is parsed apart, so that an unreadable one still has a status."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+
+from modelyard_api.base import StatusModel
+from modelyard_api.v1alpha1 import (
+    DatasetSpec,
+    DatasetStatus,
+    ModelPromotionSpec,
+    ModelPromotionStatus,
+    TrainingJobSpec,
+    TrainingJobStatus,
+)
+from modelyard_api.v1alpha1.common import ObjectMeta
+
+Spec = TypeVar("Spec", bound=BaseModel)
+Status = TypeVar("Status", bound=StatusModel)
+
+
+class Unreadable(StatusModel):
+    """A spec that does not fit its model, although the API server took it."""
+
+    problems: str
+    """Field and fault, one after the other."""
+
+
+def _readable(model: type[BaseModel]) -> BeforeValidator:
+    def parse(value: Any) -> Any:  # noqa: ANN401  JSON
+        if isinstance(value, (model, Unreadable)):
+            return value
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            return Unreadable(problems=_explain(error))
+
+    return BeforeValidator(parse)
+
+
+def _explain(error: ValidationError) -> str:
+    faults = error.errors(include_url=False, include_context=False)
+    return "; ".join(
+        f"spec.{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']} (is {fault['input']!r:.100})"
+        for fault in faults[:5]
+    )
+
+
+class CustomObject(StatusModel, Generic[Spec, Status]):
+    """What our kinds have in common."""
+
+    metadata: ObjectMeta
+    spec: Spec | Unreadable
+    status: Status
+
+
+class DatasetObject(CustomObject[DatasetSpec, DatasetStatus]):
+    """A Dataset."""
+
+    spec: Annotated[DatasetSpec | Unreadable, _readable(DatasetSpec)]
+    status: DatasetStatus = DatasetStatus()
+
+
+class TrainingJobObject(CustomObject[TrainingJobSpec, TrainingJobStatus]):
+    """A TrainingJob."""
+
+    spec: Annotated[TrainingJobSpec | Unreadable, _readable(TrainingJobSpec)]
+    status: TrainingJobStatus = TrainingJobStatus()
+
+
+class PromotionObject(CustomObject[ModelPromotionSpec, ModelPromotionStatus]):
+    """A ModelPromotion."""
+
+    spec: Annotated[ModelPromotionSpec | Unreadable, _readable(ModelPromotionSpec)]
+    status: ModelPromotionStatus = ModelPromotionStatus()
+
+
+class ObjectList(StatusModel):
+    """Where a list goes on; its items are read by the kind's model."""
+
+    continue_: Annotated[str | None, Field(alias="continue")] = None
+    resource_version: str | None = None

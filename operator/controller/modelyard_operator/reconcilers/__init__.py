@@ -1,0 +1,1 @@
+"""One level-triggered reconcile a kind: gather, decide, make, write the status once."""

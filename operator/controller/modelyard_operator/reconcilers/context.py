@@ -1,0 +1,51 @@
+"""What every reconcile is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from modelyard_operator.cluster.client import Cluster
+from modelyard_operator.cluster.events import EventRecorder
+from modelyard_operator.cluster.store import Store
+from modelyard_operator.decisions.attempts import Pauses
+from modelyard_operator.resources.step_job import JobDefaults
+from modelyard_operator.settings import Settings
+
+
+@dataclass(frozen=True)
+class Context:
+    """The parts, put together once when the process starts."""
+
+    settings: Settings
+    cluster: Cluster
+    store: Store
+    events: EventRecorder
+    clock: Callable[[], datetime]
+
+    @property
+    def pauses(self) -> Pauses:
+        """Pauses between attempts."""
+        return Pauses(first=self.settings.retry.first, limit=self.settings.retry.limit)
+
+    @property
+    def job_defaults(self) -> JobDefaults:
+        """What is the same for all Jobs."""
+        return JobDefaults(
+            secret=self.settings.project_secret,
+            pull_policy=self.settings.image_pull_policy,
+            ttl_seconds=self.settings.job_ttl_seconds,
+        )
+
+
+@dataclass(frozen=True)
+class Next:
+    """When the same object is to be looked at again, besides when something happens to it."""
+
+    after: float | None = None
+    """Seconds; 0 puts it at the back of the queue."""
+
+
+DONE = Next()
+AGAIN = Next(after=0)

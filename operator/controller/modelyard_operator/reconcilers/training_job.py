@@ -1,0 +1,101 @@
+"""TrainingJob: wait for the data, judge the pipeline, then one Job an attempt until it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from modelyard_api.catalog import Problem, check_evaluation, check_pipeline
+from modelyard_api.contract.steps import STEP_VARIABLE, Step
+from modelyard_api.v1alpha1.reasons import TrainingJobCondition
+from modelyard_api.v1alpha1.training_job import DatasetVersion, TrainingJobSpec
+from modelyard_operator.cluster.kinds import DATASET, JOB, TRAINING_JOB
+from modelyard_operator.cluster.store import Key
+from modelyard_operator.decisions.attempts import StepFacts, owned_jobs
+from modelyard_operator.decisions.data_version import Mismatch, Waiting, find_version
+from modelyard_operator.decisions.plan import Refusal, Start
+from modelyard_operator.decisions.training_job import TrainingFacts, decide_training_job, is_ended
+from modelyard_operator.objects.custom import TrainingJobObject
+from modelyard_operator.objects.workloads import Job
+from modelyard_operator.reconcilers.context import AGAIN, DONE, Context, Next
+from modelyard_operator.reconcilers.status import write_status
+from modelyard_operator.reconcilers.steps import carry_out, gather_step, make_job
+from modelyard_operator.resources.common import Parent
+from modelyard_operator.resources.pods import MLFLOW_KEYS, S3_KEYS
+from modelyard_operator.resources.step_job import StepJob
+from modelyard_operator.resources.steps import train_step
+
+
+async def reconcile_training_job(context: Context, key: Key) -> Next:
+    """Brings one TrainingJob a step further."""
+    job = context.store.get(TRAINING_JOB, key.namespace, key.name)
+    if job is None or job.metadata.deletion_timestamp is not None:
+        return DONE
+    facts = await _gather(context, key, job)
+    plan = decide_training_job(job, facts)
+    await carry_out(context, plan)
+    if plan.start is not None and isinstance(job.spec, TrainingJobSpec):
+        refusal = await _start(context, job, job.spec, facts, plan.start)
+        if refusal is None:
+            return AGAIN
+        plan = decide_training_job(job, replace(facts, refusal=refusal))
+    if plan.delete_self:
+        await context.cluster.delete(TRAINING_JOB, key.namespace, key.name, job.metadata.uid)
+        return DONE
+    if not await write_status(context, TRAINING_JOB, job, plan.status, TrainingJobCondition.SUCCEEDED):
+        return AGAIN
+    return Next(plan.after)
+
+
+async def _gather(context: Context, key: Key, job: TrainingJobObject) -> TrainingFacts:
+    now = context.clock()
+    if is_ended(job) or not isinstance(job.spec, TrainingJobSpec):
+        return TrainingFacts(step=StepFacts(now=now, pauses=context.pauses), data=Waiting(""))
+    jobs = owned_jobs(context.store.children(JOB, key), job.metadata.uid, {})
+    step = await gather_step(context, key, jobs, now)
+    latest = step.latest()
+    fresh = latest is None and job.status.attempt == 0
+    return TrainingFacts(
+        step=step,
+        data=_data(context, key, job, job.spec, jobs),
+        problems=_problems(job.spec) if fresh else (),
+        job_name=latest.metadata.name if latest else None,
+    )
+
+
+def _problems(spec: TrainingJobSpec) -> Sequence[Problem]:
+    """Faults of the spec, before any pod; the spec cannot change, so they are looked for once."""
+    return [*check_pipeline(spec.pipeline, spec.task), *check_evaluation(spec.evaluation, spec.task)]
+
+
+def _data(
+    context: Context, key: Key, job: TrainingJobObject, spec: TrainingJobSpec, jobs: Sequence[Job]
+) -> DatasetVersion | Waiting | Mismatch:
+    """Once chosen the version stays: the status says which it is, and before that the first Job's step."""
+    if job.status.dataset_version is not None:
+        return job.status.dataset_version
+    for made in jobs:
+        text = made.variable(STEP_VARIABLE)
+        step = Step.model_validate_json(text) if text else None
+        if step is not None and step.train is not None:
+            return step.train.data
+    return find_version(spec.dataset_ref, context.store.get(DATASET, key.namespace, spec.dataset_ref.name))
+
+
+async def _start(
+    context: Context, job: TrainingJobObject, spec: TrainingJobSpec, facts: TrainingFacts, start: Start
+) -> Refusal | None:
+    assert isinstance(facts.data, DatasetVersion)  # noqa: S101  decided so
+    meta = job.metadata
+    parent = Parent("TrainingJob", meta.namespace, meta.name, meta.uid, meta.generation)
+    wanted = StepJob(
+        parent=parent,
+        identity=(),
+        attempt=start.attempt,
+        step=train_step(parent, spec, facts.data, start.attempt, context.settings),
+        options=spec,
+        pod=context.settings.trainer,
+        keys=(*S3_KEYS, *MLFLOW_KEYS),
+        deadline_seconds=start.deadline_seconds,
+    )
+    return await make_job(context, wanted)

@@ -1,0 +1,1 @@
+"""What the operator makes: pure builders of typed objects, the same output for the same input."""

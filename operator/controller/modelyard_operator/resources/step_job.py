@@ -1,0 +1,136 @@
+"""The Job of one attempt of a step: it explains itself, and needs nothing but the project's credentials."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from modelyard_api import labels
+from modelyard_api.contract.steps import STEP_VARIABLE, Step
+from modelyard_api.labels import child_name
+from modelyard_api.v1alpha1.common import JobOptions
+from modelyard_operator.objects.meta import Meta
+from modelyard_operator.objects.pods import (
+    STEP_CONTAINER,
+    Container,
+    EnvVar,
+    PodSecurityContext,
+    PodSpec,
+    PodTemplate,
+)
+from modelyard_operator.objects.workloads import (
+    Job,
+    JobSpec,
+    PodConditionPattern,
+    PodFailurePolicy,
+    PodFailureRule,
+)
+from modelyard_operator.resources.common import Parent
+from modelyard_operator.resources.pods import RESTRICTED, mounts, tmp_and_credentials
+from modelyard_operator.settings import PodSettings
+
+STEP_LIMIT_BYTES = 120_000
+"""Linux refuses a single variable of 128 KiB."""
+
+RECIPE = "modelyard.dev/recipe"
+"""Annotation: identity of what a loader's Job is for."""
+
+QUEUE = "kueue.x-k8s.io/queue-name"
+_GRACE_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class StepJob:
+    """What makes one attempt different from all others."""
+
+    parent: Parent
+    identity: tuple[str, ...]
+    """What names the step besides its attempt."""
+    attempt: int
+    step: Step
+    options: JobOptions
+    pod: PodSettings
+    keys: tuple[str, ...]
+    """Credentials that the pod needs."""
+    marks: dict[str, str] = field(default_factory=dict)
+    """Annotations by which the Job is found again."""
+    deadline_seconds: int | None = None
+
+
+@dataclass(frozen=True)
+class JobDefaults:
+    """What is the same for all Jobs of an installation."""
+
+    secret: str
+    pull_policy: str
+    ttl_seconds: int
+
+
+def job_name(parent: Parent, identity: tuple[str, ...], attempt: int) -> str:
+    """Name of an attempt's Job."""
+    return child_name(parent.name, parent.uid, *identity, attempt)
+
+
+def build_step_job(wanted: StepJob, defaults: JobDefaults) -> Job:
+    """The Job. Attempts are ours: its own controller tries again only when a pod was taken away from it."""
+    parent, options = wanted.parent, wanted.options
+    meta = parent.meta(
+        job_name(parent, wanted.identity, wanted.attempt),
+        {
+            labels.ATTEMPT: str(wanted.attempt),
+            labels.GENERATION: str(parent.generation),
+            **wanted.marks,
+        },
+    )
+    if options.queue_name:
+        meta = meta.model_copy(update={"labels": {**parent.labels(), QUEUE: options.queue_name}})
+    return Job(
+        metadata=meta,
+        spec=JobSpec(
+            template=PodTemplate(metadata=Meta(labels=parent.labels()), spec=_pod(wanted, defaults)),
+            backoff_limit=0,
+            completions=1,
+            parallelism=1,
+            active_deadline_seconds=wanted.deadline_seconds,
+            ttl_seconds_after_finished=defaults.ttl_seconds,
+            pod_failure_policy=PodFailurePolicy(
+                rules=[
+                    PodFailureRule(
+                        action="Ignore", on_pod_conditions=[PodConditionPattern(type="DisruptionTarget")]
+                    )
+                ]
+            ),
+            pod_replacement_policy="Failed",
+        ),
+    )
+
+
+def encode_step(step: Step) -> str:
+    """The variable's value."""
+    return step.model_dump_json(by_alias=True, exclude_none=True)
+
+
+def _pod(wanted: StepJob, defaults: JobDefaults) -> PodSpec:
+    options, pod = wanted.options, wanted.pod
+    container = Container(
+        name=STEP_CONTAINER,
+        image=pod.image,
+        image_pull_policy=defaults.pull_policy,
+        env=[EnvVar(name=STEP_VARIABLE, value=encode_step(wanted.step))],
+        resources=options.resources or pod.resources,
+        volume_mounts=mounts(),
+        security_context=RESTRICTED,
+        termination_message_policy="File",
+    )
+    return PodSpec(
+        containers=[container],
+        restart_policy="Never",
+        service_account_name=pod.service_account,
+        automount_service_account_token=False,
+        enable_service_links=False,
+        termination_grace_period_seconds=_GRACE_SECONDS,
+        security_context=PodSecurityContext(),
+        volumes=tmp_and_credentials(defaults.secret, wanted.keys, pod.tmp_size),
+        node_selector=options.node_selector,
+        tolerations=options.tolerations or None,
+        priority_class_name=options.priority_class_name,
+    )

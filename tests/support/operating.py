@@ -1,0 +1,188 @@
+"""The operator as a process of its own against a control plane, and a test in the kubelet's place."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from bringup.paths import REPOSITORY
+from tests.support.controlplane import ControlPlane
+from tests.support.kubeapi import CRD, JOB, NAMESPACE, OWN_KINDS, POD, Document, Kind, KubeApi
+from tests.support.ports import free_port
+from tests.support.waiting import until
+
+PLATFORM = "modelyard"
+STEP = "step"
+SERVICE_ACCOUNT = Kind("api/v1", "serviceaccounts")
+
+
+@dataclass
+class Operator:
+    """A running operator and where its output goes."""
+
+    process: "subprocess.Popen[bytes]"
+    log: Path
+    port: int
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def get(self, path: str) -> httpx.Response:
+        """An answer of its own port."""
+        return httpx.get(f"{self.address}{path}", trust_env=False)
+
+    def is_ready(self) -> bool:
+        """Whether it holds the Lease and watches."""
+        if self.process.poll() is not None:
+            raise RuntimeError(f"the operator ended:\n{self.log.read_text()[-4000:]}")
+        try:
+            return self.get("/readyz").is_success
+        except httpx.TransportError:
+            return False
+
+    def kill(self) -> None:
+        """Ends it as a node that loses power would."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        """Ends it in order and returns its exit status."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        return self.process.wait(30)
+
+
+@contextmanager
+def running_operator(
+    plane: ControlPlane,
+    directory: Path,
+    projects: list[str],
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[Operator]:
+    """An operator for the time of the block, ready to work; ``settings`` are variables without their prefix."""
+    port = free_port()
+    given = {
+        "KUBECONFIG": str(plane.kubeconfig),
+        "PROJECTS": ",".join(projects),
+        "NAMESPACE": PLATFORM,
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "RETRY__FIRST": "0.2",
+        "MLFLOW__URL": "http://127.0.0.1:9",
+        **(settings or {}),
+    }
+    paths = [REPOSITORY / "operator" / part for part in ("api", "controller")]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join(map(str, paths)),
+        **{f"MODELYARD_{name}": value for name, value in given.items()},
+    }
+    log = directory / f"operator-{port}.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-X", "dev", "-m", "modelyard_operator"],
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    operator = Operator(process, log, port)
+    try:
+        until(operator.is_ready, 60, "the operator being ready")
+        yield operator
+    finally:
+        operator.stop()
+
+
+def install(api: KubeApi, namespaces: list[str]) -> None:
+    """The kinds, established, and the namespaces."""
+    for file in sorted((REPOSITORY / "manifests" / "crds").glob("*.yaml")):
+        crd = yaml.safe_load(file.read_text())
+        api.apply(CRD, crd)
+        until(lambda name=crd["metadata"]["name"]: _established(api, name), 30, "the CRD being served")
+    for namespace in namespaces:
+        api.apply(NAMESPACE, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+        for account in ("loader", "trainer", "server"):
+            meta = {"name": f"modelyard-{account}", "namespace": namespace}
+            api.apply(SERVICE_ACCOUNT, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta})
+
+
+def _established(api: KubeApi, name: str) -> bool:
+    crd = api.read(CRD, None, name) or {}
+    conditions = crd.get("status", {}).get("conditions") or []
+    return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
+
+
+def empty(api: KubeApi, namespace: str) -> None:
+    """Removes all of a namespace; the garbage collector learns of new kinds too late to be waited for."""
+    for kind in (*OWN_KINDS.values(), JOB):
+        for item in api.items(kind, namespace):
+            api.delete(kind, namespace, item["metadata"]["name"])
+    for pod in api.items(POD, namespace):
+        api.delete(POD, namespace, pod["metadata"]["name"], grace_seconds=0)
+    until(lambda: not api.items(JOB, namespace), 30, "the Jobs being gone")
+
+
+@dataclass(frozen=True)
+class Kubelet:
+    """Says what became of pods; the control plane has no nodes, so nobody contradicts."""
+
+    api: KubeApi
+    namespace: str
+
+    def pod_of(self, job: str) -> Document:
+        """The pod that the Job's controller made, once it is there."""
+        label = f"batch.kubernetes.io/job-name={job}"
+        return until(lambda: next(iter(self.api.items(POD, self.namespace, label)), None), 30, "a pod")
+
+    def run(self, job: str) -> None:
+        """The pod is at work."""
+        self._set(job, {"phase": "Running"}, {"running": {}})
+
+    def succeed(self, job: str, message: str) -> None:
+        """The pod's container ends with 0 and an answer."""
+        self._set(job, {"phase": "Succeeded"}, {"terminated": {"exitCode": 0, "message": message}})
+
+    def fail(self, job: str, exit_code: int, message: str = "", reason: str = "Error") -> None:
+        """The pod's container ends with an exit code and, perhaps, an answer."""
+        ended = {"exitCode": exit_code, "reason": reason, **({"message": message} if message else {})}
+        self._set(job, {"phase": "Failed"}, {"terminated": ended})
+
+    def wait(self, job: str, reason: str, message: str = "") -> None:
+        """The pod's container cannot begin."""
+        self._set(job, {"phase": "Pending"}, {"waiting": {"reason": reason, "message": message}})
+
+    def _set(self, job: str, status: dict[str, Any], state: dict[str, Any]) -> None:
+        pod = self.pod_of(job)
+        container = {
+            "name": STEP,
+            "image": "any",
+            "imageID": "",
+            "ready": False,
+            "restartCount": 0,
+            "state": state,
+        }
+        change = {"status": {**status, "containerStatuses": [container]}}
+        name = f"{pod['metadata']['name']}/status"
+        answer = self.api.merge(POD, self.namespace, name, change)
+        assert answer.is_success, answer.text
+
+
+def jobs_of(api: KubeApi, namespace: str, label: str, name: str) -> list[Document]:
+    """Jobs of one of our resources, the oldest attempt first."""
+    found = api.items(JOB, namespace, f"modelyard.dev/{label}={name}")
+    return sorted(found, key=lambda job: int(job["metadata"]["annotations"]["modelyard.dev/attempt"]))
+
+
+def condition(document: Document | None, type_: str) -> Document:
+    """A condition of an object; empty where it was not observed yet."""
+    conditions = (document or {}).get("status", {}).get("conditions", [])
+    return next((item for item in conditions if item["type"] == type_), {})
