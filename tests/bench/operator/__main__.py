@@ -17,6 +17,7 @@ from tests.bench.operator.stage import Stage, staged
 
 _BUILD = REPOSITORY / "build" / "bench"
 _PEER = _BUILD / "venv-plain_kopf" / "bin" / "python"
+_OURS = _BUILD / "venv-modelyard" / "bin" / "python"
 _HANDLERS = Path(__file__).parent / "plain_kopf" / "handlers.py"
 _REST_SECONDS = 70.0  # a minute and the spread of the operator's resync
 
@@ -42,7 +43,7 @@ def main() -> None:
     parser.add_argument("--no-rest", dest="rest", action="store_false", help="leave out the minute at rest")
     parser.add_argument("--only", nargs="+", help="contenders, by name")
     parser.add_argument("--peer-python", type=Path, default=_PEER, help="interpreter of plain kopf")
-    parser.add_argument("--python", type=Path, default=Path(sys.executable), help="interpreter of modelyard")
+    parser.add_argument("--python", type=Path, default=_OURS, help="interpreter of modelyard")
     parser.add_argument("--docs", type=Path, help="page whose table is replaced")
     arguments = parser.parse_args()
     extent = Extent(arguments.rounds, arguments.sizes, arguments.singles, arguments.edits, arguments.rest)

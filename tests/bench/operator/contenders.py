@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bringup.paths import REPOSITORY
 from tests.bench.operator.objects import NAMESPACE, PLATFORM
 from tests.support.controlplane import ControlPlane
 
@@ -43,7 +44,9 @@ def plain_kopf(python: Path, handlers: Path) -> Contender:
 
 def modelyard(python: Path, port: int) -> Contender:
     """The operator as its image starts it, all duties on, for one project."""
+    packages = [REPOSITORY / "operator" / part for part in ("api", "controller")]
     settings = {
+        "PYTHONPATH": os.pathsep.join(str(p) for p in packages),
         "MODELYARD_NAMESPACE": PLATFORM,
         "MODELYARD_PROJECTS": NAMESPACE,
         "MODELYARD_HOST": "127.0.0.1",
