@@ -37,6 +37,10 @@ class Commands:
         """Installs Debian packages that tests run as servers on this machine."""
         install_packages(self._context, self._only or [])
 
+    def engine(self) -> None:
+        """Starts a container engine if none answers."""
+        ensure_engine(self._context)
+
     def cluster(self) -> Cluster:
         """Makes the kind cluster, or finds it."""
         self._context.reporter.heading("cluster")
@@ -73,15 +77,16 @@ class Commands:
 
     def _install(self) -> Cluster:
         cluster = self.cluster()
-        self._context.reporter.heading("images")
-        images = ensure_images(self._context, self._registry, image_names(self._context))
-        load_images(self._context, cluster, images)
-        self._context.reporter.heading("charts")
-        install(self._context, cluster, images)
+        with self._context.store.locked(f"install-{cluster.name}"):
+            self._context.reporter.heading("images")
+            images = ensure_images(self._context, self._registry, image_names(self._context))
+            load_images(self._context, cluster, images)
+            self._context.reporter.heading("charts")
+            install(self._context, cluster, images)
         return cluster
 
 
-_COMMANDS = ("tools", "packages", "cluster", "images", "install", "samples", "status", "down")
+_COMMANDS = ("tools", "packages", "engine", "cluster", "images", "install", "samples", "status", "down")
 _WITH_ONLY = {"tools": ", ".join(sorted(TOOLS)), "packages": "their names", "images": "folders under images/"}
 
 
