@@ -185,5 +185,4 @@ def _golden(fitted: FittedModel) -> dict[str, Any]:
         predictions=fitted.model.predict(matrix).tolist(),
         probabilities=fitted.model.predict_proba(matrix).tolist() if known else None,
     )
-    # Not ``to_wire``: a row's missing value must stay in it.
-    return golden.model_dump(mode="json", by_alias=True)
+    return golden.to_wire()

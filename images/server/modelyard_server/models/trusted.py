@@ -33,6 +33,8 @@ _ESTIMATORS: Mapping[str, tuple[str, ...]] = {
         "PinballLoss",
     ),
     "sklearn.calibration": ("CalibratedClassifierCV", "_CalibratedClassifier", "_SigmoidCalibration"),
+    "sklearn.cluster._agglomerative": ("FeatureAgglomeration",),
+    "sklearn.cluster._bisect_k_means": ("BisectingKMeans", "_BisectingTree"),
     "sklearn.cluster._kmeans": ("KMeans", "MiniBatchKMeans"),
     "sklearn.compose._column_transformer": ("ColumnTransformer",),
     "sklearn.cross_decomposition._pls": ("CCA", "PLSCanonical", "PLSRegression", "PLSSVD"),
@@ -185,11 +187,16 @@ _LOSSES: Mapping[str, tuple[str, ...]] = {
     ),
 }
 _FUNCTIONS: Mapping[str, tuple[str, ...]] = {
+    "numpy": ("mean",),
     "scipy._lib.array_api_compat.numpy._aliases": ("asarray",),
+    "sklearn.cluster._kmeans": ("_kmeans_single_elkan", "_kmeans_single_lloyd"),
     "sklearn.feature_selection._mutual_info": ("mutual_info_classif", "mutual_info_regression"),
     "sklearn.feature_selection._univariate_selection": ("chi2", "f_classif", "f_regression", "r_regression"),
 }
-_SCALARS = ("bool", "float32", "float64", "int32", "int64", "uint64")
+_SCALARS = (
+    *("bool", "float32", "float64", "int8", "int16", "int32", "int64"),
+    *("str_", "uint8", "uint16", "uint32", "uint64"),
+)
 
 
 def _names(modules: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
