@@ -11,12 +11,13 @@ from bringup.context import Context
 from bringup.errors import BringUpError
 from bringup.images import Image
 from bringup.keys import files_under, key_of
+from bringup.settling import wait_settled
 from bringup.store import write_whole
 from bringup.tools import ensure_tools
 
 NAMESPACE = "modelyard"
 _KEY_LABEL = "modelyard.dev/key"
-_PATIENCE = "10m"
+_PATIENCE_SECONDS = 600.0
 _POD_IMAGES = ("loader", "trainer", "server")
 
 
@@ -46,14 +47,7 @@ def install(context: Context, cluster: Cluster, images: Iterable[Image]) -> None
     files = (values, *(Path(f).resolve() for f in extra))
     _release(context, cluster, Release("modelyard", charts / "modelyard", files))
     with context.reporter.step("charts: waiting for what they install"):
-        wait = [
-            "rollout",
-            "status",
-            "deployment,statefulset",
-            f"--namespace={NAMESPACE}",
-            f"--timeout={_PATIENCE}",
-        ]
-        cluster.run("rollout", "kubectl", *wait)
+        wait_settled(cluster, NAMESPACE, _PATIENCE_SECONDS)
 
 
 def image_values(images: Iterable[Image]) -> dict[str, object]:
@@ -83,7 +77,7 @@ def _release(context: Context, cluster: Cluster, release: Release) -> None:
         return
     _unlock(cluster, release.name)
     argv = ["helm", "upgrade", "--install", release.name, str(release.chart), "--namespace", NAMESPACE]
-    argv += ["--labels", f"{_KEY_LABEL}={release.key}", "--timeout", _PATIENCE, "--wait", "--wait-for-jobs"]
+    argv += ["--labels", f"{_KEY_LABEL}={release.key}", "--timeout", f"{_PATIENCE_SECONDS:.0f}s"]
     for file in release.values:
         argv += ["--values", str(file)]
     with context.reporter.step(f"charts: installing {release.name}"):

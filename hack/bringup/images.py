@@ -121,8 +121,21 @@ def load_images(context: Context, cluster: Cluster, images: list[Image]) -> None
         return
     names = ", ".join(i.name for i in absent)
     with context.reporter.step(f"cluster: loading {names}"):
+        # As `kind load` does it, without an archive on disk and with shared layers sent once.
         references = [r for i in absent for r in (i.reference, i.plain_reference)]
-        cluster.run("kind-load", "kind", "load", "docker-image", "--name", cluster.name, *references)
+        into = [
+            "docker",
+            "exec",
+            "--interactive",
+            cluster.node,
+            "ctr",
+            "--namespace",
+            "k8s.io",
+            "images",
+            "import",
+        ]
+        options = ["--all-platforms", "--digests", "--snapshotter=overlayfs", "-"]
+        context.shell.pipe("load-images", ["docker", "save", *references], [*into, *options])
 
 
 def _recipe(context: Context, dockerfile: Path) -> Recipe:
