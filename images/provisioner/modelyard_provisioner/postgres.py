@@ -13,7 +13,8 @@ from modelyard_provisioner.plan import Plan, Postgres
 
 _LOG = logging.getLogger(__name__)
 _CONNECT_SECONDS = 5
-_WRONG_CREDENTIAL = ("28P01", "28000")
+_REFUSALS = ("password authentication failed", "permission denied", "does not exist", "no pg_hba.conf entry")
+"""What a server says that has made up its mind; libpq gives no code for a connection that failed."""
 
 
 def provision(plan: Plan, credentials: Credentials) -> None:
@@ -59,8 +60,7 @@ def _session(where: Postgres, login: Login, database: str) -> Iterator[psycopg.C
             autocommit=True,
         )
     except psycopg.OperationalError as error:
-        state = getattr(error, "sqlstate", None)
-        if state in _WRONG_CREDENTIAL or "password authentication failed" in str(error):
+        if any(refusal in str(error) for refusal in _REFUSALS):
             raise ProvisioningError(f"PostgreSQL at {where.host} refuses {login.name}: {error}") from error
         raise UnavailableError(str(error).strip()) from error
     try:
