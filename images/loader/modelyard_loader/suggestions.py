@@ -12,7 +12,7 @@ _LISTED = 12
 def similar(name: str, known: Iterable[str]) -> list[str]:
     """Known names that look like ``name``, the likest first; case does not count."""
     by_folded = {each.casefold(): each for each in known}
-    close = get_close_matches(name.casefold(), by_folded, n=_SHOWN, cutoff=0.5)
+    close = get_close_matches(name.casefold(), by_folded, n=_SHOWN, cutoff=0.65)
     return [by_folded[each] for each in close]
 
 

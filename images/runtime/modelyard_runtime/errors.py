@@ -29,7 +29,7 @@ class StepError(Exception):
         self.problem = problem
         self.field = field
         self.value = value
-        self.remedy = remedy
+        self.remedy = remedy[:1].upper() + remedy[1:]
         super().__init__(self.message)
 
     @property

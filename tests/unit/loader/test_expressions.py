@@ -59,19 +59,19 @@ def test_an_unknown_column_is_named_with_those_like_it() -> None:
     assert caught.value.message == (
         "spec.variants v1.transforms[0].filter.where = 'MedIncome > 3': unknown column MedIncome"
     )
-    assert caught.value.remedy == "did you mean MedInc?"
+    assert caught.value.remedy == "Did you mean MedInc?"
 
 
 def test_a_column_in_other_case_is_unknown_but_suggested() -> None:
     with pytest.raises(InvalidSpecError) as caught:
         _judged("medinc > 3")
-    assert caught.value.remedy == "did you mean MedInc?"
+    assert caught.value.remedy == "Did you mean MedInc?"
 
 
 def test_an_unknown_column_like_no_other_gets_the_list() -> None:
     with pytest.raises(InvalidSpecError) as caught:
         _judged("zzzz > 3")
-    assert caught.value.remedy == "there are id, MedInc, title"
+    assert caught.value.remedy == "There are id, MedInc, title"
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_an_unknown_column_like_no_other_gets_the_list() -> None:
         ("-- nothing", "is empty"),
         ("MedInc >", "is not an expression"),
         ("MedInc > 'a", "is not an expression"),
-        ("random() > 0.5", "function rand is not allowed"),
+        ("random() > 0.5", "function random is not allowed"),
         ("now() > 1", "function now is not allowed"),
         ("current_date > 1", "function current_date is not allowed"),
         ("uuid() = 'a'", "function uuid is not allowed"),

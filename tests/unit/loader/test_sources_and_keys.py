@@ -80,7 +80,7 @@ def test_two_key_columns_must_both_be_there() -> None:
     with pytest.raises(InvalidSpecError) as caught:
         keyed(pa.table({"shop": [1], "item": [2]}), ["shop", "items"])
     assert caught.value.message == "spec.primaryKey = 'items': is not a column of the source"
-    assert caught.value.remedy == "did you mean item?"
+    assert caught.value.remedy == "Did you mean item?"
 
 
 @pytest.mark.parametrize(

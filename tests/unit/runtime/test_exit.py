@@ -90,7 +90,7 @@ def test_a_failure_says_field_value_problem_and_remedy(tmp_path: Path) -> None:
     run_step(_raising(error), _environment(tmp_path))
     failure = _outcome(tmp_path).failure
     assert failure is not None
-    assert failure.sentence() == "spec.target = 'Price': is not a column. did you mean price?"
+    assert failure.sentence() == "spec.target = 'Price': is not a column. Did you mean price?"
 
 
 def test_an_unknown_error_says_its_name_and_keeps_its_trace_in_the_log(

@@ -5,6 +5,8 @@ What is executed is what was judged: the SQL is written anew from the parsed tre
 
 from __future__ import annotations
 
+import re
+
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -42,6 +44,7 @@ _CASTS = frozenset({
 
 FUNCTION_NAMES = tuple(sorted({*_FUNCTIONS.values(), *_ALSO, "if", "ifnull", "log10", "log2", "try_cast"}))
 
+_CALLED = re.compile(r"\w+(?=\()")
 _DEPTH = 100
 _LOGARITHMS = {"10": "log10", "2": "log2"}
 
@@ -121,10 +124,9 @@ def _check_column(name: str, text: str, relation: Relation, path: str) -> None:
 
 
 def _what(node: exp.Expr) -> str:
-    if isinstance(node, exp.Anonymous):
-        return f"function {node.name.lower()}"
     if isinstance(node, exp.Func):
-        return f"function {node.sql_name().lower()}"
+        called = _CALLED.match(node.sql(DIALECT))
+        return f"function {called.group() if called else node.sql_name()}".lower()
     return type(node).__name__.upper()
 
 

@@ -1,0 +1,63 @@
+"""A way to stop a program exactly between two of its requests: a relay that holds what matches back."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Self
+
+_CHUNK = 65_536
+
+
+class Gate:
+    """Relays connections to a port of the loopback, but keeps requests that hold ``marker`` for itself.
+
+    ``reached`` is set when the first of them arrives; it is never passed on, nor answered.
+    """
+
+    def __init__(self, port: int, marker: bytes) -> None:
+        self.reached = threading.Event()
+        self._target = port
+        self._marker = marker
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+
+    @property
+    def url(self) -> str:
+        """Where clients connect to."""
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    @classmethod
+    @contextmanager
+    def before(cls, port: int, marker: bytes) -> Iterator[Self]:
+        """A gate for the time of the block."""
+        gate = cls(port, marker)
+        threading.Thread(target=gate._accept, daemon=True).start()
+        try:
+            yield gate
+        finally:
+            gate._close()
+
+    def _close(self) -> None:
+        for each in (self._listener, *self._open):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(("127.0.0.1", self._target))
+                self._open += [client, server]
+                for source, target, watched in ((client, server, True), (server, client, False)):
+                    threading.Thread(target=self._relay, args=(source, target, watched), daemon=True).start()
+
+    def _relay(self, source: socket.socket, target: socket.socket, watched: bool) -> None:  # noqa: FBT001
+        with suppress(OSError):
+            while content := source.recv(_CHUNK):
+                if watched and self._marker in content:
+                    self.reached.set()
+                    return
+                target.sendall(content)
+            target.shutdown(socket.SHUT_WR)
