@@ -127,3 +127,19 @@ def test_a_project_s_clients_reach_its_servers(renderer: Renderer) -> None:
 
 def test_policies_can_be_left_to_others(renderer: Renderer) -> None:
     assert renderer.render({"networkPolicy": {"enabled": False}}).of("NetworkPolicy") == []
+
+
+def test_services_elsewhere_are_reached_at_their_ports(renderer: Renderer) -> None:
+    elsewhere = {
+        "postgres": {"enabled": False, "external": {"host": "db", "port": 6432, "adminSecret": "a"}},
+        "minio": {
+            "enabled": False,
+            "external": {"endpointUrl": "https://s3.example.org", "credentialsSecret": "a"},
+        },
+        "mlflow": {"enabled": False, "external": {"url": "http://mlflow:5001", "adminSecret": "a"}},
+    }
+    rendered = renderer.render(elsewhere)
+    for name, namespace in (("modelyard-operator", NAMESPACE), ("modelyard-pods", PROJECT)):
+        rules = rendered.one("NetworkPolicy", name, namespace)["spec"]["egress"]
+        ports = {entry["port"] for rule in rules if "to" not in rule for entry in rule["ports"]}
+        assert {6432, 443, 5001} <= ports

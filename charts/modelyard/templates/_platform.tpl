@@ -125,6 +125,30 @@ project and the copy that the provisioning reads agree, and a project's namespac
 | toJson -}}
 {{- end }}
 
+{{/* Port of a URL. */}}
+{{- define "modelyard.port" -}}
+{{- $parts := urlParse . -}}
+{{- $port := regexFind ":[0-9]+$" $parts.host -}}
+{{- if $port }}{{ trimPrefix ":" $port }}{{ else if eq $parts.scheme "http" }}80{{ else }}443{{ end -}}
+{{- end }}
+
+{{/* Rules of egress to services elsewhere: those that are given, else their ports at any address. */}}
+{{- define "modelyard.externalEgress" -}}
+{{- $ports := list -}}
+{{- if not .Values.postgres.enabled }}{{ $ports = append $ports (int .Values.postgres.external.port) }}{{ end -}}
+{{- if not .Values.minio.enabled }}{{ $ports = append $ports (include "modelyard.port" .Values.minio.external.endpointUrl | int) }}{{ end -}}
+{{- if not .Values.mlflow.enabled }}{{ $ports = append $ports (include "modelyard.port" .Values.mlflow.external.url | int) }}{{ end -}}
+{{- if and (not .Values.prometheus.enabled) .Values.prometheus.external.url }}{{ $ports = append $ports (include "modelyard.port" .Values.prometheus.external.url | int) }}{{ end -}}
+{{- if .Values.networkPolicy.externalEgress -}}
+{{ toYaml .Values.networkPolicy.externalEgress }}
+{{- else if $ports -}}
+- ports:
+  {{- range $ports | uniq }}
+  - {protocol: TCP, port: {{ . }}}
+  {{- end }}
+{{- end -}}
+{{- end }}
+
 {{/* Refuses what the schema cannot see. */}}
 {{- define "modelyard.check" -}}
 {{- $names := list -}}
