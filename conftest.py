@@ -1,3 +1,8 @@
 """Fixtures that every layer of tests may ask for."""
 
-pytest_plugins = ["tests.support.controlplane", "tests.support.postgres", "tests.support.s3"]
+pytest_plugins = [
+    "tests.support.controlplane",
+    "tests.support.mlflow",
+    "tests.support.postgres",
+    "tests.support.s3",
+]

@@ -1,0 +1,145 @@
+"""Rows as arrays, checked: what scikit-learn would only complain about half way, or not at all, is said here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from modelyard_api.contract.manifest import Column
+from modelyard_api.metrics import Task
+from modelyard_api.v1alpha1.common import ColumnType, Json
+from modelyard_runtime.errors import DataError
+from modelyard_runtime.matrix import feature_matrix
+from modelyard_runtime.table import Version
+from modelyard_trainer.features import Plan
+
+_FEWEST_ROWS = 2
+_MOST_CLASSES = 1000
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of one side of the split."""
+
+    table: pa.Table
+    """Only the inputs."""
+    X: np.ndarray
+    """Features, in the form of ``modelyard_runtime.matrix``."""
+    y: np.ndarray
+    """Target: float64 for regression; int64, bool or fixed-width text for classification."""
+
+    def rows(self, count: int) -> list[dict[str, Json]]:
+        """The first rows as JSON values, a missing one as None."""
+        found: list[dict[str, Json]] = self.table.slice(0, count).to_pylist()
+        return [{name: _json(value) for name, value in row.items()} for row in found]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Both sides of the split."""
+
+    train: Part
+    test: Part
+    missing: dict[str, int]
+    """Inputs with missing values among the training rows, and how many."""
+
+
+def prepare(version: Version, plan: Plan, task: Task) -> TrainingData:
+    """Raises DataError where a model cannot be trained or judged on these rows."""
+    train, test = version.train, version.test
+    for name, table in (("training", train), ("test", test)):
+        if table.num_rows < _FEWEST_ROWS:
+            raise DataError(
+                f"the {name} part of the data holds {table.num_rows} rows, {_FEWEST_ROWS} are needed",
+                field="Dataset spec.split.testPercent",
+                value=version.manifest.split.test_percent,
+                remedy="Load more rows or change the split",
+            )
+        _check_target(table, plan.target, name)
+        _check_finite(table, plan.inputs)
+    data = TrainingData(
+        train=_part(train, plan, task), test=_part(test, plan, task), missing=_missing(train, plan.inputs)
+    )
+    _check_variety(data.train.y, plan.target, task)
+    return data
+
+
+def _part(table: pa.Table, plan: Plan, task: Task) -> Part:
+    return Part(
+        table=table.select([column.name for column in plan.inputs]),
+        X=feature_matrix(plan.inputs, table),
+        y=_target_values(table.column(plan.target.name), plan.target, task),
+    )
+
+
+def _target_values(column: pa.ChunkedArray, target: Column, task: Task) -> np.ndarray:
+    if target.type is ColumnType.TEXT:
+        # Fixed width, so that the model's classes are stored as plain bytes and not as Python objects.
+        return np.array(column.to_pylist(), dtype=np.str_)
+    held = column.cast(pa.float64()) if task is Task.REGRESSION else column
+    return np.asarray(held.to_numpy())
+
+
+def _check_target(table: pa.Table, target: Column, part: str) -> None:
+    values = table.column(target.name)
+    missing = _count_missing(values)
+    if missing:
+        raise DataError(
+            f"misses its value in {missing} of {table.num_rows} {part} rows",
+            field=f"target {target.name}",
+            remedy=f"Drop them in a variant of the Dataset: dropMissing: {{columns: [{target.name}]}}",
+        )
+    if target.type is ColumnType.NUMBER and not pc.all(pc.is_finite(values)).as_py():
+        raise DataError(
+            f"is infinite in some {part} rows",
+            field=f"target {target.name}",
+            remedy="Filter them out in a variant of the Dataset",
+        )
+
+
+def _check_finite(table: pa.Table, inputs: Sequence[Column]) -> None:
+    for column in inputs:
+        if column.type is not ColumnType.NUMBER:
+            continue
+        infinite = pc.sum(pc.is_inf(table.column(column.name))).as_py() or 0
+        if infinite:
+            raise DataError(
+                f"holds {infinite} infinite values",
+                field=f"feature {column.name}",
+                remedy="Filter them out in a variant of the Dataset; a division by zero makes them",
+            )
+
+
+def _check_variety(y: np.ndarray, target: Column, task: Task) -> None:
+    values = np.unique(y)
+    if len(values) < _FEWEST_ROWS:
+        what = "constant" if task is Task.REGRESSION else "of one class"
+        raise DataError(
+            f"is {what} in the training part: every row has {values[0]}",
+            field=f"target {target.name}",
+            remedy="Use another target, or a variant whose rows differ in it",
+        )
+    if task is Task.CLASSIFICATION and len(values) > _MOST_CLASSES:
+        raise DataError(
+            f"has {len(values)} different values, at most {_MOST_CLASSES} classes are taken",
+            field=f"target {target.name}",
+            remedy="Use task Regression, or a target with fewer values",
+        )
+
+
+def _missing(table: pa.Table, inputs: Sequence[Column]) -> dict[str, int]:
+    counts = {column.name: _count_missing(table.column(column.name)) for column in inputs}
+    return {name: count for name, count in counts.items() if count}
+
+
+def _count_missing(values: pa.ChunkedArray) -> int:
+    nans = (pc.sum(pc.is_nan(values)).as_py() or 0) if pa.types.is_floating(values.type) else 0
+    return int(values.null_count + nans)
+
+
+def _json(value: Json) -> Json:
+    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,0 +1,59 @@
+"""Fitting, and what an estimator's complaint means to the author of the job."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from sklearn.pipeline import Pipeline as FittablePipeline
+from threadpoolctl import threadpool_limits
+
+from modelyard_api.contract.exit_codes import FailureClass
+from modelyard_api.v1alpha1.training_job import TrainingJobSpec
+from modelyard_runtime.errors import DataError, StepError
+from modelyard_trainer.data import TrainingData
+
+_REMEDY = "Change the pipeline or its parameters; the pod's log has the whole trace"
+
+
+class EstimatorError(StepError):
+    """The estimator or a transformer refused the data or its parameters. Not tried again."""
+
+    failure_class: ClassVar[FailureClass] = FailureClass.CODE
+
+
+def fit(model: FittablePipeline, data: TrainingData, spec: TrainingJobSpec, threads: int) -> None:
+    """Fits in place. Raises EstimatorError, or DataError where missing values are the reason."""
+    try:
+        with threadpool_limits(limits=threads):
+            model.fit(data.train.X, data.train.y)
+    except MemoryError:
+        raise
+    except Exception as error:  # any library's own error is the author's to read
+        raise _explained(error, data, spec) from error
+
+
+def _explained(error: Exception, data: TrainingData, spec: TrainingJobSpec) -> StepError:
+    name = spec.pipeline.estimator.class_
+    text = _last_line(error)
+    if data.missing and ("NaN" in str(error) or "nan is an invalid document" in str(error)):
+        columns = ", ".join(f"{column} ({count})" for column, count in list(data.missing.items())[:10])
+        return DataError(
+            f"holds missing values, which the pipeline does not take: {text}",
+            field=f"feature {columns}",
+            remedy="Add SimpleImputer to the branch, or dropMissing to the variant of the Dataset",
+        )
+    return EstimatorError(f"{text}", field=f"fit of {name}", remedy=_remedy(str(error)))
+
+
+def _remedy(text: str) -> str:
+    if "ense data" in text or "toarray" in text:
+        return "The branch gives a sparse matrix: use an estimator that takes one, or add TruncatedSVD to the branch"
+    if "could not convert string to float" in text:
+        return "A text feature reaches a step that reads numbers: give it its own branch with an encoder"
+    return _REMEDY
+
+
+def _last_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # scikit-learn says what is wrong first and then goes on with advice.
+    return f"{type(error).__name__}: {lines[0].rstrip('.')}" if lines else type(error).__name__

@@ -1,0 +1,48 @@
+"""What was asked for, flattened into the parameters of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from modelyard_api.contract.steps import TrainStep
+from modelyard_api.v1alpha1.common import Json
+from modelyard_api.v1alpha1.pipeline import Component, Pipeline
+from modelyard_runtime.table import Version
+from modelyard_trainer.features import Plan
+
+
+def parameters_of(step: TrainStep, version: Version, plan: Plan) -> dict[str, str]:
+    """Parameters by dotted names; the same for every attempt of a job, since MLflow lets none change."""
+    manifest = version.manifest
+    found = {
+        "dataset": step.spec.dataset_ref.name,
+        "variant": step.data.variant,
+        "sequence": str(step.data.sequence),
+        "task": str(step.spec.task),
+        "target": step.spec.target,
+        "features": ", ".join(column.name for column in plan.inputs),
+        "rows.train": str(int((~version.is_test).sum())),
+        "rows.test": str(int(version.is_test.sum())),
+        "split.testPercent": manifest.split.test_percent,
+        "split.seed": str(manifest.split.seed),
+    }
+    found.update(_pipeline(step.spec.pipeline))
+    return found
+
+
+def _pipeline(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
+    for branch in pipeline.preprocess:
+        for number, component in enumerate(branch.steps):
+            yield from _component(f"preprocess.{branch.name}.{number}", component)
+    yield from _component("estimator", pipeline.estimator)
+
+
+def _component(prefix: str, component: Component) -> Iterator[tuple[str, str]]:
+    yield f"{prefix}.class", component.class_
+    for name, value in sorted(component.params.items()):
+        yield f"{prefix}.{name}", _text(value)
+
+
+def _text(value: Json) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

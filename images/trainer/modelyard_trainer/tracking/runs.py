@@ -1,0 +1,186 @@
+"""The run of a TrainingJob: found again by the job's uid, so that it is never made twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from modelyard_api.contract.steps import Owner
+from modelyard_api.labels import RUN_TAG_ATTEMPT, RUN_TAG_JOB, RUN_TAG_UID, TAG_IMAGE
+from modelyard_api.v1alpha1.common import Json
+from modelyard_trainer.tracking.client import MLflowClient, RefusedError
+
+_EXISTS = "RESOURCE_ALREADY_EXISTS"
+_MISSING = "RESOURCE_DOES_NOT_EXIST"
+_PARAMETERS_A_CALL = 100
+_VALUE_LIMIT = 6000
+
+
+class RunStatus(StrEnum):
+    """MLflow's words."""
+
+    RUNNING = "RUNNING"
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as it was last read."""
+
+    id: str
+    artifact_uri: str
+    status: RunStatus | str
+    tags: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DatasetInput:
+    """The data that a run was trained on."""
+
+    name: str
+    digest: str
+    """At most 36 characters."""
+    uri: str
+    schema: Json
+    rows: int
+
+
+class Runs:
+    """Runs of one experiment."""
+
+    def __init__(self, client: MLflowClient, experiment: str) -> None:
+        self._client = client
+        self._experiment = experiment
+
+    def find(self, uid: str) -> Run | None:
+        """The run of a job, if there is one: the oldest, should a store ever hold two."""
+        experiment = self._experiment_id()
+        if experiment is None:
+            return None
+        query = {
+            "experiment_ids": [experiment],
+            "filter": f"tags.`{RUN_TAG_UID}` = '{uid}'",
+            "order_by": ["attributes.start_time ASC"],
+            "max_results": 1,
+        }
+        found = self._client.post("runs/search", query).get("runs", [])
+        return _run(found[0]) if found else None
+
+    def begin(self, owner: Owner, now: datetime) -> Run:
+        """The job's run, running: the one that is there, or a new one."""
+        found = self.find(owner.uid)
+        if found is not None:
+            self._client.post("runs/update", {"run_id": found.id, "status": RunStatus.RUNNING})
+            self.tag(found.id, {RUN_TAG_ATTEMPT: str(owner.attempt)})
+            return found
+        tags = {
+            RUN_TAG_JOB: owner.name,
+            RUN_TAG_UID: owner.uid,
+            RUN_TAG_ATTEMPT: str(owner.attempt),
+            TAG_IMAGE: owner.image,
+            "mlflow.source.name": f"TrainingJob {owner.project}/{owner.name}",
+            "mlflow.source.type": "JOB",
+        }
+        body = {
+            "experiment_id": self._made_experiment_id(),
+            "run_name": owner.name,
+            "start_time": _milliseconds(now),
+            "tags": _pairs(tags),
+        }
+        return self._client.create(
+            "runs/create", body, find=lambda: self.find(owner.uid), made=lambda answer: _run(answer["run"])
+        )
+
+    def tag(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Sets tags; a tag that is there takes the new value."""
+        self._client.post("runs/log-batch", {"run_id": run_id, "tags": _pairs(tags)})
+
+    def log_parameters(self, run_id: str, parameters: Mapping[str, str]) -> None:
+        """Records parameters. The same value may be recorded again."""
+        items = list(parameters.items())
+        for start in range(0, len(items), _PARAMETERS_A_CALL):
+            batch = dict(items[start : start + _PARAMETERS_A_CALL])
+            self._client.post("runs/log-batch", {"run_id": run_id, "params": _pairs(batch)})
+
+    def log_metrics(self, run_id: str, metrics: Mapping[str, float], now: datetime) -> None:
+        """Records metrics; the last value counts."""
+        points = [
+            {"key": name, "value": value, "timestamp": _milliseconds(now), "step": 0}
+            for name, value in metrics.items()
+        ]
+        self._client.post("runs/log-batch", {"run_id": run_id, "metrics": points})
+
+    def log_input(self, run_id: str, data: DatasetInput) -> None:
+        """Records the data. MLflow keeps one input for the same name and digest."""
+        dataset = {
+            "name": data.name,
+            "digest": data.digest,
+            "source_type": "s3",
+            "source": json.dumps({"uri": data.uri}),
+            "schema": json.dumps(data.schema),
+            "profile": json.dumps({"num_rows": data.rows}),
+        }
+        tags = [{"key": "mlflow.data.context", "value": "training"}]
+        self._client.post(
+            "runs/log-inputs", {"run_id": run_id, "datasets": [{"tags": tags, "dataset": dataset}]}
+        )
+
+    def log_file(self, run: Run, path: str, content: bytes) -> None:
+        """Stores a file with the run."""
+        self._client.upload(run.artifact_uri, path, content)
+
+    def end(self, run_id: str, status: RunStatus, now: datetime) -> None:
+        """Closes the run."""
+        body = {"run_id": run_id, "status": status, "end_time": _milliseconds(now)}
+        self._client.post("runs/update", body)
+
+    def _experiment_id(self) -> str | None:
+        try:
+            found = self._client.get("experiments/get-by-name", {"experiment_name": self._experiment})
+        except RefusedError as error:
+            if error.code == _MISSING:
+                return None
+            raise
+        return str(found["experiment"]["experiment_id"])
+
+    def _made_experiment_id(self) -> str:
+        found = self._experiment_id()
+        if found is not None:
+            return found
+        try:
+            return str(self._client.post("experiments/create", {"name": self._experiment})["experiment_id"])
+        except RefusedError as error:
+            made = self._experiment_id() if error.code == _EXISTS else None
+            if made is None:
+                raise
+            return made
+
+
+def _run(document: dict[str, Any]) -> Run:
+    info, data = document["info"], document.get("data", {})
+    return Run(
+        id=info["run_id"],
+        artifact_uri=info["artifact_uri"],
+        status=info["status"],
+        tags=dict(_unpaired(data.get("tags", []))),
+        metrics={metric["key"]: float(metric["value"]) for metric in data.get("metrics", [])},
+    )
+
+
+def _unpaired(pairs: list[dict[str, str]]) -> Iterator[tuple[str, str]]:
+    for pair in pairs:
+        yield pair["key"], pair["value"]
+
+
+def _pairs(values: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"key": key, "value": value[:_VALUE_LIMIT]} for key, value in values.items()]
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

@@ -1,0 +1,200 @@
+"""The whole step: data, fit, evaluation, bundle, run, registration; answers at once where it was done before."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sklearn.pipeline import Pipeline as FittablePipeline
+
+from modelyard_api import labels
+from modelyard_api.catalog import check_evaluation, check_pipeline
+from modelyard_api.contract.manifest import Column
+from modelyard_api.contract.outcome import Outcome, TrainOutcome
+from modelyard_api.contract.steps import Step, TrainStep
+from modelyard_api.metrics import METRICS, Task
+from modelyard_runtime.credentials import Credentials
+from modelyard_runtime.errors import InvalidSpecError, StepError
+from modelyard_runtime.s3 import ObjectStore
+from modelyard_runtime.table import Version, load_version
+from modelyard_trainer import machine
+from modelyard_trainer.bundle import Origin, PackedModel, pack, store
+from modelyard_trainer.data import TrainingData, prepare
+from modelyard_trainer.evaluate import evaluate, judge, wanted_metrics
+from modelyard_trainer.features import Plan, make_plan
+from modelyard_trainer.fit import fit
+from modelyard_trainer.parameters import parameters_of
+from modelyard_trainer.pipeline import Build, accepting_missing, build, refuse, set_threads
+from modelyard_trainer.tracking.client import MLflowClient
+from modelyard_trainer.tracking.model_directory import DIRECTORY, column_schema, model_directory
+from modelyard_trainer.tracking.registry import Registry
+from modelyard_trainer.tracking.runs import DatasetInput, Run, Runs, RunStatus
+
+TAG_CPU_SECONDS = "modelyard.dev/cpu-seconds"
+TAG_PEAK_MEMORY = "modelyard.dev/peak-memory-bytes"
+TAG_THREADS = "modelyard.dev/threads"
+TAG_FAILURE = "modelyard.dev/failure"
+
+_DIGEST_LENGTH = 32
+_TAG_LIMIT = 1000
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the step talks to."""
+
+    store: ObjectStore
+    runs: Runs
+    registry: Registry
+    now: Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A fitted model and what was measured of it."""
+
+    packed: PackedModel
+    metrics: dict[str, float]
+    threads: int
+
+
+def work(step: Step, environment: Mapping[str, str]) -> Outcome:
+    """Carries out the training step of a pod."""
+    if step.train is None:
+        raise InvalidSpecError("is not a training step", field="step", value=step.chosen)
+    asked = step.train
+    credentials = Credentials.mounted(environment)
+    with MLflowClient(asked.mlflow, credentials.mlflow()) as client:
+        services = Services(
+            store=ObjectStore(asked.s3, credentials.s3()),
+            runs=Runs(client, asked.spec.dataset_ref.name),
+            registry=Registry(client),
+            now=lambda: datetime.now(UTC),
+        )
+        return Outcome(train=train(asked, services))
+
+
+def train(step: TrainStep, services: Services) -> TrainOutcome:
+    """Trains, tracks and registers once; a step that was finished before is only read back."""
+    refuse(check_pipeline(step.spec.pipeline, step.spec.task))
+    refuse(check_evaluation(step.spec.evaluation, step.spec.task))
+    known = services.runs.find(step.owner.uid)
+    if known is not None and known.status == RunStatus.FINISHED:
+        _log.info("run %s is finished; nothing is trained again", known.id)
+        return _registered(step, services, known)
+    version = load_version(step.data.uri, services.store)
+    _log.info("read %d rows of %s", version.manifest.rows, step.data.uri)
+    plan = make_plan(version.manifest, step.spec)
+    data = prepare(version, plan, step.spec.task)
+    run = services.runs.begin(step.owner, services.now())
+    try:
+        _log_request(step, services.runs, run, version, plan)
+        trained = _train(step, plan, data, run.id)
+        _log_result(services, run, trained)
+    except StepError as error:
+        _report_failure(services, run, error)
+        raise
+    finished = services.runs.find(step.owner.uid)
+    if finished is None:
+        raise StepError(f"run {run.id} cannot be found again")
+    return _registered(step, services, finished)
+
+
+def _train(step: TrainStep, plan: Plan, data: TrainingData, run_id: str) -> Trained:
+    spec, threads = step.spec, machine.threads()
+    classes = sorted(set(data.train.y.tolist())) if spec.task is Task.CLASSIFICATION else []
+    model = build(spec.pipeline, spec.task, plan, Build(threads, classes))
+    names = wanted_metrics(spec.evaluation, spec.task, has_probabilities=hasattr(model, "predict_proba"))
+    started = time.monotonic()
+    fit(model, data, spec, threads)
+    _log.info("fitted %s in %.1f s", spec.pipeline.estimator.class_, time.monotonic() - started)
+    metrics = evaluate(judge(model, data.test), names, spec.evaluation, spec.task)
+    _log.info("metrics: %s", ", ".join(f"{name}={value:.4g}" for name, value in metrics.items()))
+    # Threads of a forest sum in any order; what is stored, compared and served is made on one.
+    set_threads(model, None)
+    return Trained(_packed(model, step, plan, data, run_id), metrics, threads)
+
+
+def _packed(
+    model: FittablePipeline, step: TrainStep, plan: Plan, data: TrainingData, run_id: str
+) -> PackedModel:
+    missing = accepting_missing(plan, data.missing)
+    inputs = [
+        Column(name=column.name, type=column.type, nullable=column.name in missing) for column in plan.inputs
+    ]
+    origin = Origin(step.spec.task, step.spec.target, inputs, run_id, step.data.digest)
+    return pack(model, origin, data.train, data.test)
+
+
+def _log_request(step: TrainStep, runs: Runs, run: Run, version: Version, plan: Plan) -> None:
+    runs.log_parameters(run.id, parameters_of(step, version, plan))
+    runs.tag(run.id, {labels.TAG_DATASET_DIGEST: step.data.digest})
+    digest = step.data.digest.removeprefix("sha256:")[:_DIGEST_LENGTH]
+    columns = [column for column in version.manifest.columns if column.name not in version.manifest.key]
+    runs.log_input(
+        run.id,
+        DatasetInput(
+            name=f"{step.spec.dataset_ref.name}/{step.data.variant}",
+            digest=digest,
+            uri=step.data.uri,
+            schema={"mlflow_colspec": column_schema(columns)},
+            rows=version.manifest.rows,
+        ),
+    )
+
+
+def _log_result(services: Services, run: Run, trained: Trained) -> None:
+    uri = store(trained.packed, services.store)
+    for path, content in model_directory(trained.packed, services.now()).items():
+        services.runs.log_file(run, f"{DIRECTORY}/{path}", content)
+    services.runs.log_metrics(run.id, trained.metrics, services.now())
+    used = machine.used_so_far()
+    services.runs.tag(
+        run.id,
+        {
+            labels.TAG_MODEL_DIGEST: trained.packed.digest,
+            labels.TAG_BUNDLE_URI: uri,
+            TAG_CPU_SECONDS: str(used.cpu_seconds),
+            TAG_PEAK_MEMORY: str(used.peak_memory_bytes),
+            TAG_THREADS: str(trained.threads),
+        },
+    )
+    services.runs.end(run.id, RunStatus.FINISHED, services.now())
+
+
+def _registered(step: TrainStep, services: Services, run: Run) -> TrainOutcome:
+    """The outcome of a finished run, its version registered if that was asked for."""
+    tags = {
+        labels.RUN_TAG_JOB: step.owner.name,
+        labels.RUN_TAG_UID: step.owner.uid,
+        labels.TAG_DATASET_DIGEST: step.data.digest,
+        labels.TAG_MODEL_DIGEST: run.tags[labels.TAG_MODEL_DIGEST],
+        labels.TAG_BUNDLE_URI: run.tags[labels.TAG_BUNDLE_URI],
+    }
+    version = None
+    if step.spec.register_ is not None:
+        version = services.registry.register(step.spec.register_.model_name, run.id, tags)
+        _log.info("model %s version %s", step.spec.register_.model_name, version)
+    return TrainOutcome(
+        run_id=run.id,
+        model_digest=run.tags[labels.TAG_MODEL_DIGEST],
+        bundle_uri=run.tags[labels.TAG_BUNDLE_URI],
+        model_version=version,
+        metrics={name: value for name, value in run.metrics.items() if name in METRICS},
+        cpu_seconds=float(run.tags[TAG_CPU_SECONDS]),
+        peak_memory_bytes=int(run.tags[TAG_PEAK_MEMORY]),
+    )
+
+
+def _report_failure(services: Services, run: Run, error: StepError) -> None:
+    """Leaves the reason with the run; that MLflow cannot be told is no second failure."""
+    try:
+        services.runs.tag(run.id, {TAG_FAILURE: error.message[:_TAG_LIMIT]})
+        services.runs.end(run.id, RunStatus.FAILED, services.now())
+    except StepError as second:
+        _log.warning("the failure could not be recorded: %s", second)

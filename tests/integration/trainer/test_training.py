@@ -1,0 +1,134 @@
+"""The trainer against a real S3 store and a real MLflow server."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+
+from modelyard_api import labels
+from modelyard_api.contract.bundle import Bundle, GoldenRequest
+from modelyard_api.digests import canonical_digest
+from tests.support.training import TrainerRun, publish
+
+FOREST = {
+    "task": "Regression",
+    "target": "price",
+    "pipeline": {"estimator": {"class": "RandomForestRegressor", "params": {"n_estimators": 5}}},
+    "evaluation": {"primary": "rmse"},
+    "register": {"modelName": "houses"},
+}
+TITLES = {
+    "task": "Classification",
+    "target": "kind",
+    "features": {"include": ["title"]},
+    "pipeline": {
+        "preprocess": [
+            {"name": "title", "columns": {"names": ["title"]}, "steps": [{"class": "TfidfVectorizer"}]}
+        ],
+        "estimator": {"class": "LogisticRegression", "params": {"max_iter": 500}},
+    },
+}
+
+
+def houses(rows: int = 200) -> pa.Table:
+    """Prices that depend on two numbers."""
+    random = np.random.default_rng(1)
+    size, age = random.uniform(20, 200, rows), random.integers(0, 90, rows)
+    return pa.table(
+        {
+            "row": range(1, rows + 1),
+            "size": size,
+            "age": age,
+            "price": size * 3 - age + random.normal(0, 5, rows),
+        }
+    )
+
+
+def titles(rows: int = 200) -> pa.Table:
+    """Two kinds of things by their titles."""
+    names = [("red phone case", "phone"), ("steel kettle 2l", "kitchen")]
+    chosen = [names[number % 2] for number in range(rows)]
+    return pa.table(
+        {
+            "row": range(1, rows + 1),
+            "title": [f"{title} no {number}" for number, (title, _) in enumerate(chosen)],
+            "kind": [kind for _, kind in chosen],
+        }
+    )
+
+
+def test_a_forest_is_tracked_stored_and_registered(trainer: TrainerRun) -> None:
+    data = publish(trainer.store, houses())
+    ended = trainer.run(trainer.step(FOREST, data))
+    trained = ended.trained
+    assert ended.exit_status == 0
+    assert set(trained.metrics) == {"rmse", "mae", "r2", "mape"}
+    assert trained.model_version == "1"
+    assert trained.cpu_seconds > 0
+    assert trained.peak_memory_bytes > 10_000_000
+
+    with trainer.mlflow.tracking() as tracking:
+        (run,) = tracking.runs_of(trainer.uid)
+        (version,) = tracking.versions("houses")
+    assert run["info"]["status"] == "FINISHED"
+    assert run["info"]["run_id"] == trained.run_id
+    parameters = {own["key"]: own["value"] for own in run["data"]["params"]}
+    assert parameters["estimator.class"] == "RandomForestRegressor"
+    assert parameters["estimator.n_estimators"] == "5"
+    assert parameters["features"] == "size, age"
+    (read,) = run["inputs"]["dataset_inputs"]
+    assert read["dataset"]["digest"] == data.digest.removeprefix("sha256:")[:32]
+    tags = {own["key"]: own["value"] for own in version["tags"]}
+    assert tags == {
+        labels.RUN_TAG_JOB: "job",
+        labels.RUN_TAG_UID: trainer.uid,
+        labels.TAG_DATASET_DIGEST: data.digest,
+        labels.TAG_MODEL_DIGEST: trained.model_digest,
+        labels.TAG_BUNDLE_URI: trained.bundle_uri,
+    }
+
+
+def test_the_bundle_on_s3_is_what_its_digest_says(trainer: TrainerRun) -> None:
+    trained = trainer.run(trainer.step(FOREST, publish(trainer.store, houses()))).trained
+    store = trainer.store
+    prefix = store.key(trained.bundle_uri)
+    bundle = Bundle.model_validate_json(store.read(f"{prefix}/bundle.json"))
+    assert canonical_digest(bundle.to_wire()) == trained.model_digest
+    assert trained.bundle_uri.endswith(trained.model_digest.removeprefix("sha256:"))
+    golden = GoldenRequest.model_validate_json(store.read(f"{prefix}/golden.json"))
+    assert [set(row) for row in golden.rows] == [{"size", "age"}] * len(golden.predictions)
+    assert [column.nullable for column in bundle.inputs] == [False, False]
+    assert {own.name: own.bytes for own in bundle.files} == {
+        name: store.size(f"{prefix}/{name}") for name in ("golden.json", "model.skops")
+    }
+
+
+def test_text_is_classified_with_probabilities(trainer: TrainerRun) -> None:
+    trained = trainer.run(trainer.step(TITLES, publish(trainer.store, titles()))).trained
+    assert trained.metrics["f1_macro"] == 1.0
+    assert trained.model_version is None
+    prefix = trainer.store.key(trained.bundle_uri)
+    bundle = Bundle.model_validate_json(trainer.store.read(f"{prefix}/bundle.json"))
+    assert bundle.classes == ["kitchen", "phone"]
+    golden = GoldenRequest.model_validate_json(trainer.store.read(f"{prefix}/golden.json"))
+    assert golden.probabilities is not None
+    assert set(golden.predictions) == {"kitchen", "phone"}
+
+
+def test_a_finished_step_is_answered_at_once_and_makes_nothing_new(trainer: TrainerRun) -> None:
+    step = trainer.step(FOREST, publish(trainer.store, houses()))
+    first = trainer.run(step).trained
+    again = trainer.run(step)
+    assert again.trained == first
+    assert "nothing is trained again" in again.log
+    with trainer.mlflow.tracking() as tracking:
+        assert len(tracking.runs_of(trainer.uid)) == 1
+        assert len(tracking.versions("houses")) == 1
+
+
+def test_the_same_job_makes_the_same_model_bytes(new_trainer: Callable[[], TrainerRun]) -> None:
+    files = []
+    for trainer in (new_trainer(), new_trainer()):
+        trained = trainer.run(trainer.step(FOREST, publish(trainer.store, houses()))).trained
+        files.append(trainer.store.read(f"{trainer.store.key(trained.bundle_uri)}/model.skops"))
+    assert files[0] == files[1]

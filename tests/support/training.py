@@ -1,0 +1,162 @@
+"""Running the trainer as its pod does, on versions that are published for the test."""
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from modelyard_api.contract.manifest import Manifest, Recipe
+from modelyard_api.contract.outcome import TERMINATION_VARIABLE, Outcome, TrainOutcome, parse_outcome
+from modelyard_api.contract.steps import (
+    CREDENTIALS_VARIABLE,
+    MLFLOW_PASSWORD,
+    MLFLOW_USERNAME,
+    S3_ACCESS_KEY,
+    S3_SECRET_KEY,
+    STEP_VARIABLE,
+    Owner,
+    Step,
+    TrainStep,
+)
+from modelyard_api.v1alpha1.dataset import Split
+from modelyard_api.v1alpha1.training_job import DatasetVersion, TrainingJobSpec
+from modelyard_runtime.columns import canonical_columns
+from modelyard_runtime.digest import content_digest
+from modelyard_runtime.manifests import write_manifest, write_part
+from modelyard_runtime.s3 import ObjectStore
+from tests.support.mlflow import MLflowProject
+from tests.support.s3 import S3Server
+
+
+def publish(
+    store: ObjectStore, table: pa.Table, *, key: Sequence[str] = ("row",), dataset: str = "data"
+) -> DatasetVersion:
+    """Publishes rows as a loader would."""
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    prefix = f"{store.endpoint.prefix}/datasets/{dataset}/variants/v1"
+    manifest = Manifest(
+        project=store.endpoint.prefix,
+        dataset=dataset,
+        variant="v1",
+        sequence=1,
+        key=list(key),
+        columns=canonical_columns(table.schema),
+        rows=table.num_rows,
+        parts=[write_part(store, prefix, buffer.getvalue(), table.num_rows)],
+        recipe=Recipe(digest="0" * 64, engine="test"),
+        content_digest=content_digest(table, key).root,
+        split=Split(),
+        audit_head="sha256:" + "0" * 64,
+    )
+    written = write_manifest(store, manifest)
+    return DatasetVersion(variant="v1", sequence=1, digest=manifest.content_digest, uri=written.uri)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a trainer ended."""
+
+    exit_status: int
+    outcome: Outcome | None
+    log: str
+
+    @property
+    def trained(self) -> TrainOutcome:
+        """The answer of a trainer that was successful."""
+        assert self.outcome is not None, self.log
+        assert self.outcome.train is not None, (self.outcome, self.log)
+        return self.outcome.train
+
+    @property
+    def complaint(self) -> str:
+        """The sentence of a trainer that failed."""
+        assert self.outcome is not None, self.log
+        assert self.outcome.failure is not None, self.outcome
+        return self.outcome.failure.sentence()
+
+
+@dataclass(frozen=True)
+class TrainerRun:
+    """A TrainingJob's surroundings: a project of its own in S3 and MLflow, and a directory for files."""
+
+    directory: Path
+    s3: S3Server
+    mlflow: MLflowProject
+    uid: str = "22222222-0000-4000-8000-000000000000"
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def store(self) -> ObjectStore:
+        """The project's part of the store."""
+        return self.s3.store(self.mlflow.name)
+
+    def step(self, spec: Mapping[str, Any], data: DatasetVersion, *, attempt: int = 1) -> TrainStep:
+        """The step that the operator would ask for; ``spec`` is as a user writes it."""
+        return TrainStep(
+            owner=Owner(
+                project=self.mlflow.name,
+                name="job",
+                uid=self.uid,
+                generation=1,
+                attempt=attempt,
+                image="modelyard/trainer:tests",
+            ),
+            spec=TrainingJobSpec.model_validate(
+                {"datasetRef": {"name": "data", "variant": data.variant}, **spec}
+            ),
+            data=data,
+            s3=self.s3.endpoint(self.mlflow.name),
+            mlflow=self.mlflow.endpoint(),
+        )
+
+    def start(self, step: TrainStep) -> "subprocess.Popen[str]":
+        """Starts the trainer."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "modelyard_trainer"],
+            env=self._environment(step),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def finish(self, process: "subprocess.Popen[str]", seconds: float = 120) -> Finished:
+        """Waits for the end of a trainer and reads its answer."""
+        _, log = process.communicate(timeout=seconds)
+        answer = self._answer
+        outcome = parse_outcome(answer.read_text()) if answer.exists() else None
+        return Finished(process.returncode, outcome, log)
+
+    def run(self, step: TrainStep) -> Finished:
+        """Carries a step out."""
+        self._answer.unlink(missing_ok=True)
+        return self.finish(self.start(step))
+
+    @property
+    def _answer(self) -> Path:
+        return self.directory / "termination-log"
+
+    def _environment(self, step: TrainStep) -> dict[str, str]:
+        secrets = self.directory / "credentials"
+        secrets.mkdir(exist_ok=True)
+        for name, value in (
+            (S3_ACCESS_KEY, self.s3.login.username),
+            (S3_SECRET_KEY, self.s3.login.password),
+            (MLFLOW_USERNAME, self.mlflow.login.username),
+            (MLFLOW_PASSWORD, self.mlflow.login.password),
+        ):
+            (secrets / name).write_text(value)
+        return {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+            STEP_VARIABLE: Step(train=step).model_dump_json(by_alias=True, exclude_unset=True),
+            CREDENTIALS_VARIABLE: str(secrets),
+            TERMINATION_VARIABLE: str(self._answer),
+            **self.environment,
+        }
