@@ -1,12 +1,14 @@
 """What each transform does to rows, and what it says of what it cannot do."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from modelyard_loader.record.variants import plan
 from modelyard_loader.transforms.engine import Engine
+from modelyard_loader.transforms.expressions import FUNCTION_NAMES
 from modelyard_runtime.columns import canonical_type, to_canonical
 from modelyard_runtime.errors import DataError, InvalidSpecError
 from tests.support.loading import variants
@@ -80,6 +82,33 @@ def test_filter_refuses_what_is_not_a_condition(engine: Engine) -> None:
 )
 def test_derive_computes_a_column_from_its_row(engine: Engine, expression: str, values: list[object]) -> None:
     assert _derived(engine, expression) == values
+
+
+_CALLS = {
+    "abs": "abs(x)", "cbrt": "cbrt(x)", "ceil": "ceil(x)", "coalesce": "coalesce(x, 0)",
+    "concat": "concat(title, 'a')", "contains": "contains(title, 'n')", "cos": "cos(x)", "exp": "exp(x)",
+    "floor": "floor(x)", "greatest": "greatest(x, n)", "if": "if(flag, x, n)", "ifnull": "ifnull(x, 0)",
+    "isfinite": "isfinite(x)", "isinf": "isinf(x)", "isnan": "isnan(x)", "least": "least(x, n)",
+    "left": "left(title, 1)", "length": "length(title)", "ln": "ln(n)", "log": "log(n)", "log10": "log10(n)",
+    "log2": "log2(n)", "lower": "lower(title)", "nullif": "nullif(x, 0)", "pow": "pow(x, 2)",
+    "regexp_matches": "regexp_matches(title, '^o')", "regexp_replace": "regexp_replace(title, 'o', 'a')",
+    "replace": "replace(title, 'o', 'a')", "right": "right(title, 1)", "round": "round(x, 1)",
+    "sign": "sign(x)", "sin": "sin(x)", "sqrt": "sqrt(n)", "starts_with": "starts_with(title, 'o')",
+    "strpos": "strpos(title, 'n')", "substring": "substring(title, 1, 2)", "tan": "tan(x)",
+    "tanh": "tanh(x)", "trim": "trim(title)", "trunc": "trunc(x)", "try_cast": "try_cast(n as double)",
+    "upper": "upper(title)",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FUNCTION_NAMES)
+def test_every_allowed_function_can_be_called(engine: Engine, name: str) -> None:
+    assert _derived(engine, _CALLS[name])[0] is not None
+
+
+def test_the_documentation_lists_the_allowed_functions() -> None:
+    listed = Path("docs/dataset.md").read_text().split("- `abs ")[1].split("`;")[0]
+    # Operators of the language by their look, named with the others in messages only.
+    assert {"abs", *listed.split()} == set(FUNCTION_NAMES) - {"if", "try_cast"}
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ _STRUCTURE: frozenset[type[exp.Expression]] = frozenset({
 
 _FUNCTIONS: dict[type[exp.Expression], str] = {
     exp.Abs: "abs", exp.Cbrt: "cbrt", exp.Ceil: "ceil", exp.Coalesce: "coalesce", exp.Concat: "concat",
-    exp.Contains: "contains", exp.Exp: "exp", exp.Floor: "floor", exp.Greatest: "greatest", exp.IsNan: "isnan",
+    exp.Contains: "contains", exp.Exp: "exp", exp.Floor: "floor", exp.Greatest: "greatest", exp.IsInf: "isinf",
+    exp.IsNan: "isnan",
     exp.Least: "least", exp.Left: "left", exp.Length: "length", exp.Ln: "ln", exp.Log: "log", exp.Lower: "lower",
     exp.Nullif: "nullif", exp.Pow: "pow", exp.RegexpLike: "regexp_matches", exp.RegexpReplace: "regexp_replace",
     exp.Replace: "replace", exp.Right: "right", exp.Round: "round", exp.Sign: "sign", exp.Sin: "sin",
@@ -34,7 +35,7 @@ _FUNCTIONS: dict[type[exp.Expression], str] = {
 }  # fmt: skip
 """Functions that depend on their arguments alone."""
 
-_ALSO = frozenset({"isfinite", "isinf"})
+_ALSO = frozenset({"isfinite"})
 """Functions that sqlglot has no class for."""
 
 _CASTS = frozenset({
