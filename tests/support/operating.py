@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def install(api: KubeApi, namespaces: list[str]) -> None:
     for file in sorted((REPOSITORY / "manifests" / "crds").glob("*.yaml")):
         crd = yaml.safe_load(file.read_text())
         api.apply(CRD, crd)
-        until(lambda name=crd["metadata"]["name"]: _established(api, name), 30, "the CRD being served")
+        until(partial(_established, api, crd["metadata"]["name"]), 30, "the CRD being served")
     for namespace in namespaces:
         api.apply(NAMESPACE, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
         for account in ("loader", "trainer", "server"):

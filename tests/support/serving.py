@@ -1,175 +1,88 @@
-"""The real server as a process of its own, with a route file as the kubelet would write it."""
+"""Stands where server pods would, for tests of a control plane without nodes: says that it serves what the route says."""
 
-from __future__ import annotations
-
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import httpx
-
-from modelyard_api.contract.route import STATE_PATH, Route, RoutedModel, RouteState
-from modelyard_api.contract.steps import (
-    CREDENTIALS_VARIABLE,
-    S3_ACCESS_KEY,
-    S3_SECRET_KEY,
-    SERVER_VARIABLE,
-    ServerSettings,
-)
-from modelyard_runtime.s3 import ObjectStore
-from tests.support.ports import free_port
-from tests.support.s3 import S3Server
+from modelyard_api.contract.route import ROUTE_FILE, Route, RouteState
+from tests.support.kubeapi import CONFIG_MAP, POD, Document, KubeApi
 from tests.support.waiting import until
-
-_ROOT = Path(__file__).resolve().parents[2]
-_PATHS = ("operator/api", "images/runtime", "images/server")
-_START_SECONDS = 60.0
-MODEL = "iris"
 
 
 @dataclass
-class ServerProcess:
-    """One server pod's process."""
+class ServerPods:
+    """The pods of one promotion, all at one loopback address."""
 
-    directory: Path
-    s3: S3Server
-    project: str
-    model_name: str = MODEL
-    options: dict[str, Any] = field(default_factory=dict)
-    port: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
+    api: KubeApi
+    namespace: str
+    promotion: str
+    port: int
+    refused: set[str] = field(default_factory=set)
+    """Versions that the servers do not take."""
+    served: Route | None = None
 
-    @property
-    def url(self) -> str:
-        """Where it answers."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def store(self) -> ObjectStore:
-        """A client of its S3."""
-        return self.s3.store(self.project)
-
-    @property
-    def log(self) -> str:
-        """What it wrote so far."""
-        return (self.directory / "server.log").read_text()
-
-    def route(self, champion: RoutedModel, previous: RoutedModel | None = None) -> Route:
-        """Writes the route file, whole or not at all, as a ConfigMap volume does."""
-        route = Route(model_name=self.model_name, champion=champion, previous=previous)
-        self.write_route(json.dumps(route.to_wire()))
-        return route
-
-    def write_route(self, text: str) -> None:
-        """Writes any text as the route file."""
-        fresh = self.directory / "route.json.new"
-        fresh.write_text(text)
-        fresh.rename(self.directory / "route.json")
-
-    def start(self) -> None:
-        """Starts the process and returns when it accepts connections."""
-        credentials = self.directory / "credentials"
-        credentials.mkdir(exist_ok=True)
-        (credentials / S3_ACCESS_KEY).write_text(self.s3.login.username)
-        (credentials / S3_SECRET_KEY).write_text(self.s3.login.password)
-        settings = ServerSettings(
-            promotion="test",
-            project=self.project,
-            model_name=self.model_name,
-            route_path=str(self.directory / "route.json"),
-            port=self.port,
-            s3=self.s3.endpoint(self.project),
-            **{"drain_seconds": 0.0, **self.options},
-        )
-        environment = os.environ | {
-            SERVER_VARIABLE: settings.model_dump_json(by_alias=True),
-            CREDENTIALS_VARIABLE: str(credentials),
-            "PYTHONPATH": os.pathsep.join(str(_ROOT / path) for path in _PATHS),
-        }
-        with (self.directory / "server.log").open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "modelyard_server"],
-                env=environment,
-                cwd=self.directory,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        until(self._listens, _START_SECONDS, "the server listening")
-
-    def stop(self, seconds: float = 30.0) -> int:
-        """Sends SIGTERM and waits for the end; returns the exit status."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(seconds)
-
-    def kill(self) -> None:
-        """Ends the process if it is there."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(30)
+    def route(self) -> Route | None:
+        """The route that the operator wrote."""
+        found = self.api.read(CONFIG_MAP, self.namespace, f"{self.promotion}-route")
+        return Route.model_validate_json(found["data"][ROUTE_FILE]) if found else None
 
     def state(self) -> RouteState:
-        """What the server says it serves."""
-        return RouteState.model_validate(httpx.get(self.url + STATE_PATH, trust_env=False, timeout=10).json())
+        """Serves the wanted route at once, unless its version is refused."""
+        wanted = self.route()
+        if wanted is not None and wanted.champion.version not in self.refused:
+            self.served = wanted
+        behind = wanted is not None and self.served != wanted
+        return RouteState(
+            route_digest=self.served.digest() if self.served else None,
+            wanted_digest=wanted.digest() if wanted else None,
+            version=self.served.champion.version if self.served else None,
+            error="the bundle's digest is another" if behind else None,
+        )
 
-    def await_route(self, route: Route, seconds: float = 30.0) -> RouteState:
-        """Waits until this route is served."""
-        digest = route.digest()
+    def become_ready(self, count: int = 1) -> list[Document]:
+        """The kubelet's part: the pods run and are ready."""
+        pods = until(lambda: self._pods(count), 30, f"{count} server pods")
+        for pod in pods:
+            condition = {
+                "type": "Ready",
+                "status": "True",
+                "lastProbeTime": None,
+                "lastTransitionTime": "2026-01-01T00:00:00Z",
+            }
+            status = {"phase": "Running", "podIP": "127.0.0.1", "podIPs": [{"ip": "127.0.0.1"}]}
+            change = {"status": {**status, "conditions": [condition]}}
+            answer = self.api.merge(POD, self.namespace, f"{pod['metadata']['name']}/status", change)
+            assert answer.is_success, answer.text
+        return pods
 
-        def served() -> RouteState | None:
-            state = self.state()
-            return state if state.route_digest == digest else None
-
-        return until(served, seconds, f"route {digest} being served (log: {self.log[-1500:]})")
-
-    def await_error(self, word: str, seconds: float = 30.0) -> RouteState:
-        """Waits until the server says why it does not serve what it should."""
-
-        def told() -> RouteState | None:
-            state = self.state()
-            return state if word in (state.error or "") else None
-
-        return until(told, seconds, f"an error with {word!r}")
-
-    def client(self) -> httpx.Client:
-        """A client that keeps its connection."""
-        return httpx.Client(base_url=self.url, trust_env=False, timeout=30)
-
-    def _listens(self) -> bool:
-        if self.process is not None and self.process.poll() is not None:
-            raise RuntimeError(f"the server ended:\n{self.log[-3000:]}")
-        try:
-            return httpx.get(self.url + "/v2/health/live", trust_env=False, timeout=5).is_success
-        except httpx.HTTPError:
-            return False
+    def _pods(self, count: int) -> list[Document]:
+        found = self.api.items(POD, self.namespace, f"modelyard.dev/promotion={self.promotion}")
+        return found if len(found) == count else []
 
 
 @contextmanager
-def running_server(
-    directory: Path,
-    s3: S3Server,
-    project: str,
-    model_name: str = MODEL,
-    **options: Any,  # noqa: ANN401  fields of ServerSettings
-) -> Iterator[ServerProcess]:
-    """A server for the time of the block; its route file is still to be written."""
-    directory.mkdir(parents=True, exist_ok=True)
-    server = ServerProcess(directory, s3, project, model_name, options)
+def answering(pods: ServerPods) -> Iterator[ServerPods]:
+    """Answers the operator's questions for the time of the block."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = pods.state().model_dump_json(by_alias=True).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class's name
+            del format, args
+
+    server = ThreadingHTTPServer(("127.0.0.1", pods.port), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
     try:
-        server.start()
-        yield server
+        yield pods
     finally:
-        server.kill()
-
-
-def fresh_project() -> str:
-    """A prefix that no other test uses."""
-    return f"project-{time.monotonic_ns()}"
+        server.shutdown()
+        server.server_close()
+        thread.join(10)

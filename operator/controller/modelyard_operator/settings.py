@@ -120,6 +120,11 @@ class Settings(BaseSettings):
     write_grace_seconds: float = 30
     """How long the API server may stay silent before the process counts as dead."""
 
+    server_port: int = 8080
+    """Port on which server pods answer."""
+    rollout_patience_seconds: float = 120
+    """How long pods may refuse a new version before the champion's route is put back."""
+
     lease: LeaseSettings = LeaseSettings()
     retry: RetrySettings = RetrySettings()
     postgres: PostgresSettings = PostgresSettings()

@@ -177,6 +177,8 @@ class CandidateStatus(StatusModel):
     """Version in the registry."""
     gates: Annotated[list[GateResult], Field(max_length=20)] = []
     """Results in the order of the gates."""
+    refused: Annotated[str, Field(max_length=512)] | None = None
+    """Why the servers did not take it, so that the champion stays; forgotten when the spec is edited."""
 
 
 class ModelPromotionStatus(ResourceStatus):

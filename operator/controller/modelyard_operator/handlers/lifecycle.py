@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from modelyard_operator.cluster.applying import AppliedMemory
 from modelyard_operator.cluster.client import Cluster
 from modelyard_operator.cluster.credentials import Credentials, load_credentials
 from modelyard_operator.cluster.events import EventRecorder
@@ -29,7 +30,9 @@ from modelyard_operator.reconcilers.context import Context
 from modelyard_operator.reconcilers.dataset import reconcile_dataset
 from modelyard_operator.reconcilers.promotion import reconcile_promotion
 from modelyard_operator.reconcilers.training_job import reconcile_training_job
+from modelyard_operator.serving.client import Servers
 from modelyard_operator.settings import Settings
+from modelyard_operator.tracking.client import Tracking
 
 _LOG = logging.getLogger(__name__)
 
@@ -68,8 +71,22 @@ async def _run_parts(
     metrics, queue, store = Metrics(), WorkQueue(), Store()
     events = EventRecorder("modelyard-operator")
     watching, kopf_stop = asyncio.Event(), asyncio.Event()
+    tracking = Tracking(
+        settings.mlflow.url,
+        settings.credentials_directory,
+        leadership.check,
+        workspaces=settings.mlflow.workspaces,
+    )
+    servers = Servers(settings.server_port)
     context = Context(
-        settings=settings, cluster=cluster, store=store, events=events, clock=partial(datetime.now, UTC)
+        settings=settings,
+        cluster=cluster,
+        store=store,
+        applied=AppliedMemory(cluster, store),
+        events=events,
+        tracking=tracking,
+        servers=servers,
+        clock=partial(datetime.now, UTC),
     )
     metrics.leader.set_function(lambda: float(_is_well(leadership.check)))
     health = Health(
@@ -102,6 +119,8 @@ async def _run_parts(
         kopf_stop.set()
         await _end([stopping, *parts])
         await runner.cleanup()
+        await tracking.close()
+        await servers.close()
 
 
 def _reconciles(context: Context) -> Mapping[str, Reconcile]:

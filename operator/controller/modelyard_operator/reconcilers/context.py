@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from modelyard_operator.cluster.applying import AppliedMemory
 from modelyard_operator.cluster.client import Cluster
 from modelyard_operator.cluster.events import EventRecorder
 from modelyard_operator.cluster.store import Store
 from modelyard_operator.decisions.attempts import Pauses
 from modelyard_operator.resources.step_job import JobDefaults
+from modelyard_operator.serving.client import Servers
 from modelyard_operator.settings import Settings
+from modelyard_operator.tracking.client import Tracking
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,10 @@ class Context:
     settings: Settings
     cluster: Cluster
     store: Store
+    applied: AppliedMemory
     events: EventRecorder
+    tracking: Tracking
+    servers: Servers
     clock: Callable[[], datetime]
 
     @property

@@ -16,9 +16,12 @@ Parent = CustomObject[Any, Any]
 
 
 async def write_status(
-    context: Context, kind: Kind[Any], parent: Parent, status: ResourceStatus, summary: str
+    context: Context, kind: Kind[Any], parent: Parent, status: ResourceStatus, *told: str
 ) -> bool:
-    """Writes the status if it is another. False where the object had changed meanwhile: look at it again."""
+    """Writes the status if it is another. False where the object had changed meanwhile: look at it again.
+
+    ``told`` are types of conditions whose changes are worth an event.
+    """
     patch = difference(parent.status.to_wire(), status.to_wire())
     if not patch:
         return True
@@ -33,7 +36,8 @@ async def write_status(
         await refresh(context, kind, parent)
         return False
     context.store.put(kind, written)
-    _tell(context, kind, parent, status, summary)
+    for type_ in told:
+        _tell(context, kind, parent, status, type_)
     return True
 
 
@@ -61,9 +65,9 @@ def difference(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     return patch
 
 
-def _tell(context: Context, kind: Kind[Any], parent: Parent, status: ResourceStatus, summary: str) -> None:
-    before = find_condition(cast("ResourceStatus", parent.status).conditions, summary)
-    after = find_condition(status.conditions, summary)
+def _tell(context: Context, kind: Kind[Any], parent: Parent, status: ResourceStatus, type_: str) -> None:
+    before = find_condition(cast("ResourceStatus", parent.status).conditions, type_)
+    after = find_condition(status.conditions, type_)
     if after is None or (before is not None and _same(before, after)):
         return
     meta = parent.metadata

@@ -1,0 +1,1 @@
+"""The servers' own word on which route they serve."""

@@ -1,0 +1,73 @@
+"""Whether a candidate may take charge: each gate says what it requires and what it saw."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from modelyard_api.v1alpha1.model_promotion import Gate, GateResult
+from modelyard_api.v1alpha1.reasons import PromotionReason
+
+MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class GateFacts:
+    """What gates look at."""
+
+    metrics: Mapping[str, float]
+    """Metrics of the candidate's run."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Results in the order of the gates; the first that failed gives the reason."""
+
+    results: tuple[GateResult, ...]
+    reason: PromotionReason
+    message: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gate let the candidate pass."""
+        return self.reason is PromotionReason.GATES_PASSED
+
+
+def judge(gates: Sequence[Gate], facts: GateFacts) -> Verdict:
+    """Tries every gate, so that all results can be shown."""
+    results = tuple(_GATES[gate.chosen](gate, facts) for gate in gates)
+    failed = next((item for item in results if not item.passed), None)
+    if failed is None:
+        text = f"{len(results)} gates passed" if results else "There are no gates"
+        return Verdict(results, PromotionReason.GATES_PASSED, text)
+    if failed.observed == MISSING:
+        known = ", ".join(sorted(facts.metrics)) or "none"
+        message = f"{failed.gate} is missing: the candidate's run has {known}"
+        return Verdict(results, PromotionReason.METRIC_MISSING, message)
+    message = f"{failed.gate} is {failed.observed}, required is {failed.required}"
+    return Verdict(results, PromotionReason.GATE_FAILED, message)
+
+
+def _metric(gate: Gate, facts: GateFacts) -> GateResult:
+    wanted = gate.metric
+    assert wanted is not None  # noqa: S101  it is the chosen one
+    value = facts.metrics.get(wanted.name)
+    bounds = [f"≥ {wanted.min}"] if wanted.min is not None else []
+    bounds += [f"≤ {wanted.max}"] if wanted.max is not None else []
+    if value is None or not math.isfinite(value):
+        observed, passed = (MISSING if value is None else str(value)), False
+    else:
+        exact = Decimal(repr(value))
+        observed = f"{value:.6g}"
+        passed = (wanted.min is None or exact >= Decimal(wanted.min)) and (
+            wanted.max is None or exact <= Decimal(wanted.max)
+        )
+    return GateResult(
+        gate=f"metric {wanted.name}", required=" and ".join(bounds), observed=observed, passed=passed
+    )
+
+
+_GATES: Mapping[str, Callable[[Gate, GateFacts], GateResult]] = {"metric": _metric}
+"""By key of the gate; a new gate is one function and one line here."""

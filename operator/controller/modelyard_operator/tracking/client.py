@@ -1,0 +1,129 @@
+"""The calls. Every one names the project's workspace; reads by search, as unknown names are refused as forbidden."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import aiohttp
+
+from modelyard_api.contract import steps
+from modelyard_operator.errors import TrackingError, UnavailableError
+from modelyard_operator.objects.registry import (
+    ModelPage,
+    RegisteredModel,
+    RunAnswer,
+    Version,
+    VersionPage,
+)
+
+WORKSPACE_HEADER = "X-MLFLOW-WORKSPACE"
+
+_ROOT = "/api/2.0/mlflow"
+_TIMEOUT = aiohttp.ClientTimeout(total=20, connect=5)
+_PAGE = 200
+_REMEMBERED_RUNS = 2000
+
+
+class Tracking:
+    """One connection pool. ``fence`` raises where nothing may be written; it is asked before each write."""
+
+    def __init__(self, url: str, credentials: Path, fence: Callable[[], None], *, workspaces: bool) -> None:
+        self._url = url.rstrip("/")
+        self._credentials = credentials
+        self._fence = fence
+        self._workspaces = workspaces
+        self._session = aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=False)
+        self._metrics: OrderedDict[str, dict[str, float]] = OrderedDict()
+
+    async def close(self) -> None:
+        """Ends the connections."""
+        await self._session.close()
+
+    async def model(self, project: str, name: str) -> RegisteredModel | None:
+        """A registered model with its aliases, or None."""
+        data = await self._get(project, "registered-models/search", {"filter": f"name='{name}'"})
+        return next(
+            (item for item in ModelPage.model_validate_json(data).registered_models if item.name == name),
+            None,
+        )
+
+    async def versions(self, project: str, model: str) -> list[Version]:
+        """All versions of a model, the newest first."""
+        query = {"filter": f"name='{model}'", "max_results": str(_PAGE)}
+        found: list[Version] = []
+        while True:
+            page = VersionPage.model_validate_json(await self._get(project, "model-versions/search", query))
+            found += page.model_versions
+            if not page.next_page_token:
+                return sorted(found, key=lambda version: version.number, reverse=True)
+            query["page_token"] = page.next_page_token
+
+    async def metrics(self, project: str, run_id: str) -> dict[str, float]:
+        """Metrics of a run. Those of a finished one are remembered: they do not change any more."""
+        known = self._metrics.get(run_id)
+        if known is not None:
+            self._metrics.move_to_end(run_id)
+            return known
+        data = await self._get(project, "runs/get", {"run_id": run_id})
+        run = RunAnswer.model_validate_json(data).run
+        metrics = {item.key: item.value for item in run.data.metrics}
+        if run.info.status == "FINISHED":
+            self._metrics[run_id] = metrics
+            if len(self._metrics) > _REMEMBERED_RUNS:
+                self._metrics.popitem(last=False)
+        return metrics
+
+    async def set_alias(self, project: str, model: str, alias: str, version: str) -> None:
+        """Points an alias to a version."""
+        body = {"name": model, "alias": alias, "version": version}
+        await self._write(project, "POST", "registered-models/alias", body)
+
+    async def delete_alias(self, project: str, model: str, alias: str) -> None:
+        """Removes an alias."""
+        await self._write(project, "DELETE", "registered-models/alias", {"name": model, "alias": alias})
+
+    async def _get(self, project: str, path: str, query: Mapping[str, str]) -> bytes:
+        return await self._send(project, "GET", path, query=query)
+
+    async def _write(self, project: str, method: str, path: str, body: Mapping[str, str]) -> bytes:
+        self._fence()
+        return await self._send(project, method, path, body=json.dumps(body).encode())
+
+    async def _send(
+        self,
+        project: str,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> bytes:
+        headers = {"Content-Type": "application/json", **self._login()}
+        if self._workspaces:
+            headers[WORKSPACE_HEADER] = project
+        url = f"{self._url}{_ROOT}/{path}"
+        try:
+            async with self._session.request(
+                method, url, params=dict(query or {}), data=body, headers=headers
+            ) as response:
+                data = await response.read()
+                if response.status < 300:  # noqa: PLR2004  the HTTP classes
+                    return data
+                text = data[:500].decode(errors="replace")
+                if response.status == 429 or response.status >= 500:  # noqa: PLR2004  asks for patience
+                    raise UnavailableError(f"MLflow answers {response.status}: {text}")
+                raise TrackingError(f"MLflow refuses {method} {path}: {response.status}: {text}")
+        except (TimeoutError, aiohttp.ClientError) as error:
+            raise UnavailableError(f"MLflow does not answer at {self._url}: {error!r}") from error
+
+    def _login(self) -> dict[str, str]:
+        """Read anew each time: a rotated password is in the file at once."""
+        names = (steps.MLFLOW_USERNAME, steps.MLFLOW_PASSWORD)
+        files = [self._credentials / name for name in names]
+        if not all(file.is_file() for file in files):
+            return {}
+        username, password = (file.read_text(encoding="utf-8").strip() for file in files)
+        return {"Authorization": aiohttp.encode_basic_auth(username, password)}
