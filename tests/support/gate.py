@@ -10,15 +10,18 @@ _CHUNK = 65_536
 
 
 class Gate:
-    """Relays connections to a port of the loopback, but keeps requests that hold ``marker`` for itself.
+    """Relays connections to a port of the loopback, until a request that holds ``marker`` arrives.
 
-    ``reached`` is set when the first of them arrives; it is never passed on, nor answered.
+    Before: that request is kept, neither passed on nor answered, and ``reached`` is set when it arrives.
+    After: it is passed on and carried out, but its answer is kept; ``reached`` is set when the answer arrives.
     """
 
-    def __init__(self, port: int, marker: bytes) -> None:
+    def __init__(self, port: int, marker: bytes, *, carried_out: bool = False) -> None:
         self.reached = threading.Event()
         self._target = port
         self._marker = marker
+        self._carried_out = carried_out
+        self._seen = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
 
@@ -31,12 +34,23 @@ class Gate:
     @contextmanager
     def before(cls, port: int, marker: bytes) -> Iterator[Self]:
         """A gate for the time of the block."""
-        gate = cls(port, marker)
-        threading.Thread(target=gate._accept, daemon=True).start()
-        try:
+        with cls(port, marker)._opened() as gate:
             yield gate
+
+    @classmethod
+    @contextmanager
+    def after(cls, port: int, marker: bytes) -> Iterator[Self]:
+        """A gate for the time of the block that lets the request through and loses its answer."""
+        with cls(port, marker, carried_out=True)._opened() as gate:
+            yield gate
+
+    @contextmanager
+    def _opened(self) -> Iterator[Self]:
+        threading.Thread(target=self._accept, daemon=True).start()
+        try:
+            yield self
         finally:
-            gate._close()
+            self._close()
 
     def _close(self) -> None:
         for each in (self._listener, *self._open):
@@ -57,6 +71,11 @@ class Gate:
         with suppress(OSError):
             while content := source.recv(_CHUNK):
                 if watched and self._marker in content:
+                    self._seen.set()
+                    if not self._carried_out:
+                        self.reached.set()
+                        return
+                if not watched and self._seen.is_set():
                     self.reached.set()
                     return
                 target.sendall(content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
@@ -11,6 +12,8 @@ from modelyard_trainer.train import work
 
 def main() -> int:
     """Carries out the step of the environment; the exit status tells the class of a failure."""
+    # One line a request says nothing that the answers do not, and would fill the tail that users see.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     return run_step(lambda step: work(step, os.environ), os.environ)
 
 
