@@ -90,6 +90,12 @@ class ObjectStore:
             return self._answer(key, put)
         except exceptions.AlreadyExistsError:
             return False
+        except ObjectMissingError as error:
+            raise PlatformError(
+                "there is no such bucket",
+                field=self.uri(key),
+                remedy="wait for the project's provisioning, or make the bucket",
+            ) from error
 
     def read(self, key: str) -> bytes:
         """The whole object. Raises ObjectMissingError if there is none."""

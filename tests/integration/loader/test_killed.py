@@ -4,6 +4,9 @@ import signal
 import subprocess
 from dataclasses import replace
 
+from modelyard_api.contract.exit_codes import FailureClass
+from modelyard_api.v1alpha1.dataset import BuiltinName
+from modelyard_runtime.exit import STOPPED
 from tests.integration.loader.test_california import outcome_of
 from tests.support.gate import Gate
 from tests.support.loading import LoaderRun
@@ -19,11 +22,16 @@ def counted(loader: LoaderRun) -> tuple[object, ...] | None:
         made = connection.execute("SELECT to_regclass(%s)", [f"{schema}.california_housing"]).fetchone()
         if made is None or made[0] is None:
             return None
-        return connection.execute(
-            f"SELECT (SELECT count(*) FROM {schema}.california_housing),"  # noqa: S608
-            f' (SELECT count(DISTINCT "row") FROM {schema}.california_housing),'
-            f" (SELECT count(*) FROM {schema}.data_loads), (SELECT sum(total_rows)::bigint FROM {schema}.data_loads)"
-        ).fetchone()
+        rows = f'SELECT count(*), count(DISTINCT "row") FROM {schema}.california_housing'  # noqa: S608
+        entries = f"SELECT count(*), sum(total_rows)::bigint FROM {schema}.data_loads WHERE dataset_uid = %s"  # noqa: S608
+        counts = connection.execute(rows).fetchone(), connection.execute(entries, [loader.uid]).fetchone()
+    return tuple(number for count in counts for number in count or ())
+
+
+def make_ledger(loader: LoaderRun) -> None:
+    """Makes the ledger by loading another Dataset, so that it can be locked before there is an entry of this one."""
+    other = replace(loader, name="iris", source=BuiltinName.IRIS, uid="other")
+    outcome_of(other.run(other.step([{"name": "v1"}])))
 
 
 def kill(process: "subprocess.Popen[str]") -> None:
@@ -79,19 +87,32 @@ def _waiting_for_a_lock(loader: LoaderRun) -> bool:
 
 def test_killed_after_the_rows_but_before_the_commit_it_has_left_no_row(loader: LoaderRun) -> None:
     schema = loader.project.schema
-    outcome_of(replace(loader, name="other", uid="other").run(loader.step([{"name": "v1"}])))
-    with loader.postgres.administrator() as connection:
-        connection.execute(f"DROP TABLE {schema}.california_housing")
-        connection.execute(f"TRUNCATE {schema}.data_loads")
-        with connection.transaction():
-            # The ledger may be read but not written: the loader comes as far as its entry.
-            connection.execute(f"LOCK TABLE {schema}.data_loads IN SHARE MODE")
-            slow = loader.start(loader.step())
-            until(lambda: _waiting_for_a_lock(loader), 60, "the loader waiting to write its entry")
-            kill(slow)
+    make_ledger(loader)
+    with loader.postgres.administrator() as connection, connection.transaction():
+        # The ledger may be read but not written: the loader comes as far as its entry.
+        connection.execute(f"LOCK TABLE {schema}.data_loads IN SHARE MODE")
+        slow = loader.start(loader.step())
+        until(lambda: _waiting_for_a_lock(loader), 60, "the loader waiting to write its entry")
+        kill(slow)
     assert counted(loader) is None
     outcome_of(loader.run())
     assert counted(loader) == _ONE_LOAD
+
+
+def test_asked_to_stop_it_says_so_and_leaves_no_row(loader: LoaderRun) -> None:
+    schema = loader.project.schema
+    make_ledger(loader)
+    with loader.postgres.administrator() as connection, connection.transaction():
+        connection.execute(f"LOCK TABLE {schema}.data_loads IN SHARE MODE")
+        slow = loader.start(loader.step())
+        until(lambda: _waiting_for_a_lock(loader), 60, "the loader waiting to write its entry")
+        slow.send_signal(signal.SIGTERM)
+        finished = loader.finish(slow, seconds=25)
+    assert finished.exit_status == STOPPED, finished.log
+    assert finished.outcome is not None
+    assert finished.outcome.failure is not None
+    assert finished.outcome.failure.failure_class is FailureClass.EVICTED
+    assert counted(loader) is None
 
 
 def test_two_loaders_of_one_dataset_load_it_once(loader: LoaderRun) -> None:

@@ -12,7 +12,7 @@ from modelyard_api.contract.manifest import Column, Manifest, Part, Recipe
 from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_api.v1alpha1.dataset import Split
 from modelyard_runtime.digest import content_digest
-from modelyard_runtime.errors import DataError, ObjectMissingError
+from modelyard_runtime.errors import DataError, ObjectMissingError, PlatformError
 from modelyard_runtime.manifests import read_manifest, write_manifest, write_part
 from modelyard_runtime.s3 import ObjectStore
 from modelyard_runtime.table import load_version
@@ -42,6 +42,13 @@ def test_a_missing_object_is_named(store: ObjectStore) -> None:
     assert store.size(key) is None
     with pytest.raises(ObjectMissingError, match=f"s3://modelyard/{key}: is not on S3"):
         store.read(key)
+
+
+def test_a_missing_bucket_is_a_failure_of_the_platform(s3_server: S3Server) -> None:
+    endpoint = s3_server.endpoint("demo").model_copy(update={"bucket": "nowhere"})
+    store = ObjectStore(endpoint, s3_server.login)
+    with pytest.raises(PlatformError, match="s3://nowhere/demo/object: there is no such bucket"):
+        store.create("demo/object", b"x")
 
 
 def test_an_object_is_downloaded_as_it_is(store: ObjectStore, tmp_path: Path) -> None:
