@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.bundles import build_bundle, iris, titles
 from tests.support.s3 import S3Server
-from tests.support.serving import ServerProcess, fresh_project, running_server
+from tests.support.server_process import ServerProcess, fresh_project, running_server
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.support.bundles import iris, titles
-from tests.support.serving import ServerProcess
+from tests.support.server_process import ServerProcess
 
 FLOWER: dict[str, Any] = iris().rows[0]
 TITLE: dict[str, Any] = titles().rows[1]

@@ -16,7 +16,7 @@ from modelyard_api.contract.route import RoutedModel
 from modelyard_api.digests import canonical_json
 from tests.support.bundles import build_bundle, forest, iris, make_bundle
 from tests.support.s3 import S3Server
-from tests.support.serving import ServerProcess, fresh_project, running_server
+from tests.support.server_process import ServerProcess, fresh_project, running_server
 from tests.support.waiting import until
 
 FLOWER = iris().rows[0]
