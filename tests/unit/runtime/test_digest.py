@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from modelyard_api.v1alpha1.common import ColumnType
-from modelyard_runtime.digest import content_digest, in_key_order
+from modelyard_runtime.digest import content_digest, in_key_order, text_buffers
 from modelyard_runtime.errors import DataError
 from tests.support.columns import PlainColumn, Value, digest_of, table_of
 
@@ -133,6 +133,13 @@ def test_the_way_in_which_arrow_holds_a_value_does_not_count() -> None:
     held = pa.table({"id": pa.array([1, 2], pa.int16()), "t": pa.array(["a", None], pa.large_string())})
     plain = pa.table({"id": [1, 2], "t": ["a", None]})
     assert content_digest(held, ["id"]) == content_digest(plain, ["id"])
+
+
+def test_a_slice_of_texts_is_read_from_where_it_begins() -> None:
+    whole = pa.array(["one", "two", "three"], pa.large_string())
+    offsets, content = text_buffers(whole.slice(1, 2))
+    assert offsets.tolist() == [0, 3, 8]
+    assert content.tobytes() == b"twothree"
 
 
 def test_a_null_in_the_key_is_refused_with_column_and_row() -> None:
