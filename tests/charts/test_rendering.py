@@ -1,19 +1,25 @@
 """What the charts render, as a whole: compared with what was rendered before, and put before a real API server."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
+from bringup.context import Context
+from bringup.paths import REPOSITORY
+from bringup.tools import ensure_tools
 from modelyard_api.crd.definition import KINDS
 from tests.support.controlplane import running_control_plane
 from tests.support.kubeapi import NAMESPACE, POD, Kind, KubeApi, kube_api
 from tests.support.rendering import CRD_CHART, RELEASE, Document, Rendered, Renderer
 from tests.support.rendering import NAMESPACE as PLATFORM
+from tests.support.schemas import LOCATION, write_schemas
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
+SAMPLES = REPOSITORY / "manifests" / "samples"
 VALUES = Path(__file__).parent / "values"
 _GROUPS = {
     "v1": "api/v1",
@@ -31,6 +37,28 @@ def api() -> Iterator[KubeApi]:
     """An API server without controllers: objects are judged, nothing is run."""
     with running_control_plane(controllers=()) as plane, kube_api(plane.kubeconfig) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def schemas(api: KubeApi, renderer: Renderer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The API server's own schemas, those of our definitions among them."""
+    folder = tmp_path_factory.mktemp("schemas")
+    for document in renderer.render(chart=CRD_CHART).documents:
+        api.apply(kind_of(document), document)
+    write_schemas(api, folder, [kind.name for kind in KINDS])
+    return folder
+
+
+def kubeconform(schemas: Path, text: str) -> "subprocess.CompletedProcess[str]":
+    program = ensure_tools(Context.here(), ["kubeconform"])["kubeconform"]
+    return subprocess.run(
+        [program, "-strict", "-summary", "-schema-location", f"{schemas}/{LOCATION}", "-"],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def kind_of(document: Document) -> Kind:
@@ -94,6 +122,24 @@ def test_the_definitions_are_accepted_and_kept(api: KubeApi, renderer: Renderer)
         assert document["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
         answer = api.attempt(kind_of(document), document, dry_run=True)
         assert answer.is_success, answer.text
+
+
+def test_kubeconform_finds_no_unknown_field(schemas: Path, rendered: Rendered) -> None:
+    done = kubeconform(schemas, yaml.safe_dump_all(rendered.documents))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(rendered.documents)} resources" in done.stdout
+
+
+@pytest.mark.parametrize("sample", sorted(SAMPLES.glob("*.yaml")), ids=lambda file: file.stem)
+def test_kubeconform_accepts_the_samples(schemas: Path, sample: Path) -> None:
+    done = kubeconform(schemas, sample.read_text())
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_kubeconform_refuses_what_is_misspelt(schemas: Path) -> None:
+    done = kubeconform(schemas, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\nadta: {}\n")
+    assert done.returncode == 1
+    assert "adta" in done.stdout
 
 
 def test_names_follow_the_release(renderer: Renderer) -> None:
