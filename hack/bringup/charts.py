@@ -78,6 +78,8 @@ def _release(context: Context, cluster: Cluster, release: Release) -> None:
     _unlock(cluster, release.name)
     argv = ["helm", "upgrade", "--install", release.name, str(release.chart), "--namespace", NAMESPACE]
     argv += ["--labels", f"{_KEY_LABEL}={release.key}", "--timeout", f"{_PATIENCE_SECONDS:.0f}s"]
+    # What somebody set by hand, such as another project, stays.
+    argv.append("--reset-then-reuse-values")
     for file in release.values:
         argv += ["--values", str(file)]
     with context.reporter.step(f"charts: installing {release.name}"):

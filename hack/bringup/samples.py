@@ -94,7 +94,7 @@ def _predict(context: Context, cluster: Cluster, promotion: Resource, file: Path
 
 
 def _show_scrape(context: Context, cluster: Cluster, models: int) -> None:
-    """Waits until Prometheus has seen every model's counter, and shows its answer."""
+    """Waits until Prometheus has counted a prediction of every model, and shows its answer."""
     service, port = PROMETHEUS
     deadline = time.monotonic() + _SCRAPE_SECONDS
     with (
@@ -104,11 +104,12 @@ def _show_scrape(context: Context, cluster: Cluster, models: int) -> None:
         while True:
             answer = request_json(f"{url}/api/v1/query?query={quote(PREDICTIONS)}")
             series = answer["data"]["result"]
-            if len(series) >= models:
+            counted = {one["metric"].get("model") for one in series if float(one["value"][1]) > 0}
+            if len(counted) >= models:
                 break
             if time.monotonic() > deadline:
                 raise BringUpError(
-                    f"Prometheus knows {len(series)} series of {PREDICTIONS}, {models} were expected"
+                    f"Prometheus has counted predictions of {len(counted)} models, not of {models}"
                 )
             time.sleep(_LOOK_SECONDS)
     context.reporter.say(f"  {PREDICTIONS}")
