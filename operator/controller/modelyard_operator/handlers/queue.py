@@ -1,17 +1,25 @@
-"""The work queue: each object at most once in it, at most one worker an object, failures with growing pauses."""
+"""The work queue: each object at most once in it, at most one worker an object, failures with growing pauses.
+
+It has two lanes. What happened to an object comes first; what is only to be finished (a status, the resync) waits until
+nothing has happened for a moment. So a thousand new resources have their Jobs before the API server is busy with a
+thousand statuses, and several changes of one object that follow each other closely become one status.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 
 from modelyard_operator.cluster.store import Key
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 60.0
+# Longer than events of one burst are apart, shorter than a person notices.
+_CALM_SECONDS = 0.1
+_LATEST_SECONDS = 5.0
 
 
 class WorkQueue:
@@ -22,28 +30,45 @@ class WorkQueue:
     ) -> None:
         self._monotonic = monotonic
         self._jitter = jitter
-        self._waiting: OrderedDict[Key, float] = OrderedDict()
+        self._first: OrderedDict[Key, float] = OrderedDict()
+        self._late: OrderedDict[Key, float] = OrderedDict()
+        self._arrived = monotonic() - _CALM_SECONDS
+        self._turn = False
         self._working: set[Key] = set()
-        self._again: dict[Key, float] = {}
+        self._again: dict[Key, bool] = {}
         self._failures: dict[Key, int] = {}
         self._timers: dict[Key, tuple[float, asyncio.TimerHandle]] = {}
-        self._wake = asyncio.Event()
+        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._calm: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._first) + len(self._late)
 
     def add(self, key: Key) -> None:
-        """Puts a key at the back, unless it is waiting already."""
+        """Something happened: puts a key at the back of the first lane, unless it waits there already."""
         if key in self._working:
-            self._again.setdefault(key, self._monotonic())
-        elif key not in self._waiting:
-            self._waiting[key] = self._monotonic()
-            self._wake.set()
+            self._again.setdefault(key, False)
+        elif key not in self._first:
+            self._late.pop(key, None)
+            self._first[key] = self._arrived = self._monotonic()
+            self._rouse()
+
+    def add_late(self, key: Key) -> None:
+        """Puts a key where it waits until nothing has happened for a moment, or for some seconds at most.
+
+        For a key that is being worked on this holds even where an event of it came meanwhile: mostly it is that of
+        the worker's own write.
+        """
+        if key in self._working:
+            self._again[key] = True
+        elif key not in self._first and key not in self._late:
+            self._late[key] = self._monotonic()
+            self._rouse()
 
     def add_after(self, key: Key, seconds: float) -> None:
         """Puts a key in later; of several such times the earliest counts."""
         if seconds <= 0:
-            self.add(key)
+            self.add_late(key)
             return
         due = self._monotonic() + seconds
         known = self._timers.get(key)
@@ -56,18 +81,19 @@ class WorkQueue:
 
     async def take(self) -> tuple[Key, float]:
         """The next key and when it came; nobody else gets it until it is ``finished``."""
-        while not self._waiting:
-            self._wake.clear()
-            await self._wake.wait()
-        key, since = self._waiting.popitem(last=False)
-        self._working.add(key)
-        return key, since
+        while (following := self._next()) is None:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            await waiter
+        self._working.add(following[0])
+        return following
 
     def finished(self, key: Key) -> None:
         """The worker is done with a key."""
         self._working.discard(key)
-        if self._again.pop(key, None) is not None:
-            self.add(key)
+        late = self._again.pop(key, None)
+        if late is not None:
+            (self.add_late if late else self.add)(key)
 
     def succeeded(self, key: Key) -> None:
         """Forgets earlier failures of a key."""
@@ -91,3 +117,33 @@ class WorkQueue:
     def _due(self, key: Key) -> None:
         self._timers.pop(key, None)
         self.add(key)
+
+    def _next(self) -> tuple[Key, float] | None:
+        now = self._monotonic()
+        since = next(iter(self._late.values()), now)
+        overdue = now - since >= _LATEST_SECONDS
+        # Neither lane may starve the other: overdue keys come in turn with the first lane.
+        self._turn = overdue and not self._turn
+        if self._first and not self._turn:
+            return self._first.popitem(last=False)
+        if not self._late:
+            return None
+        pause = self._arrived + _CALM_SECONDS - now
+        if overdue or pause <= 0:
+            return self._late.popitem(last=False)
+        if self._calm is None:
+            self._calm = asyncio.get_running_loop().call_later(pause, self._calmed)
+        return None
+
+    def _calmed(self) -> None:
+        self._calm = None
+        for _ in range(min(len(self._late), len(self._waiters))):
+            self._rouse()
+
+    def _rouse(self) -> None:
+        """Wakes one worker, not all: with a key or none it goes back to waiting by itself."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return

@@ -41,7 +41,7 @@ async def resync(cluster: Cluster, store: Store, queue: WorkQueue, namespace: st
     for kind in PARENTS:
         await _take_over(cluster, store, kind, namespace, {})
         for parent in store.all(kind, namespace):
-            queue.add(Key(kind.name, namespace, parent.metadata.name))
+            queue.add_late(Key(kind.name, namespace, parent.metadata.name))
 
 
 async def _take_over(

@@ -50,7 +50,7 @@ class Next:
     """When the same object is to be looked at again, besides when something happens to it."""
 
     after: float | None = None
-    """Seconds; 0 puts it at the back of the queue."""
+    """Seconds; 0 lets it wait until nothing else happens."""
 
 
 DONE = Next()
