@@ -97,3 +97,8 @@ def test_two_key_columns_must_both_be_there() -> None:
 def test_a_name_that_sql_cannot_hold_is_refused(names: list[str], said: str) -> None:
     with pytest.raises(DataError, match=said):
         keyed(pa.table({name: [1] for name in names}), ["row"])
+
+
+def test_names_are_judged_also_where_the_source_has_the_key() -> None:
+    with pytest.raises(DataError, match="column = 'a b': is not a name"):
+        keyed(pa.table({"id": [1], "a b": [1]}), ["id"])
