@@ -17,7 +17,7 @@ from modelyard_runtime.table import Version
 from modelyard_trainer.data import TrainingData, prepare
 from modelyard_trainer.evaluate import evaluate, judge, wanted_metrics
 from modelyard_trainer.features import Plan, make_plan
-from modelyard_trainer.fit import fit
+from modelyard_trainer.fit import explained, fit
 from modelyard_trainer.pipeline import Build, build
 
 
@@ -65,4 +65,6 @@ def fit_in_memory(spec: Mapping[str, Any], version: Version, threads: int = 1) -
     model = build(asked.pipeline, asked.task, plan, Build(threads, classes))
     names = wanted_metrics(asked.evaluation, asked.task, has_probabilities=hasattr(model, "predict_proba"))
     fit(model, data, asked, threads)
-    return Fitted(model, plan, data, evaluate(judge(model, data.test), names, asked.evaluation, asked.task))
+    with explained("predictions", data, asked):
+        metrics = evaluate(judge(model, data.test), names, asked.evaluation, asked.task)
+    return Fitted(model, plan, data, metrics)

@@ -45,7 +45,9 @@ class TrainingData:
     train: Part
     test: Part
     missing: dict[str, int]
-    """Inputs with missing values among the training rows, and how many."""
+    """Inputs with missing values in either part, and how many."""
+    missing_in_training: frozenset[str]
+    """Those of them that are missing in training rows."""
 
 
 def prepare(version: Version, plan: Plan, task: Task) -> TrainingData:
@@ -61,8 +63,12 @@ def prepare(version: Version, plan: Plan, task: Task) -> TrainingData:
             )
         _check_target(table, plan.target, name)
         _check_finite(table, plan.inputs)
+        _check_documents(table, plan, name)
     data = TrainingData(
-        train=_part(train, plan, task), test=_part(test, plan, task), missing=_missing(train, plan.inputs)
+        train=_part(train, plan, task),
+        test=_part(test, plan, task),
+        missing=_missing(version.table, plan.inputs),
+        missing_in_training=frozenset(_missing(train, plan.inputs)),
     )
     _check_variety(data.train.y, plan.target, task)
     return data
@@ -111,6 +117,21 @@ def _check_finite(table: pa.Table, inputs: Sequence[Column]) -> None:
                 f"holds {infinite} infinite values",
                 field=f"feature {column.name}",
                 remedy="Filter them out in a variant of the Dataset; a division by zero makes them",
+            )
+
+
+def _check_documents(table: pa.Table, plan: Plan, part: str) -> None:
+    """Vectorisers read every row of their column as a text."""
+    for branch in plan.branches:
+        if not branch.reads_text:
+            continue
+        name = plan.inputs[branch.positions[0]].name
+        missing = _count_missing(table.column(name))
+        if missing:
+            raise DataError(
+                f"misses its text in {missing} of {table.num_rows} {part} rows",
+                field=f"feature {name}",
+                remedy=f"Drop them in a variant of the Dataset: dropMissing: {{columns: [{name}]}}",
             )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 from sklearn.pipeline import Pipeline as FittablePipeline
@@ -23,26 +25,33 @@ class EstimatorError(StepError):
 
 def fit(model: FittablePipeline, data: TrainingData, spec: TrainingJobSpec, threads: int) -> None:
     """Fits in place. Raises EstimatorError, or DataError where missing values are the reason."""
+    with explained("fit", data, spec), threadpool_limits(limits=threads):
+        model.fit(data.train.X, data.train.y)
+
+
+@contextmanager
+def explained(doing: str, data: TrainingData, spec: TrainingJobSpec) -> Iterator[None]:
+    """Turns whatever a library raises into an EstimatorError, or a DataError where missing values are the reason."""
     try:
-        with threadpool_limits(limits=threads):
-            model.fit(data.train.X, data.train.y)
-    except MemoryError:
+        yield
+    except (StepError, MemoryError):
         raise
     except Exception as error:  # any library's own error is the author's to read
-        raise _explained(error, data, spec) from error
+        raise _explanation(doing, error, data, spec) from error
 
 
-def _explained(error: Exception, data: TrainingData, spec: TrainingJobSpec) -> StepError:
-    name = spec.pipeline.estimator.class_
-    text = _last_line(error)
-    if data.missing and ("NaN" in str(error) or "nan is an invalid document" in str(error)):
+def _explanation(doing: str, error: Exception, data: TrainingData, spec: TrainingJobSpec) -> StepError:
+    text = _first_line(error)
+    if data.missing and "NaN" in str(error):
         columns = ", ".join(f"{column} ({count})" for column, count in list(data.missing.items())[:10])
         return DataError(
             f"holds missing values, which the pipeline does not take: {text}",
             field=f"feature {columns}",
             remedy="Add SimpleImputer to the branch, or dropMissing to the variant of the Dataset",
         )
-    return EstimatorError(f"{text}", field=f"fit of {name}", remedy=_remedy(str(error)))
+    return EstimatorError(
+        text, field=f"{doing} of {spec.pipeline.estimator.class_}", remedy=_remedy(str(error))
+    )
 
 
 def _remedy(text: str) -> str:
@@ -50,10 +59,14 @@ def _remedy(text: str) -> str:
         return "The branch gives a sparse matrix: use an estimator that takes one, or add TruncatedSVD to the branch"
     if "could not convert string to float" in text:
         return "A text feature reaches a step that reads numbers: give it its own branch with an encoder"
+    if "unknown categories" in text:
+        return (
+            "The test part has categories that training did not see: give the encoder handle_unknown: ignore"
+        )
     return _REMEDY
 
 
-def _last_line(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     # scikit-learn says what is wrong first and then goes on with advice.
     return f"{type(error).__name__}: {lines[0].rstrip('.')}" if lines else type(error).__name__

@@ -25,7 +25,7 @@ from modelyard_trainer.bundle import Origin, PackedModel, pack, store
 from modelyard_trainer.data import TrainingData, prepare
 from modelyard_trainer.evaluate import evaluate, judge, wanted_metrics
 from modelyard_trainer.features import Plan, make_plan
-from modelyard_trainer.fit import fit
+from modelyard_trainer.fit import explained, fit
 from modelyard_trainer.parameters import parameters_of
 from modelyard_trainer.pipeline import Build, accepting_missing, build, refuse, set_threads
 from modelyard_trainer.tracking.client import MLflowClient
@@ -113,7 +113,8 @@ def _train(step: TrainStep, plan: Plan, data: TrainingData, run_id: str) -> Trai
     started = time.monotonic()
     fit(model, data, spec, threads)
     _log.info("fitted %s in %.1f s", spec.pipeline.estimator.class_, time.monotonic() - started)
-    metrics = evaluate(judge(model, data.test), names, spec.evaluation, spec.task)
+    with explained("predictions", data, spec):
+        metrics = evaluate(judge(model, data.test), names, spec.evaluation, spec.task)
     _log.info("metrics: %s", ", ".join(f"{name}={value:.4g}" for name, value in metrics.items()))
     # Threads of a forest sum in any order; what is stored, compared and served is made on one.
     set_threads(model, None)
@@ -123,7 +124,7 @@ def _train(step: TrainStep, plan: Plan, data: TrainingData, run_id: str) -> Trai
 def _packed(
     model: FittablePipeline, step: TrainStep, plan: Plan, data: TrainingData, run_id: str
 ) -> PackedModel:
-    missing = accepting_missing(plan, data.missing)
+    missing = accepting_missing(plan, data.missing_in_training)
     inputs = [
         Column(name=column.name, type=column.type, nullable=column.name in missing) for column in plan.inputs
     ]

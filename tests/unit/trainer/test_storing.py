@@ -1,0 +1,139 @@
+"""Bundles and the files of MLflow's model directory."""
+
+import hashlib
+import io
+import json
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import skops.io
+
+from modelyard_api.contract.manifest import Column
+from modelyard_api.metrics import Task
+from modelyard_api.v1alpha1.common import ColumnType
+from modelyard_trainer import machine
+from modelyard_trainer.bundle import Origin, PackedModel, pack
+from modelyard_trainer.fit import EstimatorError
+from modelyard_trainer.safe_types import loadable
+from modelyard_trainer.stable_archive import stable_archive
+from modelyard_trainer.tracking.model_directory import column_schema, model_directory
+from tests.support.fitting import Fitted, fit_in_memory, version_of
+from tests.unit.trainer.test_fitting import CLASSES, offers, regression
+
+
+def packed(fitted: Fitted, task: Task = Task.REGRESSION) -> PackedModel:
+    origin = Origin(task, fitted.plan.target.name, fitted.plan.inputs, "run", "sha256:" + "0" * 64)
+    return pack(fitted.model, origin, fitted.data.train, fitted.data.test)
+
+
+def test_the_same_model_gives_the_same_digest() -> None:
+    first, second = (
+        packed(fit_in_memory(regression("RandomForestRegressor"), version_of(offers()))) for _ in range(2)
+    )
+    assert first.files == second.files
+    assert first.digest == second.digest
+
+
+def test_an_archive_made_stable_loads_to_the_same_answers() -> None:
+    fitted = fit_in_memory(regression("RandomForestRegressor"), version_of(offers()))
+    content = stable_archive(skops.io.dumps(fitted.model))
+    loaded = skops.io.loads(content, trusted=skops.io.get_untrusted_types(data=content))
+    assert (loaded.predict(fitted.data.test.X) == fitted.model.predict(fitted.data.test.X)).all()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert {entry.date_time[0] for entry in archive.infolist()} == {1980}
+        assert sorted(archive.namelist())[:2] == ["1.npy", "10.npy"]
+
+
+def test_a_bundle_names_its_files_by_their_content() -> None:
+    made = packed(fit_in_memory(CLASSES, version_of(offers())), Task.CLASSIFICATION)
+    assert {own.name: own.sha256 for own in made.bundle.files} == {
+        name: hashlib.sha256(content).hexdigest() for name, content in made.files.items()
+    }
+    assert made.bundle.classes == ["flat", "house"]
+    golden = json.loads(made.files["golden.json"])
+    assert [max(row) for row in golden["probabilities"]] == [1.0] * len(golden["rows"])
+
+
+def test_a_missing_value_is_null_in_examples() -> None:
+    spec = regression(
+        features={"include": ["size"]},
+        preprocess=[{"name": "part", "columns": {"names": ["size"]}, "steps": [{"class": "SimpleImputer"}]}],
+    )
+    made = packed(fit_in_memory(spec, version_of(offers(size=[None] * 30 + [1.0] * 30))))
+    assert {"size": None} in made.bundle.input_example
+
+
+def test_a_model_that_cannot_answer_alike_again_is_not_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted = fit_in_memory(regression(), version_of(offers()))
+    other = fit_in_memory(regression("DecisionTreeRegressor"), version_of(offers()))
+    content = skops.io.dumps(other.model)
+    monkeypatch.setattr(skops.io, "dumps", lambda _: content)
+    with pytest.raises(EstimatorError, match="answers differently"):
+        packed(fitted)
+
+
+@pytest.mark.parametrize(
+    ("name", "trusted"),
+    [
+        ("sklearn.tree._tree.Tree", True),
+        ("numpy.random._mt19937.MT19937", True),
+        ("os.system", False),
+        ("sklearnevil.Tree", False),
+        ("builtins.eval", False),
+        ("sklearn.datasets.load_files", False),
+    ],
+)
+def test_only_types_of_the_libraries_are_loaded_again(name: str, trusted: bool) -> None:  # noqa: FBT001
+    assert loadable(name) is trusted
+
+
+def test_mlflows_directory_says_what_goes_in_and_out() -> None:
+    fitted = fit_in_memory(CLASSES, version_of(offers()))
+    files = model_directory(packed(fitted, Task.CLASSIFICATION), datetime(2030, 1, 2, tzinfo=UTC))
+    assert list(files)[-1] == "MLmodel"
+    document = json.loads(files["MLmodel"])
+    assert json.loads(document["signature"]["inputs"]) == [
+        {"type": "double", "name": "size", "required": False}
+    ]
+    assert json.loads(document["signature"]["outputs"])[0]["type"] == "string"
+    assert "python_function" not in document["flavors"]
+    assert json.loads(files["input_example.json"])["columns"] == ["size"]
+
+
+def test_inputs_are_spelled_as_mlflow_spells_them() -> None:
+    columns = [Column(name=kind.lower(), type=kind, nullable=False) for kind in ColumnType]
+    assert {own["name"]: own["type"] for own in column_schema(columns)} == {
+        "integer": "long",
+        "number": "double",
+        "boolean": "boolean",
+        "text": "string",
+    }
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"cpu.max": "150000 100000\n"}, 1),
+        ({"cpu.max": "50000 100000\n"}, 1),
+        ({"cpu.max": "max 100000\n"}, None),
+        ({"cpu/cpu.cfs_quota_us": "100000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 1),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
+        ({}, None),
+    ],
+)
+def test_threads_follow_the_limit_of_the_control_group(
+    tmp_path: Path, files: dict[str, str], expected: int | None
+) -> None:
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    everything = machine.threads(tmp_path / "nowhere")
+    assert machine.threads(tmp_path) == (expected or everything)
+
+
+def test_use_is_counted_in_seconds_and_bytes() -> None:
+    used = machine.used_so_far()
+    assert used.cpu_seconds > 0
+    assert used.peak_memory_bytes > 10_000_000
