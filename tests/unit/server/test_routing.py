@@ -1,0 +1,172 @@
+"""The route keeper, one look at a time, with a loader that a test steers."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from modelyard_api.contract.bundle import Bundle
+from modelyard_api.contract.route import Route, RoutedModel
+from modelyard_runtime.errors import PlatformError
+from modelyard_server.errors import BundleError
+from modelyard_server.metrics import ServerMetrics
+from modelyard_server.models.loading import LoadedModel
+from modelyard_server.models.predictor import SklearnPredictor
+from modelyard_server.routing import RouteKeeper
+from modelyard_server.signature import Reader, Signature
+from modelyard_server.state import ServerState
+from tests.support.bundles import build_bundle, forest
+
+FITTED = forest(trees=1)
+
+
+class Loader:
+    """Loads what it is not told to fail at, and remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.failures: dict[str, list[Exception]] = {}
+        self.asked: list[str] = []
+
+    def __call__(self, routed: RoutedModel) -> LoadedModel:
+        self.asked.append(routed.version)
+        failures = self.failures.get(routed.version)
+        if failures:
+            raise failures.pop(0)
+        bundle = Bundle.model_validate(build_bundle(FITTED).document)
+        signature = Signature(tuple(bundle.inputs))
+        return LoadedModel(
+            routed.model_digest,
+            bundle,
+            signature,
+            Reader(signature),
+            SklearnPredictor(FITTED.model),
+            (),
+            1e-4,
+        )
+
+
+class Kept:
+    """A keeper with its file, its loader and its state."""
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / "route.json"
+        self.load = Loader()
+        self.state = ServerState()
+        self.metrics = ServerMetrics()
+        self.keeper = RouteKeeper(self.path, self.load, self.state, self.metrics)
+
+    def write(self, champion: str, previous: str | None = None) -> Route:
+        route = Route(
+            model_name="m", champion=version(champion), previous=version(previous) if previous else None
+        )
+        fresh = self.path.with_suffix(".new")
+        fresh.write_text(json.dumps(route.to_wire()))
+        fresh.rename(self.path)
+        return route
+
+    def serves(self, route: Route) -> bool:
+        return self.state.serving is not None and self.state.serving.route == route
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Kept:
+    return Kept(tmp_path)
+
+
+def version(number: str) -> RoutedModel:
+    return RoutedModel(
+        version=number, run_id=f"run{number}", model_digest=f"sha256:{number}", bundle_uri=f"s3://b/{number}"
+    )
+
+
+async def test_a_route_is_served_with_the_version_before_it(kept: Kept) -> None:
+    route = kept.write("2", "1")
+    await kept.keeper.look(now=0.0)
+    assert kept.serves(route)
+    assert kept.state.serving is not None
+    assert kept.state.serving.versions == ["2", "1"]
+    assert kept.state.error is None
+    assert kept.state.ready
+
+
+async def test_a_file_that_did_not_change_is_not_worked_on_again(kept: Kept) -> None:
+    kept.write("1")
+    await kept.keeper.look(now=0.0)
+    await kept.keeper.look(now=100.0)
+    assert kept.load.asked == ["1"]
+
+
+async def test_what_is_held_is_not_loaded_again(kept: Kept) -> None:
+    kept.write("1")
+    await kept.keeper.look(now=0.0)
+    kept.write("2", "1")
+    await kept.keeper.look(now=1.0)
+    back = kept.write("1", "2")
+    await kept.keeper.look(now=2.0)
+    assert kept.serves(back)
+    assert kept.load.asked == ["1", "2"]
+
+
+async def test_a_refused_bundle_keeps_the_champion_and_is_not_tried_again(kept: Kept) -> None:
+    good = kept.write("1")
+    await kept.keeper.look(now=0.0)
+    kept.load.failures["2"] = [BundleError("bad bytes")] * 5
+    wanted = kept.write("2", "1")
+    for now in (1.0, 2.0, 50.0):
+        await kept.keeper.look(now)
+    assert kept.serves(good)
+    state = kept.state.route_state()
+    assert (state.route_digest, state.wanted_digest) == (good.digest(), wanted.digest())
+    assert state.error == "version 2 of model m: bad bytes"
+    assert kept.load.asked == ["1", "2"]
+
+
+async def test_a_store_that_does_not_answer_is_tried_again_with_growing_pauses(kept: Kept) -> None:
+    kept.load.failures["1"] = [PlatformError("no answer")] * 2
+    route = kept.write("1")
+    tried = []
+    for tenth in range(60):
+        before = len(kept.load.asked)
+        await kept.keeper.look(tenth / 10)
+        if len(kept.load.asked) > before:
+            tried.append(tenth / 10)
+    assert tried == [0.0, 1.0, 3.0]
+    assert kept.serves(route)
+
+
+async def test_a_newer_route_does_not_wait_for_the_pause_of_the_one_before(kept: Kept) -> None:
+    kept.load.failures["1"] = [PlatformError("no answer")] * 9
+    kept.write("1")
+    await kept.keeper.look(now=0.0)
+    newer = kept.write("2")
+    await kept.keeper.look(now=0.1)
+    assert kept.serves(newer)
+
+
+async def test_a_previous_version_that_cannot_be_loaded_is_done_without(kept: Kept) -> None:
+    kept.load.failures["1"] = [BundleError("gone")]
+    route = kept.write("2", "1")
+    await kept.keeper.look(now=0.0)
+    assert kept.serves(route)
+    assert kept.state.serving is not None
+    assert kept.state.serving.versions == ["2"]
+    assert kept.state.error is None
+
+
+async def test_the_metrics_follow_the_champion(kept: Kept) -> None:
+    kept.write("1")
+    await kept.keeper.look(now=0.0)
+    kept.write("2", "1")
+    await kept.keeper.look(now=1.0)
+    text = kept.metrics.exposition().decode()
+    assert 'modelyard_model_version{model="m"} 2.0' in text
+    assert 'role="previous",run_id="run1",version="1"' in text
+    assert 'modelyard_server_swaps_total{result="served"} 2.0' in text
+
+
+async def test_a_missing_file_is_told_and_waited_for(kept: Kept) -> None:
+    await kept.keeper.look(now=0.0)
+    assert "cannot be read" in (kept.state.error or "")
+    route = kept.write("1")
+    await kept.keeper.look(now=0.5)
+    assert kept.serves(route)
