@@ -56,12 +56,15 @@ VALUES = {
 def second(platform: Platform, kubectl: Command, helm: Helm) -> Iterator[Platform]:
     """A release that runs neither a database nor a store of its own, with one project and live resources."""
     api = platform.api
-    kubectl.run("apply", "-f", OUTSIDE)
+    text = OUTSIDE.read_text()
+    for part in ("postgres", "minio"):
+        text = text.replace(f"modelyard/{part}:0.1.0", platform.image_of(part))
+    kubectl.run("apply", "-f", "-", text=text)
     kubectl.run("wait", "-n", OUTSIDE_NAMESPACE, "pod", "--all", "--for=condition=Ready", "--timeout=120s")
     _with_credentials(api, kubectl)
     second = Platform(api, kubectl, SECOND, "second")
     try:
-        helm.install(second, VALUES)
+        helm.install_like(platform, second, VALUES)
         yield second
     finally:
         _cleared(api, helm)

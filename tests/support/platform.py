@@ -46,6 +46,11 @@ class Platform:
         """Deletes the database's pod without grace and returns its uid."""
         return self._kill("postgres")
 
+    def image_of(self, part: str) -> str:
+        """Image that the first container of a part runs."""
+        pod = until(lambda: next(iter(self._pods(part)), None), 60, f"a pod of {part}")
+        return str(pod["spec"]["containers"][0]["image"])
+
     def credential(self, namespace: str, key: str, secret: str = PROJECT_SECRET) -> str:
         """One value of a Secret."""
         found = self.api.read(SECRET, namespace, secret)

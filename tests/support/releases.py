@@ -1,6 +1,7 @@
 """Installing, changing and removing releases of the charts, as an administrator does it."""
 
 import json
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +26,14 @@ class Helm:
         """Changes some values of a release and waits until everything of it is ready."""
         self._apply(platform, CHARTS / "modelyard", values, "upgrade", "--reuse-values")
 
-    def install(self, platform: Platform, values: Mapping[str, object]) -> None:
-        """Installs the platform into a namespace of its own and waits until everything is ready."""
-        self._apply(platform, CHARTS / "modelyard", values, "install", "--create-namespace")
+    def install_like(self, model: Platform, platform: Platform, values: Mapping[str, object]) -> None:
+        """Installs another release with the values given to the first one, such as its images, and waits."""
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            words = ("get", "values", model.release, "--namespace", model.namespace, "--output", "json")
+            file.write(self.command.run(*words))
+            file.flush()
+            verb = ("install", "--create-namespace", "--values", file.name)
+            self._apply(platform, CHARTS / "modelyard", values, *verb)
 
     def install_crds(self, namespace: str) -> None:
         """Installs the definitions of the three kinds."""
