@@ -27,7 +27,8 @@ def install_packages(context: Context, packages: Sequence[str]) -> None:
     if os.geteuid() != 0:
         raise BringUpError(f"please install {', '.join(packages)}, or run this as root")
     with context.reporter.step(f"machine: installing {', '.join(packages)}"):
-        quiet = Options(env={"DEBIAN_FRONTEND": "noninteractive"})
+        # In this run level packages do not start their services: what runs is started, and stopped, by who needs it.
+        quiet = Options(env={"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"})
         context.shell.run("apt-update", ["apt-get", "update"], quiet)
         context.shell.run("apt-install", ["apt-get", "install", "--yes", *packages], quiet)
 

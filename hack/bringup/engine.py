@@ -26,6 +26,8 @@ def ensure_engine(context: Context) -> None:
         raise BringUpError("no container engine answers `docker info`; start one, or run this as root")
     if not shutil.which("dockerd", path=context.shell.search_path):
         install_packages(context, ["docker.io", "iptables"])
+        if answers(context):
+            return
     with context.reporter.step("engine: starting dockerd"):
         _start(context)
 

