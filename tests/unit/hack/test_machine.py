@@ -29,9 +29,9 @@ def test_a_bounding_set_without_the_capability_is_recognised() -> None:
 
 def test_mounts_are_listed_innermost_first() -> None:
     mounts = (
-        "proc /c/root/proc proc rw 0 0\ntmpfs /c/root/proc/sys tmpfs rw 0 0\ntmpfs /cache2 tmpfs rw 0 0\n"
+        "proc /c/base/proc proc rw 0 0\ntmpfs /c/base/proc/sys tmpfs rw 0 0\ntmpfs /cache2 tmpfs rw 0 0\n"
     )
-    assert mounts_under(Path("/c"), mounts) == ["/c/root/proc/sys", "/c/root/proc"]
+    assert mounts_under(Path("/c"), mounts) == ["/c/base/proc/sys", "/c/base/proc"]
 
 
 def test_a_mount_with_a_space_in_its_name_is_named_as_it_is() -> None:
