@@ -24,7 +24,7 @@ class Helm:
 
     def upgrade(self, platform: Platform, values: Mapping[str, object]) -> None:
         """Changes some values of a release and waits until everything of it is ready."""
-        self._apply(platform, CHARTS / "modelyard", values, "upgrade", "--reuse-values")
+        self._apply(platform, CHARTS / "modelyard", values, "upgrade", "--reset-then-reuse-values")
 
     def install_like(self, model: Platform, platform: Platform, values: Mapping[str, object]) -> None:
         """Installs another release with the values given to the first one, such as its images, and waits."""
