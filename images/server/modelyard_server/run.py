@@ -30,6 +30,8 @@ from modelyard_server.web.application import Application, Parts
 from modelyard_server.web.lifecycle import make_server
 
 _S3_PATIENCE = Outage(total=15.0, connect=3.0, retries=4)
+_MOST_THREADS = 4
+"""The cores of the node say little about those of the pod."""
 _log = logging.getLogger(__name__)
 
 
@@ -55,7 +57,7 @@ def run(environment: Mapping[str, str]) -> int:
         Parts(
             state=state,
             metrics=metrics,
-            admission=Admission(AdmissionLimits(threads=os.cpu_count() or 1), metrics),
+            admission=Admission(AdmissionLimits(threads=min(_MOST_THREADS, os.cpu_count() or 1)), metrics),
             max_body_bytes=settings.max_body_bytes,
             keep_route=keeper.run,
             admin=make_admin(state),

@@ -14,6 +14,7 @@ _LABEL_OF_GREATEST = frozenset(
     {
         "BaggingClassifier",
         "BernoulliNB",
+        "CalibratedClassifierCV",
         "ComplementNB",
         "DecisionTreeClassifier",
         "ExtraTreeClassifier",
@@ -24,6 +25,19 @@ _LABEL_OF_GREATEST = frozenset(
     }
 )
 """Classifiers whose ``predict`` is the label of the greatest probability, so that one pass gives both."""
+_LABEL_OF_CLEARLY_GREATEST = frozenset(
+    {
+        "GradientBoostingClassifier",
+        "HistGradientBoostingClassifier",
+        "LinearDiscriminantAnalysis",
+        "LogisticRegression",
+        "LogisticRegressionCV",
+        "MLPClassifier",
+        "QuadraticDiscriminantAnalysis",
+    }
+)
+"""Classifiers that decide by scores of which the probabilities are a rising function: the same label but for rounding."""
+_CLEAR = 1e-9
 
 
 @dataclass(frozen=True)
@@ -62,7 +76,9 @@ class SklearnPredictor:
         steps = [step for _, step in model.steps] if type(model).__name__ == "Pipeline" else [model]
         self._transformers = [step for step in steps[:-1] if step not in (None, "passthrough")]
         self._final = steps[-1]
-        self._label_of_greatest = type(self._final).__name__ in _LABEL_OF_GREATEST
+        name = type(self._final).__name__
+        self._always = name in _LABEL_OF_GREATEST
+        self._where_clear = name in _LABEL_OF_CLEARLY_GREATEST
 
     @property
     def gives_probabilities(self) -> bool:
@@ -77,9 +93,15 @@ class SklearnPredictor:
         if not probabilities or not self.gives_probabilities:
             return Answer(_flat(self._final.predict(rows)))
         likely = np.asarray(self._final.predict_proba(rows))
-        if self._label_of_greatest:
+        if self._always or (self._where_clear and _clear(likely)):
             return Answer(self._final.classes_.take(np.argmax(likely, axis=1)), likely)
         return Answer(_flat(self._final.predict(rows)), likely)
+
+
+def _clear(likely: np.ndarray) -> bool:
+    """Whether in every row one probability is greater than the others by more than rounding."""
+    two = np.partition(likely, -2, axis=1)[:, -2:]
+    return bool(np.all(two[:, 1] - two[:, 0] > _CLEAR))
 
 
 def _flat(predictions: Any) -> np.ndarray:  # noqa: ANN401
@@ -89,6 +111,8 @@ def _flat(predictions: Any) -> np.ndarray:  # noqa: ANN401
 
 def _run_in_one_thread(model: Any) -> None:  # noqa: ANN401
     """Starting threads costs more than one row takes, and a forest's sum then depends on who comes first."""
-    names = [name for name in model.get_params() if name == "n_jobs" or name.endswith("__n_jobs")]
+    parameters = model.get_params()
+    threaded = [name for name in parameters if name == "n_jobs" or name.endswith("__n_jobs")]
+    names = [name for name in threaded if parameters[name] not in (None, 1)]
     if names:
         model.set_params(**dict.fromkeys(names, 1))
