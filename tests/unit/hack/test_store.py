@@ -1,11 +1,10 @@
 """Results are whole or absent, also when the process that makes them is killed."""
 
-import multiprocessing
 import os
 import signal
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 
 import pytest
@@ -67,26 +66,33 @@ def test_what_a_killed_process_left_is_removed_and_the_result_made_whole(tmp_pat
     assert [f.name for f in result.iterdir()] == ["whole"]
 
 
-def _make_slowly(root: Path, made: Path) -> None:
-    def make(partial: Path) -> None:
-        with made.open("a") as log:
-            log.write("made\n")
-        time.sleep(0.2)  # long enough for the other process to ask for the same
-        (partial / "whole").touch()
+def test_who_asks_for_what_is_being_made_waits_for_it(tmp_path: Path) -> None:
+    asked_again, may_end = threading.Event(), threading.Event()
+    made: list[str] = []
 
-    Store(root).ensure("tool", "a" * 64, make)
+    def make_first(_: Path) -> None:
+        made.append("first")
+        may_end.wait(30)
 
+    def make_second(_: Path) -> None:
+        made.append("second")
 
-def test_two_processes_make_one_result(tmp_path: Path) -> None:
-    made = tmp_path / "made"
-    spawn = multiprocessing.get_context("spawn")
-    both = [spawn.Process(target=_make_slowly, args=(tmp_path / "store", made)) for _ in range(2)]
-    for process in both:
-        process.start()
-    for process in both:
-        process.join(30)
-        assert process.exitcode == 0
-    assert made.read_text() == "made\n"
+    def ask_again() -> None:
+        asked_again.set()
+        Store(tmp_path).ensure("tool", "a" * 64, make_second)
+
+    first = threading.Thread(target=Store(tmp_path).ensure, args=("tool", "a" * 64, make_first))
+    first.start()
+    until(lambda: made == ["first"], what="the first making")
+    second = threading.Thread(target=ask_again)
+    second.start()
+    asked_again.wait(30)
+    second.join(0.3)
+    assert second.is_alive()
+    may_end.set()
+    for thread in (first, second):
+        thread.join(30)
+    assert made == ["first"]
 
 
 def test_a_link_is_pointed_elsewhere(tmp_path: Path) -> None:

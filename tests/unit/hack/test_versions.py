@@ -28,6 +28,7 @@ def test_no_version_is_found_where_there_is_none() -> None:
 
 def test_versions_are_ordered_by_number_not_by_letter() -> None:
     assert Version(1, 9) < Version(1, 10) < Version(2, 0)
+    assert not Version(1, 10) < Version(1, 9)
 
 
 def test_the_required_version_of_a_module_is_read() -> None:
