@@ -8,23 +8,9 @@ from modelyard_api.labels import DATASET as DATASET_LABEL
 from modelyard_api.labels import TRAINING_JOB as TRAINING_JOB_LABEL
 from tests.support.cluster import NodeMachine
 from tests.support.kubeapi import DATASET, POD, PROMOTION, TRAINING_JOB, Document, KubeApi
-from tests.support.manifests import PROJECT, Project, dataset, promotion, training_job
+from tests.support.manifests import PROJECT, SLOW_PIPELINE, Project, dataset, promotion, training_job
 from tests.support.platform import Platform, jobs_of, pods_of
 from tests.support.waiting import until
-
-SLOW = {
-    "estimator": {
-        "class": "MLPClassifier",
-        "params": {
-            "hidden_layer_sizes": [8],
-            "max_iter": 12000,
-            "n_iter_no_change": 12000,
-            "tol": 0,
-            "random_state": 7,
-        },
-    }
-}
-"""Some seconds of fitting on 120 rows, and a small model: long enough to be hit in the middle."""
 
 
 @pytest.fixture
@@ -80,7 +66,7 @@ def test_an_operator_that_is_killed_in_each_phase_still_brings_the_chain_to_its_
         platform.kill_operator()
 
     project.apply(dataset(data))
-    project.apply(training_job(job, data, pipeline=SLOW))
+    project.apply(training_job(job, data, pipeline=SLOW_PIPELINE))
     project.apply(promotion(stage, job))
     kill_when("three resources seen", lambda: project.condition(PROMOTION, stage, "Ready"))
     kill_when("a loader Job made", lambda: jobs_of(api, project.name, DATASET_LABEL, data))
@@ -113,7 +99,7 @@ def test_a_training_pod_that_is_deleted_in_the_middle_is_replaced_and_trains_onc
     platform: Platform, iris: Project
 ) -> None:
     name = "pod-deleted"
-    iris.apply(training_job(name, pipeline=SLOW))
+    iris.apply(training_job(name, pipeline=SLOW_PIPELINE))
     pod = until(lambda: running(platform.api, iris, TRAINING_JOB_LABEL, name), 120, "a training pod")
     until(lambda: _started_a_run(platform, iris, name), 60, "its run in MLflow")
     platform.api.delete(POD, iris.name, pod["metadata"]["name"], grace_seconds=0)
@@ -130,7 +116,7 @@ def test_training_survives_a_restart_of_the_api_server(
     platform: Platform, iris: Project, node: NodeMachine
 ) -> None:
     name = "apiserver-restarted"
-    iris.apply(training_job(name, pipeline=SLOW))
+    iris.apply(training_job(name, pipeline=SLOW_PIPELINE))
     until(lambda: running(platform.api, iris, TRAINING_JOB_LABEL, name), 120, "a training pod")
     node.restart_apiserver(platform.api)
     iris.await_true(TRAINING_JOB, name, "Succeeded")

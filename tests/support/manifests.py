@@ -15,6 +15,20 @@ PROJECT = "e2e"
 
 Spec = Mapping[str, Any]
 
+SLOW_PIPELINE: Spec = {
+    "estimator": {
+        "class": "MLPClassifier",
+        "params": {
+            "hidden_layer_sizes": [8],
+            "max_iter": 12000,
+            "n_iter_no_change": 12000,
+            "tol": 0,
+            "random_state": 7,
+        },
+    }
+}
+"""Some seconds of fitting on 120 rows, and a small model: long enough to be hit in the middle."""
+
 
 def dataset(name: str, builtin: str = "iris", **spec: object) -> Document:
     """A Dataset of a data set that is shipped with the loader."""
