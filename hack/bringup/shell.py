@@ -3,8 +3,10 @@
 import os
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -14,6 +16,7 @@ from bringup.report import Reporter
 
 _TAIL_LINES = 25
 _POLL_SECONDS = 0.2
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -53,19 +56,22 @@ class Shell:
         with file.open("wb") as output:
             output.write(f"$ {' '.join(words)}\n".encode())
             output.flush()
-            child = subprocess.Popen(
-                words,
-                cwd=options.cwd,
-                env=self.environment(options.env),
-                stdin=options.stdin or subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            child: subprocess.Popen[bytes] | None = None
             try:
+                with _undisturbed():
+                    child = subprocess.Popen(
+                        words,
+                        cwd=options.cwd,
+                        env=self.environment(options.env),
+                        stdin=options.stdin or subprocess.DEVNULL,
+                        stdout=output,
+                        stderr=subprocess.STDOUT,
+                        start_new_session=True,
+                    )
                 code = self._wait(child, file, options.timeout)
             except BaseException:
-                _end_group(child)
+                if child:
+                    _end_group(child)
                 raise
         if code != 0:
             raise CommandFailedError(words, code, file, tail_of(file, _TAIL_LINES))
@@ -126,6 +132,23 @@ def tail_of(file: Path, lines: int) -> list[str]:
         stream.seek(0, os.SEEK_END)
         stream.seek(max(0, stream.tell() - 16384))
         return stream.read().decode(errors="replace").splitlines()[-lines:]
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Keeps signals back while a program is started: one in between would leave a program that nobody knows."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received: list[int] = []
+    before = {n: signal.signal(n, lambda number, _: received.append(number)) for n in _ENDING}
+    try:
+        yield
+    finally:
+        for kept, handler in before.items():
+            signal.signal(kept, handler)
+        for one in received:
+            signal.raise_signal(one)
 
 
 def _end_group(child: "subprocess.Popen[bytes]") -> None:
