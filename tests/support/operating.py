@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +23,10 @@ from tests.support.waiting import until
 PLATFORM = "modelyard"
 STEP = "step"
 SERVICE_ACCOUNT = Kind("api/v1", "serviceaccounts")
+
+
+class EndedError(RuntimeError):
+    """The operator ended before it was ready."""
 
 
 @dataclass
@@ -44,7 +48,7 @@ class Operator:
     def is_ready(self) -> bool:
         """Whether it holds the Lease and watches."""
         if self.process.poll() is not None:
-            raise RuntimeError(f"the operator ended:\n{self.log.read_text()[-4000:]}")
+            raise EndedError(f"the operator ended:\n{self.log.read_text()[-4000:]}")
         try:
             return self.get("/readyz").is_success
         except httpx.TransportError:
@@ -68,6 +72,7 @@ def running_operator(
     directory: Path,
     projects: list[str],
     settings: Mapping[str, str] | None = None,
+    on_start: Callable[[Operator], None] = lambda _: None,
 ) -> Iterator[Operator]:
     """An operator for the time of the block, ready to work; ``settings`` are variables without their prefix."""
     port = free_port()
@@ -90,12 +95,13 @@ def running_operator(
     log = directory / f"operator-{port}.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-X", "dev", "-m", "modelyard_operator"],
+            [sys.executable, "-m", "modelyard_operator"],
             env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
     operator = Operator(process, log, port)
+    on_start(operator)
     try:
         until(operator.is_ready, 60, "the operator being ready")
         yield operator

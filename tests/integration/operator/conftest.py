@@ -8,8 +8,27 @@ from pathlib import Path
 import pytest
 
 from tests.support.controlplane import ControlPlane
-from tests.support.kubeapi import KubeApi, kube_api
-from tests.support.operating import PLATFORM, Kubelet, Operator, empty, install, running_operator
+from tests.support.kubeapi import (
+    DATASET,
+    OWN_KINDS,
+    TRAINING_JOB,
+    Document,
+    Kind,
+    KubeApi,
+    kube_api,
+)
+from tests.support.operating import (
+    PLATFORM,
+    Kubelet,
+    Operator,
+    condition,
+    empty,
+    install,
+    jobs_of,
+    running_operator,
+)
+from tests.support.resources import dataset, loaded
+from tests.support.waiting import until
 
 POOL = [f"project-{number:02d}" for number in range(6)]
 _NEXT = itertools.cycle(POOL)
@@ -22,6 +41,51 @@ class Project:
     api: KubeApi
     namespace: str
     kubelet: Kubelet
+
+    def apply(self, document: Document) -> Document:
+        """Applies one of our resources into the namespace."""
+        kind = OWN_KINDS[document["kind"]]
+        return self.api.apply(kind, {**document, "metadata": {**document["metadata"], **self._place}})
+
+    @property
+    def _place(self) -> Document:
+        return {"namespace": self.namespace}
+
+    def load_houses(self) -> None:
+        """The Dataset ``houses``, ready."""
+        self.apply(dataset("houses", self.namespace))
+        self.kubelet.succeed(self.job("dataset", "houses"), loaded())
+        self.await_reason(DATASET, "houses", "Ready", "Published")
+
+    def jobs(self, label: str, name: str) -> list[Document]:
+        """Jobs of a resource, the oldest attempt first."""
+        return jobs_of(self.api, self.namespace, label, name)
+
+    def job(self, label: str, name: str, attempt: int = 1) -> str:
+        """Name of an attempt's Job, once it is there."""
+
+        def look() -> str | None:
+            for job in self.jobs(label, name):
+                if job["metadata"]["annotations"]["modelyard.dev/attempt"] == str(attempt):
+                    return str(job["metadata"]["name"])
+            return None
+
+        return until(look, 30, f"attempt {attempt} of {name}")
+
+    def await_reason(self, kind: Kind, name: str, type_: str, reason: str) -> Document:
+        """The resource, once a condition has this reason."""
+
+        def look() -> Document | None:
+            seen = self.api.read(kind, self.namespace, name)
+            found = condition(seen, type_)
+            assert found.get("reason") == reason, found
+            return seen
+
+        return until(look, 30, f"{type_} of {name} with reason {reason}")
+
+    def training(self, name: str, reason: str) -> Document:
+        """The TrainingJob, once its summary has this reason."""
+        return self.await_reason(TRAINING_JOB, name, "Succeeded", reason)
 
 
 @pytest.fixture(scope="session")

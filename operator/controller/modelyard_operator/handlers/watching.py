@@ -61,7 +61,8 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.persistence.progress_storage = _NoProgress()
     settings.networking.connect_timeout = 10
     settings.networking.request_timeout = 60
-    settings.networking.error_backoffs = [1, 1, 2, 3, 5, 8, 13, 21]
+    # Patient rather than fatal while the API server restarts, and never far from its return.
+    settings.networking.error_backoffs = [0.5, 1, 2, 3, *[5] * 60]
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
     settings.watching.chunk_size = 100
