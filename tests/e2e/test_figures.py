@@ -1,7 +1,7 @@
 """What models of the shipped data sets come to: plain scikit-learn's figures, over splits by hash."""
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,14 +46,14 @@ _TITLES = {
     },
     "evaluation": {"metrics": ["f1_macro"]},
 }
-Published = Callable[[BuiltinName, list[str], list[dict[str, object]]], dict[str, Version]]
+Published = Callable[[BuiltinName, list[str], Sequence[object]], dict[str, Version]]
 
 
 @pytest.fixture
 def published(postgres_server: PostgresServer, minio_server: S3Server, tmp_path: Path) -> Published:
     """Loads a built-in data set and reads its variants back."""
 
-    def load(source: BuiltinName, key: list[str], variants: list[dict[str, object]]) -> dict[str, Version]:
+    def load(source: BuiltinName, key: list[str], variants: Sequence[object]) -> dict[str, Version]:
         project = postgres_server.make_project(source.value.replace("-", "_") + "_figures")
         name = source.value
         loader = LoaderRun(tmp_path, postgres_server, minio_server, project, source, name, primary_key=key)

@@ -7,6 +7,7 @@ import os
 import sys
 
 from modelyard_runtime.exit import run_step
+from modelyard_trainer.stopping import end_soon_after_sigterm
 from modelyard_trainer.train import work
 
 
@@ -14,6 +15,7 @@ def main() -> int:
     """Carries out the step of the environment; the exit status tells the class of a failure."""
     # One line a request says nothing that the answers do not, and would fill the tail that users see.
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    end_soon_after_sigterm(os.environ)
     return run_step(lambda step: work(step, os.environ), os.environ)
 
 
