@@ -20,6 +20,16 @@ def rules(*pairs: tuple[str, str]) -> dict[str, Any]:
     return {RULES_KEY: [{"rule": rule, "message": message} for rule, message in pairs]}
 
 
+def immutable(kind: str, *fields: str) -> dict[str, Any]:
+    """Rules of a spec by which these fields stay as they were made, those that were left out included."""
+    return rules(*((_unchanged(field), f"{field} is immutable: make a new {kind}") for field in fields))
+
+
+def _unchanged(field: str) -> str:
+    now, before = f"self.{field}", f"oldSelf.{field}"
+    return f"has({now}) == has({before}) && (!has({now}) || {now} == {before})"
+
+
 class ApiModel(BaseModel):
     """Immutable, camelCase on the wire, unknown fields refused."""
 

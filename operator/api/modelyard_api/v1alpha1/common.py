@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from modelyard_api.base import ApiModel, StatusModel
+from modelyard_api.base import ApiModel, StatusModel, rules
 from modelyard_api.conditions import Condition
 
 NAME_PATTERN = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
@@ -31,7 +31,13 @@ def _percent(value: str) -> str:
 
 Percent = Annotated[
     str,
-    Field(pattern=r"^[0-9]{1,3}(\.[0-9]{1,6})?$", max_length=10),
+    Field(
+        pattern=r"^[0-9]{1,3}(\.[0-9]{1,6})?$",
+        max_length=10,
+        json_schema_extra=rules(
+            ("double(self) > 0.0 && double(self) <= 100.0", "a percent is more than 0 and at most 100")
+        ),
+    ),
     AfterValidator(_percent),
 ]
 

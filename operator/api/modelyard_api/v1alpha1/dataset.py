@@ -5,9 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from modelyard_api.base import ApiModel, OneOf, StatusModel, rules
+from modelyard_api.base import ApiModel, OneOf, StatusModel, immutable
 from modelyard_api.digests import canonical_digest
 from modelyard_api.v1alpha1.common import ColumnName, JobOptions, ObjectMeta, Percent, ResourceStatus
 from modelyard_api.v1alpha1.transforms import VARIANT_RULES, Variant
@@ -51,17 +51,11 @@ class Split(ApiModel):
 class DatasetSpec(JobOptions):
     """What a Dataset asks for."""
 
-    source: Annotated[
-        Source, Field(json_schema_extra=rules(("self == oldSelf", "source is immutable: make a new Dataset")))
-    ]
+    model_config = ConfigDict(json_schema_extra=immutable("Dataset", "source", "primaryKey"))
+
+    source: Source
     """Where the rows come from; exactly one kind of source."""
-    primary_key: Annotated[
-        list[ColumnName],
-        Field(
-            max_length=8,
-            json_schema_extra=rules(("self == oldSelf", "primaryKey is immutable: make a new Dataset")),
-        ),
-    ] = ["row"]
+    primary_key: Annotated[list[ColumnName], Field(max_length=8)] = ["row"]
     """Columns that name a row. One column that the source does not have is filled with the row's number, from 1."""
     variants: Annotated[
         list[Variant], Field(min_length=1, max_length=20, json_schema_extra=VARIANT_RULES)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from modelyard_api.base import ApiModel, OneOf, StatusModel, rules
+from modelyard_api.base import ApiModel, OneOf, StatusModel, immutable, rules
 from modelyard_api.v1alpha1.common import (
     DecimalString,
     LabelMap,
@@ -110,21 +110,11 @@ class Serving(ApiModel):
 class ModelPromotionSpec(ApiModel):
     """What a ModelPromotion asks for."""
 
-    model_name: Annotated[
-        ModelName,
-        Field(
-            json_schema_extra=rules(("self == oldSelf", "modelName is immutable: make a new ModelPromotion"))
-        ),
-    ]
+    model_config = ConfigDict(json_schema_extra=immutable("ModelPromotion", "modelName", "stage"))
+
+    model_name: ModelName
     """Registered model."""
-    stage: Annotated[
-        str,
-        Field(
-            pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$",
-            max_length=52,
-            json_schema_extra=rules(("self == oldSelf", "stage is immutable: make a new ModelPromotion")),
-        ),
-    ] = "production"
+    stage: Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", max_length=52)] = "production"
     """Alias in the registry that this resource owns."""
     candidate: Candidate
     """Which version is tried."""

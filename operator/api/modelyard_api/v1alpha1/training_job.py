@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from modelyard_api.base import ApiModel, OneOf, StatusModel, rules
+from modelyard_api.base import ApiModel, OneOf, StatusModel, immutable
 from modelyard_api.metrics import Task
 from modelyard_api.v1alpha1.common import (
     ColumnName,
@@ -62,17 +62,10 @@ class Register(ApiModel):
 _IMMUTABLE = ("datasetRef", "task", "target", "features", "pipeline", "evaluation", "register")
 
 
-def _unchanged(field: str) -> tuple[str, str]:
-    return (
-        f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})",
-        f"{field} is immutable: make a new TrainingJob",
-    )
-
-
 class TrainingJobSpec(JobOptions):
     """What a TrainingJob asks for."""
 
-    model_config = ConfigDict(json_schema_extra=rules(*(_unchanged(field) for field in _IMMUTABLE)))
+    model_config = ConfigDict(json_schema_extra=immutable("TrainingJob", *_IMMUTABLE))
 
     dataset_ref: DatasetRef
     """Version of a Dataset to train on."""
