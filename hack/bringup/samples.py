@@ -96,13 +96,14 @@ def _predict(context: Context, cluster: Cluster, promotion: Resource, file: Path
 def _show_scrape(context: Context, cluster: Cluster, models: int) -> None:
     """Waits until Prometheus has counted a prediction of every model, and shows its answer."""
     service, port = PROMETHEUS
+    query = f'{PREDICTIONS}{{namespace="{sample_project()}"}}'
     deadline = time.monotonic() + _SCRAPE_SECONDS
     with (
         context.reporter.step(f"samples: Prometheus scraping {PREDICTIONS}"),
         forwarded(cluster, NAMESPACE, service, port) as url,
     ):
         while True:
-            answer = request_json(f"{url}/api/v1/query?query={quote(PREDICTIONS)}")
+            answer = request_json(f"{url}/api/v1/query?query={quote(query)}")
             series = answer["data"]["result"]
             counted = {one["metric"].get("model") for one in series if float(one["value"][1]) > 0}
             if len(counted) >= models:
@@ -112,7 +113,7 @@ def _show_scrape(context: Context, cluster: Cluster, models: int) -> None:
                     f"Prometheus has counted predictions of {len(counted)} models, not of {models}"
                 )
             time.sleep(_LOOK_SECONDS)
-    context.reporter.say(f"  {PREDICTIONS}")
+    context.reporter.say(f"  {query}")
     for one in series:
         labels = ", ".join(
             f"{k}={v}" for k, v in sorted(one["metric"].items()) if k.startswith(("model", "version"))
