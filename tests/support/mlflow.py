@@ -22,7 +22,7 @@ from tests.support.ports import free_port
 from tests.support.tracking import Tracking
 from tests.support.waiting import until
 
-_START_SECONDS = 120.0
+_START_SECONDS = 240.0
 _ADMINISTRATOR = Login("administrator", "the password of the administrator")
 _OPERATOR = Login("modelyard-operator", "the password of the operator")
 

@@ -15,6 +15,9 @@ from tests.integration.trainer.test_training import FOREST, houses
 from tests.support.gate import Gate
 from tests.support.training import TrainerRun, publish
 
+# Many trainers one after the other, and the first test also waits for MLflow to make its databases.
+pytestmark = pytest.mark.timeout(600)
+
 _WRITES_TO_MLFLOW = (
     b"POST /api/2.0/mlflow/experiments/create",
     b"POST /api/2.0/mlflow/runs/create",
