@@ -123,7 +123,7 @@ def _delays(case: str, stage: Stage, figure: str, delays: Sequence[float]) -> It
 def _applied(stage: Stage, start: int) -> dict[str, Request]:
     resource = "jobs" if stage.is_direct else "trainingjobs"
     return {
-        r.name: r
+        r.name[:_NAME_LENGTH]: r
         for r in stage.audit.requests[start:]
         if r.user == LOAD_USER and r.resource == resource and r.verb == "create" and r.succeeded
     }

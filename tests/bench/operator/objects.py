@@ -1,5 +1,6 @@
 """What is applied: TrainingJobs of the sample, the Dataset that they refer to, and Jobs for the floor."""
 
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,12 @@ from bringup.paths import REPOSITORY
 from modelyard_api.conditions import ConditionStatus, Observation, merge_conditions
 from modelyard_api.v1alpha1.dataset import DatasetSpec, DatasetStatus, LoadStatus, VariantStatus
 from modelyard_api.v1alpha1.reasons import DatasetCondition, DatasetReason
+from modelyard_api.v1alpha1.training_job import DatasetVersion, TrainingJobSpec
+from modelyard_operator.resources.common import Parent
+from modelyard_operator.resources.pods import MLFLOW_KEYS, S3_KEYS
+from modelyard_operator.resources.step_job import JobDefaults, StepJob, build_step_job
+from modelyard_operator.resources.steps import train_step
+from modelyard_operator.settings import Settings
 
 NAMESPACE = "bench"
 PLATFORM = "modelyard"
@@ -58,8 +65,7 @@ def loaded(dataset: dict[str, Any], now: datetime) -> dict[str, Any]:
             rows=20640,
             columns=9,
             digest=f"sha256:{_DIGEST}",
-            uri=f"s3://modelyard/{NAMESPACE}/datasets/{dataset['metadata']['name']}"
-            f"/manifests/{variant['name']}/{_DIGEST}.json",
+            uri=_manifest(variant["name"]),
         )
         for variant in dataset["spec"]["variants"]
     ]
@@ -85,23 +91,29 @@ def training_jobs(names: list[str]) -> list[dict[str, Any]]:
     return [{**sample, "metadata": {"name": name}} for name in names]
 
 
-def jobs(names: list[str]) -> list[dict[str, Any]]:
-    """Jobs as small as one can be that tells a trainer what to do."""
-    container = {
-        "name": "trainer",
-        "image": "modelyard/trainer:0.1.0",
-        "env": [{"name": "MODELYARD_STEP", "value": str(_sample("TrainingJob")["spec"])}],
-    }
-    pod = {"restartPolicy": "Never", "containers": [container]}
-    return [
-        {
-            "apiVersion": "batch/v1",
-            "kind": "Job",
-            "metadata": {"name": name},
-            "spec": {"backoffLimit": 0, "template": {"spec": pod}},
-        }
-        for name in names
-    ]
+def jobs(names: list[str], settings: Settings) -> list[dict[str, Any]]:
+    """The Jobs that the operator would make of these TrainingJobs."""
+    spec = TrainingJobSpec.model_validate(_sample("TrainingJob")["spec"])
+    data = DatasetVersion(variant="v1", sequence=1, digest=f"sha256:{_DIGEST}", uri=_manifest("v1"))
+    defaults = JobDefaults(settings.project_secret, settings.image_pull_policy, settings.job_ttl_seconds)
+    documents = []
+    for name in names:
+        parent = Parent("TrainingJob", NAMESPACE, name, str(uuid.uuid4()), 1)
+        wanted = StepJob(
+            parent=parent,
+            identity=(),
+            attempt=1,
+            step=train_step(parent, spec, data, 1, settings),
+            options=spec,
+            pod=settings.trainer,
+            keys=(*S3_KEYS, *MLFLOW_KEYS),
+        )
+        documents.append(build_step_job(wanted, defaults).to_wire())
+    return documents
+
+
+def _manifest(variant: str) -> str:
+    return f"s3://modelyard/{NAMESPACE}/datasets/california-housing/manifests/{variant}/{_DIGEST}.json"
 
 
 def _sample(kind: str) -> dict[str, Any]:

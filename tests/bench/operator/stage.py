@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from modelyard_operator.settings import Settings
 from tests.bench.operator import objects
 from tests.bench.operator.audit import READS, WRITES, AuditLog, Request
 from tests.bench.operator.client import Client
@@ -20,10 +21,12 @@ from tests.bench.operator.contenders import (
     Program,
     running,
 )
+from tests.bench.operator.objects import NAMESPACE
 from tests.support.controlplane import ControlPlane, running_control_plane
 
 _DEADLINE_SECONDS = 120.0
-_QUIET_SECONDS = 1.0
+# Longer than a busy machine keeps a contender from its next request.
+_QUIET_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Stage:
     async def apply(self, names: list[str]) -> None:
         """Makes the TrainingJobs, or for the floor the Jobs."""
         if self.is_direct:
-            await self.client.create_all(objects.JOBS, objects.jobs(names))
+            await self.client.create_all(objects.JOBS, objects.jobs(names, Settings(projects=[NAMESPACE])))
         else:
             await self.client.create_all(objects.TRAINING_JOBS, objects.training_jobs(names))
 
@@ -72,7 +75,7 @@ class Stage:
             self.audit.follow()
 
     async def quiet(self) -> None:
-        """Returns when the contender has asked for nothing for a second."""
+        """Returns when the contender has asked for nothing for some seconds."""
         seen, since = -1, time.monotonic()
 
         def silent() -> bool:

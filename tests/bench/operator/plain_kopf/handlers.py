@@ -15,7 +15,7 @@ GROUP, VERSION, PLURAL = "modelyard.dev", "v1alpha1", "trainingjobs"
 @kopf.on.startup()
 def connect(memo: kopf.Memo, **_: object) -> None:
     """Logs in as the kubeconfig of the environment says; one pool of connections for all handlers."""
-    config.load_kube_config()  # type: ignore[no-untyped-call]
+    config.load_kube_config()
     memo.batch = client.BatchV1Api()
 
 
