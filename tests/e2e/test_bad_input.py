@@ -98,7 +98,7 @@ CASES = (
         ),
         "Ready",
         "GateFailed",
-        ("accuracy", "1.01"),
+        ("spec.gates[0]", "accuracy", "1.01", "better version"),
     ),
     Wrong(
         promotion("no-such-version", "good-tree", stage="other", candidate={"version": "77"}),

@@ -201,7 +201,8 @@ def test_a_version_below_its_gate_never_gets_a_server(stage: Stage) -> None:
     gates = [{"metric": {"name": "f1_macro", "min": "0.70"}}]
     stage.api.apply(PROMOTION, promotion("housing", NAMESPACE, modelName="third", gates=gates))
     seen = stage.await_reason("Ready", "GateFailed")
-    assert condition(seen, "Ready")["message"] == "metric f1_macro is 0.65, required is ≥ 0.70"
+    message = condition(seen, "Ready")["message"]
+    assert message.startswith("spec.gates[0]: metric f1_macro is 0.65, required is ≥ 0.70")
     assert condition(seen, "GatesPassed")["status"] == "False"
     assert stage.api.read(DEPLOYMENT, NAMESPACE, "housing") is None
 

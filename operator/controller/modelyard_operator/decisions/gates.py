@@ -38,16 +38,26 @@ class Verdict:
 def judge(gates: Sequence[Gate], facts: GateFacts) -> Verdict:
     """Tries every gate, so that all results can be shown."""
     results = tuple(_GATES[gate.chosen](gate, facts) for gate in gates)
-    failed = next((item for item in results if not item.passed), None)
+    number, failed = next(((n, item) for n, item in enumerate(results) if not item.passed), (0, None))
     if failed is None:
-        text = f"{len(results)} gates passed" if results else "There are no gates"
+        text = _passed(len(results))
         return Verdict(results, PromotionReason.GATES_PASSED, text)
     if failed.observed == MISSING:
         known = ", ".join(sorted(facts.metrics)) or "none"
-        message = f"{failed.gate} is missing: the candidate's run has {known}"
+        message = (
+            f"spec.gates[{number}]: {failed.gate} is missing: the candidate's run has {known}. "
+            "Name it in spec.evaluation.metrics of the TrainingJob, or change the gate"
+        )
         return Verdict(results, PromotionReason.METRIC_MISSING, message)
-    message = f"{failed.gate} is {failed.observed}, required is {failed.required}"
+    message = (
+        f"spec.gates[{number}]: {failed.gate} is {failed.observed}, required is {failed.required}. "
+        "Train a better version or change the gate"
+    )
     return Verdict(results, PromotionReason.GATE_FAILED, message)
+
+
+def _passed(count: int) -> str:
+    return "There are no gates" if not count else f"{count} gate{'s' * (count > 1)} passed"
 
 
 def _metric(gate: Gate, facts: GateFacts) -> GateResult:
