@@ -13,9 +13,11 @@ from modelyard_api.catalog.model import Catalog, CatalogClass, Kind, Parameter
 from modelyard_trainer.catalog.constraints import parameters_of
 
 _REFUSED = {
+    "Birch": "cannot be stored without pickle",
     "ColumnTransformer": "is what spec.pipeline.preprocess stands for",
     "FunctionTransformer": "calls Python functions, which a resource cannot hold",
     "IterativeImputer": "is experimental in scikit-learn",
+    "KernelCenterer": "takes a matrix of kernel values instead of features",
     "Pipeline": "is what the steps of a branch stand for",
 }
 _COMPOSED = frozenset({"estimator", "estimators", "regressor", "transformer_list", "base_estimator"})
