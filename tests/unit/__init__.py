@@ -1,0 +1,1 @@
+"""Tests of nothing outside the process."""
