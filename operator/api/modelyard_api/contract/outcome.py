@@ -5,9 +5,10 @@ Keys are short because twenty variants must fit; everything longer is in the doc
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, PlainSerializer
 
 from modelyard_api.base import OneOf, StatusModel
 from modelyard_api.contract.exit_codes import FailureClass
@@ -16,6 +17,10 @@ TERMINATION_LOG = "/dev/termination-log"
 TERMINATION_VARIABLE = "MODELYARD_TERMINATION_LOG"
 """Names another file for the outcome, for a step outside a pod."""
 LIMIT_BYTES = 4096
+
+
+def _speakable(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)
 
 
 class VariantOutcome(StatusModel):
@@ -50,7 +55,8 @@ class TrainOutcome(StatusModel):
     bundle_uri: str
     model_version: str | None = None
     """Version in the registry; absent where the job registers none."""
-    metrics: dict[str, float]
+    metrics: dict[str, Annotated[float, PlainSerializer(_speakable)]]
+    """NaN and infinities go as words, for which JSON has no numbers."""
     cpu_seconds: float
     peak_memory_bytes: int
 

@@ -62,7 +62,7 @@ def look(job: Job, pods: Sequence[Pod], *, quota: str = "", log_tail: str = "") 
         if outcome is not None and outcome.failure is None and pod.status.phase == "Succeeded":
             return Sight(Phase.SUCCEEDED, outcome=outcome, ended=_ended(job, pod))
     if job.complete is not None:
-        return Sight(Phase.LOST, ended=_ended(job, None))
+        return _succeeded_mutely(job, own)
     if job.failed is not None:
         return _failed(job, own, log_tail)
     if job.spec.suspend:
@@ -70,6 +70,11 @@ def look(job: Job, pods: Sequence[Pod], *, quota: str = "", log_tail: str = "") 
     if any(pod.status.phase == "Running" for pod in own):
         return Sight(Phase.RUNNING)
     return Sight(Phase.CREATED, blocked=_blocked(own, quota))
+
+
+def has_ended(pod: Pod) -> bool:
+    """Whether the step's container came to its end."""
+    return _terminated(pod) is not None
 
 
 def needs_log(job: Job, pods: Sequence[Pod]) -> Pod | None:
@@ -81,6 +86,19 @@ def needs_log(job: Job, pods: Sequence[Pod]) -> Pod | None:
         if ended is not None and ended.exit_code and _outcome(pod) is None:
             return pod
     return None
+
+
+def _succeeded_mutely(job: Job, pods: Sequence[Pod]) -> Sight:
+    """An answer that is gone with its pod can be asked for again; one that nobody can read will not become better."""
+    mute = next((pod for pod in pods if _terminated(pod) is not None), None)
+    if mute is None:
+        return Sight(Phase.LOST, ended=_ended(job, None))
+    failure = Failure(
+        failure_class=FailureClass.CODE,
+        message="The pod ended well, but its termination message cannot be read",
+        remedy="Check that operator and pods are of one version of Modelyard",
+    )
+    return Sight(Phase.FAILED, failure=failure, exit_code=0, ended=_ended(job, mute))
 
 
 def _failed(job: Job, pods: Sequence[Pod], log_tail: str) -> Sight:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from modelyard_api.base import StatusModel
 from modelyard_api.v1alpha1.common import ResourceRequirements, Toleration
-from modelyard_operator.objects.meta import KubeObject, Meta, ObjectCondition
+from modelyard_operator.objects.meta import KubeObject, ObjectCondition
 
 STEP_CONTAINER = "step"
 """Name of the container that carries a step out."""
@@ -186,10 +186,17 @@ class PodSpec(StatusModel):
     node_name: str | None = None
 
 
+class TemplateMeta(StatusModel):
+    """Metadata of pods to be made; their names are made up for them."""
+
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+
+
 class PodTemplate(StatusModel):
     """A pod to be made."""
 
-    metadata: Meta = Meta()
+    metadata: TemplateMeta = TemplateMeta()
     spec: PodSpec
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from modelyard_operator.cluster.kinds import EVENT, JOB, POD
 from modelyard_operator.cluster.store import Key
 from modelyard_operator.decisions.attempts import StepFacts
-from modelyard_operator.decisions.failures import needs_log
+from modelyard_operator.decisions.failures import has_ended, needs_log
 from modelyard_operator.decisions.plan import Plan, Refusal
 from modelyard_operator.errors import (
     AlreadyExistsError,
@@ -35,7 +35,8 @@ async def gather_step(context: Context, key: Key, jobs: Sequence[Job], now: date
     if job is None:
         return facts
     pods = facts.pods_of(job)
-    if job.finished and not pods:
+    if job.finished and not any(has_ended(pod) for pod in pods):
+        # The Job's end may be seen before that of its pod.
         pods = await _live_pods(context, job)
     log_tail = ""
     if (mute := needs_log(job, pods)) is not None:

@@ -8,7 +8,6 @@ from modelyard_api import labels
 from modelyard_api.contract.route import ROUTE_FILE, Route
 from modelyard_api.contract.steps import SERVER_VARIABLE, S3Endpoint, ServerSettings
 from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec
-from modelyard_operator.objects.meta import Meta
 from modelyard_operator.objects.pods import (
     ConfigMapVolume,
     Container,
@@ -22,6 +21,7 @@ from modelyard_operator.objects.pods import (
     PodTemplate,
     Probe,
     Sleep,
+    TemplateMeta,
     Volume,
     VolumeMount,
 )
@@ -91,7 +91,8 @@ def build_deployment(wanted: ServerPods) -> Deployment:
             replicas=wanted.spec.serving.replicas.min,
             selector=LabelSelector(match_labels=_selector(parent)),
             template=PodTemplate(
-                metadata=Meta(labels=parent.labels(), annotations=_scrape(wanted.port)), spec=_pod(wanted)
+                metadata=TemplateMeta(labels=parent.labels(), annotations=_scrape(wanted.port)),
+                spec=_pod(wanted),
             ),
             strategy=DeploymentStrategy(rolling_update=RollingUpdate(max_unavailable=0, max_surge=1)),
             revision_history_limit=2,

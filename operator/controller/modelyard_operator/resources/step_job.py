@@ -8,7 +8,6 @@ from modelyard_api import labels
 from modelyard_api.contract.steps import STEP_VARIABLE, Step
 from modelyard_api.labels import child_name
 from modelyard_api.v1alpha1.common import JobOptions
-from modelyard_operator.objects.meta import Meta
 from modelyard_operator.objects.pods import (
     STEP_CONTAINER,
     Container,
@@ -16,6 +15,7 @@ from modelyard_operator.objects.pods import (
     PodSecurityContext,
     PodSpec,
     PodTemplate,
+    TemplateMeta,
 )
 from modelyard_operator.objects.workloads import (
     Job,
@@ -86,7 +86,7 @@ def build_step_job(wanted: StepJob, defaults: JobDefaults) -> Job:
     return Job(
         metadata=meta,
         spec=JobSpec(
-            template=PodTemplate(metadata=Meta(labels=parent.labels()), spec=_pod(wanted, defaults)),
+            template=PodTemplate(metadata=TemplateMeta(labels=parent.labels()), spec=_pod(wanted, defaults)),
             backoff_limit=0,
             completions=1,
             parallelism=1,

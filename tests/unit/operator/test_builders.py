@@ -1,0 +1,157 @@
+"""What the operator makes, word for word: the golden files are read by people who review a change of them."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from modelyard_api.contract.route import Route, RoutedModel
+from modelyard_api.contract.steps import SERVER_VARIABLE, STEP_VARIABLE, ServerSettings, Step
+from modelyard_api.v1alpha1.dataset import DatasetSpec
+from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec
+from modelyard_api.v1alpha1.training_job import DatasetVersion, TrainingJobSpec
+from modelyard_operator.objects.workloads import Job
+from modelyard_operator.resources.common import Parent
+from modelyard_operator.resources.pods import MLFLOW_KEYS, POSTGRES_KEYS, S3_KEYS
+from modelyard_operator.resources.server import ServerPods, build_deployment, build_route_map, build_service
+from modelyard_operator.resources.step_job import JobDefaults, StepJob, build_step_job
+from modelyard_operator.resources.steps import load_step, s3_endpoint, train_step
+from modelyard_operator.settings import Settings
+from tests.unit.operator.making import UID, dataset, promotion, training_job
+
+GOLDEN = Path(__file__).parent / "golden"
+REWRITE = "MODELYARD_WRITE_GOLDEN"
+SETTINGS = Settings(projects=["demo"])
+DEFAULTS = JobDefaults(secret="modelyard-project", pull_policy="IfNotPresent", ttl_seconds=86400)
+DATA = DatasetVersion(
+    variant="v1", sequence=1, digest="sha256:" + "1" * 64, uri="s3://modelyard/demo/manifest.json"
+)
+RUN_ELSEWHERE: dict[str, Any] = {
+    "resources": {"requests": {"cpu": "2"}, "limits": {"memory": "8Gi"}},
+    "nodeSelector": {"disk": "ssd"},
+    "tolerations": [{"key": "gpu", "operator": "Exists"}],
+    "priorityClassName": "low",
+    "queueName": "team",
+    "activeDeadlineSeconds": 60,
+}
+
+
+def parent(kind: str, name: str) -> Parent:
+    return Parent(kind, "demo", name, UID, 3)
+
+
+def loader() -> Job:
+    spec = dataset().spec
+    assert isinstance(spec, DatasetSpec)
+    owner = parent("Dataset", "houses")
+    step = load_step(owner, spec, 1, SETTINGS)
+    keys = (*POSTGRES_KEYS, *S3_KEYS)
+    wanted = StepJob(
+        owner, ("recipe",), 1, step, spec, SETTINGS.loader, keys, {"modelyard.dev/recipe": "recipe"}
+    )
+    return build_step_job(wanted, DEFAULTS)
+
+
+def trainer() -> Job:
+    spec = training_job(**RUN_ELSEWHERE).spec
+    assert isinstance(spec, TrainingJobSpec)
+    owner = parent("TrainingJob", "forest")
+    step = train_step(owner, spec, DATA, 2, SETTINGS)
+    keys = (*S3_KEYS, *MLFLOW_KEYS)
+    return build_step_job(
+        StepJob(owner, (), 2, step, spec, SETTINGS.trainer, keys, deadline_seconds=60), DEFAULTS
+    )
+
+
+def server() -> ServerPods:
+    spec = promotion(serving={"replicas": {"min": 2}}).spec
+    assert isinstance(spec, ModelPromotionSpec)
+    owner = parent("ModelPromotion", "housing")
+    return ServerPods(
+        owner, spec, s3_endpoint("demo", SETTINGS), SETTINGS.server, "modelyard-project", "IfNotPresent", 8080
+    )
+
+
+def route() -> Route:
+    champion = RoutedModel(version="2", run_id="run-2", model_digest="sha256:2", bundle_uri="s3://a/2")
+    return Route(model_name="housing", champion=champion)
+
+
+MADE = {
+    "loader-job": loader(),
+    "trainer-job": trainer(),
+    "server-deployment": build_deployment(server()),
+    "server-service": build_service(server().parent),
+    "server-route": build_route_map(server().parent, route()),
+}
+
+
+def readable(made: BaseModel) -> dict[str, Any]:
+    """The object as it goes over the wire, with the documents inside of it spread out."""
+    document = json.loads(made.model_dump_json(by_alias=True, exclude_none=True))
+
+    def spread(node: Any) -> Any:  # noqa: ANN401  JSON
+        if isinstance(node, dict):
+            return {key: spread(value) for key, value in node.items()}
+        if isinstance(node, list):
+            return [spread(value) for value in node]
+        if isinstance(node, str) and node.startswith("{"):
+            return {"json": json.loads(node)}
+        return node
+
+    found: dict[str, Any] = spread(document)
+    return found
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_what_is_made_is_as_in_the_golden_file(name: str) -> None:
+    file = GOLDEN / f"{name}.yaml"
+    seen = readable(MADE[name])
+    if os.environ.get(REWRITE):
+        file.write_text(yaml.safe_dump(seen, sort_keys=True))
+    assert seen == yaml.safe_load(file.read_text()), f"{REWRITE}=1 writes the golden files anew"
+
+
+def test_the_same_input_makes_the_same_object() -> None:
+    assert trainer() == trainer()
+    assert trainer().metadata.name != loader().metadata.name
+
+
+def test_names_of_children_fit_into_a_label() -> None:
+    long = Parent("TrainingJob", "demo", "a" * 52, UID, 1)
+    spec = training_job().spec
+    assert isinstance(spec, TrainingJobSpec)
+    job = build_step_job(
+        StepJob(long, (), 10, train_step(long, spec, DATA, 10, SETTINGS), spec, SETTINGS.trainer, S3_KEYS),
+        DEFAULTS,
+    )
+    assert len(job.metadata.name) <= 63
+
+
+def test_pods_read_their_step_back_as_it_was_meant() -> None:
+    step = Step.model_validate_json(trainer().variable(STEP_VARIABLE) or "")
+    assert step.train is not None
+    assert step.train.spec == training_job(**RUN_ELSEWHERE).spec
+    assert step.train.data == DATA
+    container = build_deployment(server()).spec.template.spec.containers[0]
+    settings = next(item.value for item in container.env or [] if item.name == SERVER_VARIABLE)
+    assert ServerSettings.model_validate_json(settings or "").model_name == "housing"
+
+
+def test_no_pod_gets_a_credential_that_it_does_not_need() -> None:
+    def keys(job: Job) -> set[str]:
+        volumes = job.spec.template.spec.volumes or []
+        return {
+            item.key
+            for volume in volumes
+            if volume.projected
+            for source in volume.projected.sources
+            for item in source.secret.items
+        }
+
+    assert keys(loader()) == {*POSTGRES_KEYS, *S3_KEYS}
+    assert keys(trainer()) == {*S3_KEYS, *MLFLOW_KEYS}

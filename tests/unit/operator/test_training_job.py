@@ -1,0 +1,115 @@
+"""What a TrainingJob needs next, from what is seen of it."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from modelyard_api.catalog import Problem
+from modelyard_api.conditions import find_condition
+from modelyard_api.v1alpha1.training_job import DatasetRef, DatasetVersion, TrainingJobStatus
+from modelyard_operator.decisions.attempts import Pauses, StepFacts
+from modelyard_operator.decisions.data_version import Mismatch, Waiting, find_version
+from modelyard_operator.decisions.plan import Plan
+from modelyard_operator.decisions.training_job import TrainingFacts, decide_training_job
+from modelyard_operator.objects.custom import TrainingJobObject
+from modelyard_operator.objects.pods import Pod
+from modelyard_operator.objects.workloads import Job
+from tests.support.resources import trained
+from tests.unit.operator.making import NOW, complete, dataset, ended, job, later, pod, training_job
+from tests.unit.operator.test_dataset import published
+
+DATA = DatasetVersion(variant="v1", sequence=1, digest="sha256:" + "1" * 64, uri="s3://a/b")
+
+
+def facts(jobs: list[Job] | None = None, pods: list[Pod] | None = None) -> TrainingFacts:
+    step = StepFacts(now=NOW, pauses=Pauses(10, 300), jobs=tuple(jobs or []), pods=tuple(pods or []))
+    return TrainingFacts(step=step, data=DATA, job_name="forest-1" if jobs else None)
+
+
+def after(seen: TrainingJobObject, plan: Plan[TrainingJobStatus]) -> TrainingJobObject:
+    return seen.model_copy(update={"status": plan.status})
+
+
+def reason(seen: TrainingJobObject, type_: str = "Succeeded") -> tuple[str, str]:
+    found = find_condition(seen.status.conditions, type_)
+    return (str(found.status), found.reason) if found else ("", "")
+
+
+def test_faults_of_the_pipeline_end_it_before_any_job() -> None:
+    problem = Problem(
+        "spec.pipeline.estimator.class", "os.system", "is not a class", "Name one of the catalog"
+    )
+    seen = training_job()
+    plan = decide_training_job(seen, replace(facts(), problems=[problem]))
+    assert plan.start is None
+    assert reason(after(seen, plan)) == ("False", "InvalidSpec")
+
+
+def test_a_job_at_work_records_data_attempt_and_start() -> None:
+    seen = training_job()
+    told = after(seen, decide_training_job(seen, facts([job()], [pod()])))
+    assert reason(told) == ("Unknown", "Training")
+    assert reason(told, "Running") == ("True", "Training")
+    assert reason(told, "Reconciling") == ("True", "Training")
+    assert told.status.dataset_version == DATA
+    assert told.status.attempt == 1
+    assert told.status.start_time == "2026-03-01T12:00:00Z"
+
+
+def test_the_end_has_run_model_metrics_and_usage_and_is_never_taken_back() -> None:
+    seen = training_job(evaluation={"primary": "mae"})
+    message = trained("3", rmse=0.5, mae=0.25, r2=math.nan)
+    told = after(seen, decide_training_job(seen, facts([complete()], [ended(message=message)])))
+    assert reason(told) == ("True", "Completed")
+    assert told.status.summary == "mae=0.2500"
+    assert [item.name for item in told.status.metrics] == ["mae", "rmse"]
+    assert told.status.model is not None
+    assert told.status.model.version == "3"
+    assert told.status.usage is not None
+    assert told.status.usage.cpu_seconds == "4.2"
+    assert decide_training_job(told, facts()).status == told.status
+    assert decide_training_job(told, facts()).start is None
+
+
+@pytest.mark.parametrize(("seconds", "gone"), [(59, False), (60, True)])
+def test_it_deletes_itself_after_its_time(seconds: int, gone: bool) -> None:  # noqa: FBT001  a column
+    seen = training_job(ttlSecondsAfterFinished=60)
+    told = after(seen, decide_training_job(seen, facts([complete()], [ended(message=trained())])))
+    step = replace(facts().step, now=later(seconds))
+    plan = decide_training_job(told, replace(facts(), step=step))
+    assert plan.delete_self is gone
+    assert gone or plan.after == pytest.approx(1)
+
+
+def test_nothing_starts_without_data() -> None:
+    seen = training_job()
+    plan = decide_training_job(seen, replace(facts(), data=Waiting("not there")))
+    assert plan.start is None
+    assert reason(after(seen, plan)) == ("Unknown", "WaitingForDataset")
+    mismatch = decide_training_job(seen, replace(facts(), data=Mismatch("another")))
+    assert reason(after(seen, mismatch)) == ("False", "DatasetMismatch")
+
+
+def test_which_version_of_a_dataset_is_meant() -> None:
+    ready = published()
+    first = ready.status.variants[0]
+    ref = DatasetRef(name="houses", variant="v1")
+    found = find_version(ref, ready)
+    assert isinstance(found, DatasetVersion)
+    assert found.digest == first.digest
+    assert isinstance(find_version(ref, None), Waiting)
+    assert isinstance(find_version(ref, dataset()), Waiting)
+    unknown = find_version(ref.model_copy(update={"variant": "v9"}), ready)
+    assert isinstance(unknown, Waiting)
+    assert "it has v1, v2" in unknown.message
+    other = ref.model_copy(update={"digest": "sha256:" + "f" * 64})
+    assert isinstance(find_version(other, ready), Mismatch)
+
+
+def test_a_pinned_version_is_taken_even_while_its_dataset_loads_anew() -> None:
+    ready = published()
+    pinned = DatasetRef(name="houses", variant="v1", digest=ready.status.variants[0].digest)
+    loading = dataset(variants=[{"name": "v1"}]).model_copy(update={"status": ready.status})
+    assert isinstance(find_version(pinned, loading), DatasetVersion)
+    assert isinstance(find_version(DatasetRef(name="houses", variant="v1"), loading), Waiting)
