@@ -8,7 +8,7 @@ from modelyard_api.labels import DATASET as DATASET_LABEL
 from modelyard_api.labels import TRAINING_JOB as TRAINING_JOB_LABEL
 from tests.support.cluster import NodeMachine
 from tests.support.kubeapi import DATASET, POD, PROMOTION, TRAINING_JOB, Document, KubeApi
-from tests.support.manifests import PROJECT, SLOW_PIPELINE, Project, dataset, promotion, training_job
+from tests.support.manifests import PROJECT, Project, dataset, promotion, slow_pipeline, training_job
 from tests.support.platform import Platform, jobs_of, pods_of
 from tests.support.waiting import until
 
@@ -66,7 +66,7 @@ def test_an_operator_that_is_killed_in_each_phase_still_brings_the_chain_to_its_
         platform.kill_operator()
 
     project.apply(dataset(data))
-    project.apply(training_job(job, data, pipeline=SLOW_PIPELINE))
+    project.apply(training_job(job, data, pipeline=slow_pipeline()))
     project.apply(promotion(stage, job))
     kill_when("three resources seen", lambda: project.condition(PROMOTION, stage, "Ready"))
     kill_when("a loader Job made", lambda: jobs_of(api, project.name, DATASET_LABEL, data))
@@ -99,7 +99,7 @@ def test_a_training_pod_that_is_deleted_in_the_middle_is_replaced_and_trains_onc
     platform: Platform, iris: Project
 ) -> None:
     name = "pod-deleted"
-    iris.apply(training_job(name, pipeline=SLOW_PIPELINE))
+    iris.apply(training_job(name, pipeline=slow_pipeline()))
     pod = until(lambda: running(platform.api, iris, TRAINING_JOB_LABEL, name), 120, "a training pod")
     until(lambda: _started_a_run(platform, iris, name), 60, "its run in MLflow")
     platform.api.delete(POD, iris.name, pod["metadata"]["name"], grace_seconds=0)
@@ -116,7 +116,7 @@ def test_training_survives_a_restart_of_the_api_server(
     platform: Platform, iris: Project, node: NodeMachine
 ) -> None:
     name = "apiserver-restarted"
-    iris.apply(training_job(name, pipeline=SLOW_PIPELINE))
+    iris.apply(training_job(name, pipeline=slow_pipeline()))
     until(lambda: running(platform.api, iris, TRAINING_JOB_LABEL, name), 120, "a training pod")
     node.restart_apiserver(platform.api)
     iris.await_true(TRAINING_JOB, name, "Succeeded")

@@ -10,7 +10,7 @@ import pytest
 from modelyard_api.labels import DATASET as DATASET_LABEL
 from modelyard_api.labels import TRAINING_JOB as TRAINING_JOB_LABEL
 from tests.support.kubeapi import DATASET, PROMOTION, SERVICE, TRAINING_JOB
-from tests.support.manifests import PROJECT, SLOW_PIPELINE, Project, dataset, promotion, training_job
+from tests.support.manifests import PROJECT, Project, dataset, promotion, slow_pipeline, training_job
 from tests.support.platform import Platform, jobs_of, pods_of
 from tests.support.waiting import until
 
@@ -38,7 +38,7 @@ def test_a_training_job_that_is_suspended_stops_and_goes_on_when_resumed(
     platform: Platform, project: Project
 ) -> None:
     name = "paused"
-    project.apply(training_job(name, pipeline=SLOW_PIPELINE))
+    project.apply(training_job(name, pipeline=slow_pipeline(60_000)))
     project.await_reason(TRAINING_JOB, name, "Succeeded", "Training")
     platform.api.merge(TRAINING_JOB, PROJECT, name, {"spec": {"suspend": True}})
     project.await_true(TRAINING_JOB, name, "Suspended")
@@ -51,6 +51,16 @@ def test_a_training_job_that_is_suspended_stops_and_goes_on_when_resumed(
     with platform.tracking(PROJECT) as tracking:
         assert [run["info"]["status"] for run in tracking.runs_of(uid)] == ["FINISHED"]
         assert len(tracking.versions_of(uid)) == 1
+
+
+def test_a_training_job_that_ended_is_still_known_as_ended_after_an_edit(
+    platform: Platform, project: Project
+) -> None:
+    name = "ended"
+    project.apply(training_job(name))
+    project.await_true(TRAINING_JOB, name, "Succeeded")
+    platform.api.merge(TRAINING_JOB, PROJECT, name, {"spec": {"ttlSecondsAfterFinished": 86400}})
+    project.await_true(TRAINING_JOB, name, "Succeeded", 30)
 
 
 def test_a_dataset_that_is_edited_while_it_loads_ends_as_the_edit_says(

@@ -15,20 +15,6 @@ PROJECT = "e2e"
 
 Spec = Mapping[str, Any]
 
-SLOW_PIPELINE: Spec = {
-    "estimator": {
-        "class": "MLPClassifier",
-        "params": {
-            "hidden_layer_sizes": [8],
-            "max_iter": 12000,
-            "n_iter_no_change": 12000,
-            "tol": 0,
-            "random_state": 7,
-        },
-    }
-}
-"""Some seconds of fitting on 120 rows, and a small model: long enough to be hit in the middle."""
-
 
 def dataset(name: str, builtin: str = "iris", **spec: object) -> Document:
     """A Dataset of a data set that is shipped with the loader."""
@@ -45,6 +31,18 @@ def training_job(name: str, data: str = "iris", **spec: object) -> Document:
         "register": {"modelName": name},
     }
     return _resource("TrainingJob", name, {**usual, **spec})
+
+
+def slow_pipeline(iterations: int = 12_000) -> Spec:
+    """A small model that takes some seconds (about 2000 iterations each) to fit, to be hit in the middle."""
+    params = {
+        "hidden_layer_sizes": [8],
+        "max_iter": iterations,
+        "n_iter_no_change": iterations,
+        "tol": 0,
+        "random_state": 7,
+    }
+    return {"estimator": {"class": "MLPClassifier", "params": params}}
 
 
 def promotion(name: str, model: str, **spec: object) -> Document:

@@ -128,6 +128,13 @@ def _suspended() -> list[Observation]:
     ]
 
 
+def _released(job: TrainingJobObject) -> list[Observation]:
+    """A pod may end its work in the time that it is given to stop: then nothing is held back any more."""
+    if find_condition(job.status.conditions, SUSPENDED) is None:
+        return []
+    return [false(SUSPENDED, TrainingJobReason.ENDED, "It came to its end")]
+
+
 def _resumed(job: TrainingJobObject) -> list[Observation]:
     if find_condition(job.status.conditions, SUSPENDED) is None:
         return []
@@ -177,6 +184,7 @@ def _succeed(
         true(SUCCEEDED, done, f"{summary or 'Trained'}{registered}"),
         false(RUNNING, TrainingJobReason.ENDED, "Nothing runs any more"),
         false(RECONCILING, done, "Ended"),
+        *_released(job),
     )
     return Plan(_with(job, facts, status, *observed), after=_ttl(spec, facts.step.now, facts.step.now))
 
@@ -194,6 +202,7 @@ def _fail(
         false(RUNNING, TrainingJobReason.ENDED, "Nothing runs any more"),
         false(RECONCILING, reason, "Ended"),
         true(STALLED, reason, "It failed for good: make a new TrainingJob"),
+        *_released(job),
     )
     ttl = None if isinstance(job.spec, Unreadable) else _ttl(job.spec, facts.step.now, facts.step.now)
     return Plan(_with(job, facts, status, *observed), after=ttl)
@@ -201,8 +210,11 @@ def _fail(
 
 def _after_end(job: TrainingJobObject, now: datetime) -> Plan[TrainingJobStatus]:
     status = job.status
-    if status.observed_generation != job.metadata.generation:
-        status = status.model_copy(update={"observed_generation": job.metadata.generation})
+    generation = job.metadata.generation
+    if status.observed_generation != generation:
+        # What is said of an ended job holds for every later spec: `kubectl wait` looks at each condition's generation.
+        seen = [item.model_copy(update={"observed_generation": generation}) for item in status.conditions]
+        status = status.model_copy(update={"observed_generation": generation, "conditions": seen})
     if isinstance(job.spec, Unreadable) or job.status.completion_time is None:
         return Plan(status)
     left = _ttl(job.spec, datetime.fromisoformat(job.status.completion_time), now)
