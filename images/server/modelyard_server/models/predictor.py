@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from sklearn.pipeline import Pipeline
+
+from modelyard_server.models.unrolled import Transform, unrolled
 
 _LABEL_OF_GREATEST = frozenset(
     {
@@ -67,18 +70,35 @@ class Predictor(Protocol):
 class SklearnPredictor:
     """A fitted scikit-learn estimator or pipeline.
 
-    A pipeline's steps are called one by one: its own machinery costs more than many a step, and rows need not be
-    transformed twice where both a label and its probabilities are wanted.
+    Its steps are called one by one: see ``unrolled``. Rows are transformed once, also where both a label and its
+    probabilities are wanted.
     """
 
     def __init__(self, model: Any) -> None:  # noqa: ANN401  scikit-learn has no types
         _run_in_one_thread(model)
-        steps = [step for _, step in model.steps] if type(model).__name__ == "Pipeline" else [model]
-        self._transformers = [step for step in steps[:-1] if step not in (None, "passthrough")]
-        self._final = steps[-1]
+        self._model = model
+        self._final = model
+        self._transform: Transform | None = None
+        if type(model) is Pipeline:
+            self._final = model.steps[-1][1]
+            self._transform = unrolled(model[:-1]) if len(model.steps) > 1 else None
         name = type(self._final).__name__
         self._always = name in _LABEL_OF_GREATEST
         self._where_clear = name in _LABEL_OF_CLEARLY_GREATEST
+
+    def agrees(self, matrix: np.ndarray) -> bool:
+        """Whether the answers for these rows are those of the model when it is asked as a whole, bit for bit."""
+        answer = self.predict(matrix, probabilities=True)
+        if not np.array_equal(answer.predictions, _flat(self._model.predict(matrix))):
+            return False
+        return answer.probabilities is None or np.array_equal(
+            answer.probabilities, self._model.predict_proba(matrix)
+        )
+
+    def as_a_whole(self) -> None:
+        """From now on asks the model as a whole."""
+        self._final, self._transform = self._model, None
+        self._always = self._where_clear = False
 
     @property
     def gives_probabilities(self) -> bool:
@@ -87,9 +107,7 @@ class SklearnPredictor:
 
     def predict(self, matrix: np.ndarray, *, probabilities: bool) -> Answer:
         """Answers of scikit-learn."""
-        rows: Any = matrix
-        for transformer in self._transformers:
-            rows = transformer.transform(rows)
+        rows = matrix if self._transform is None else self._transform(matrix)
         if not probabilities or not self.gives_probabilities:
             return Answer(_flat(self._final.predict(rows)))
         likely = np.asarray(self._final.predict_proba(rows))
