@@ -5,10 +5,12 @@ import pytest
 from modelyard_api.contract.exit_codes import FailureClass
 from modelyard_api.labels import child_name
 from tests.integration.operator.conftest import Project
-from tests.support.kubeapi import DATASET, JOB, POD, TRAINING_JOB
+from tests.support.kubeapi import DATASET, JOB, POD, TRAINING_JOB, Kind
 from tests.support.operating import condition
 from tests.support.resources import dataset, failed, loaded, trained, training_job
 from tests.support.waiting import until
+
+QUOTA = Kind("api/v1", "resourcequotas")
 
 
 def test_a_failure_of_the_data_is_final_and_says_field_value_and_remedy(project: Project) -> None:
@@ -180,6 +182,37 @@ def test_suspension_holds_work_back_stops_it_and_lets_it_go_on(project: Project)
     project.apply(training_job("forest", project.namespace, suspend=False))
     until(lambda: not project.jobs("training-job", "forest")[0]["spec"]["suspend"])
     assert condition(project.training("forest", "JobCreated"), "Suspended")["status"] == "False"
+
+
+def test_a_pod_that_the_quota_does_not_allow_is_told_and_waited_for(project: Project) -> None:
+    project.load_houses()
+    set_quota(project, pods=0)
+    project.apply(training_job("forest", project.namespace))
+    seen = project.training("forest", "Quota")
+    assert "exceeded quota" in condition(seen, "Succeeded")["message"]
+    assert condition(seen, "Succeeded")["status"] == "Unknown"
+    project.api.delete(QUOTA, project.namespace, "limit")
+    project.kubelet.succeed(project.job("training-job", "forest"), trained())
+    project.training("forest", "Completed")
+
+
+def test_a_job_that_the_quota_does_not_allow_is_told(project: Project) -> None:
+    set_quota(project, **{"count/jobs.batch": 0})
+    project.apply(dataset("houses", project.namespace))
+    seen = project.await_reason(DATASET, "houses", "Ready", "Quota")
+    assert "exceeded quota" in condition(seen, "Ready")["message"]
+    project.api.delete(QUOTA, project.namespace, "limit")
+
+
+def set_quota(project: Project, **hard: int) -> None:
+    """A quota in force; the controller that would fill its status does not run here."""
+    limits = {name: str(value) for name, value in hard.items()}
+    meta = {"name": "limit", "namespace": project.namespace}
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": meta, "spec": {"hard": limits}}
+    project.api.apply(QUOTA, quota)
+    status = {"status": {"hard": limits, "used": dict.fromkeys(limits, "0")}}
+    answer = project.api.merge(QUOTA, project.namespace, "limit/status", status)
+    assert answer.is_success, answer.text
 
 
 def test_a_dataset_that_failed_is_tried_again_once_it_is_edited(project: Project) -> None:

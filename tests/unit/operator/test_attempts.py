@@ -112,6 +112,12 @@ def test_later_attempts_get_what_is_left_of_the_deadline() -> None:
     assert over.failure.failure_class is FailureClass.DEADLINE
 
 
+def test_a_job_without_a_pod_is_looked_at_again_soon() -> None:
+    started = job().model_copy(update={"status": job().observed.model_copy(update={"start_time": NOW})})
+    assert look([started], recorded=1).after == pytest.approx(10)
+    assert look([started], [pod(phase="Pending")], 1).after is None
+
+
 def test_only_jobs_that_we_own_and_that_stay_count() -> None:
     going = job(2)
     meta = going.metadata.model_copy(update={"deletion_timestamp": NOW})

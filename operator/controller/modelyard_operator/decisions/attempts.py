@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
@@ -15,6 +15,9 @@ from modelyard_operator.decisions.failures import Phase, Sight, look
 from modelyard_operator.decisions.plan import Hold, Start
 from modelyard_operator.objects.pods import Pod
 from modelyard_operator.objects.workloads import Job
+
+LOOK_FOR_PODS_SECONDS = 10.0
+"""Pause where a Job's controller makes no pod: it tells why in an event, which nobody watches."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,9 @@ def progress(options: JobOptions, facts: StepFacts, recorded: int) -> Progress:
         return _held(attempt) if options.suspend else _start(options, facts, attempt + 1)
     if sight.phase is Phase.FAILED:
         return _after_failure(options, facts, sight, attempt)
-    return _active(options, job, sight, attempt)
+    seen = _active(options, job, sight, attempt)
+    podless = not facts.pods_of(job) and job.observed.start_time is not None
+    return replace(seen, after=LOOK_FOR_PODS_SECONDS) if seen.state is State.CREATED and podless else seen
 
 
 def _active(options: JobOptions, job: Job, sight: Sight, attempt: int) -> Progress:

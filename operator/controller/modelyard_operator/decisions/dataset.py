@@ -85,7 +85,10 @@ def _refused(
 
 
 def _follow(dataset: DatasetObject, facts: DatasetFacts, seen: Progress, recipe: str) -> Plan[DatasetStatus]:
+    latest = facts.step.latest()
     status = _entered(dataset.status, recipe, seen.attempt)
+    if latest is not None:
+        status = status.model_copy(update={"job_name": latest.metadata.name})
     if seen.state is State.DONE:
         load = seen.outcome.load if seen.outcome else None
         if load is None:

@@ -96,6 +96,7 @@ class RunInfo(_Answer):
     """State of a run."""
 
     status: str = ""
+    experiment_id: str = ""
 
 
 class RunData(_Answer):

@@ -8,13 +8,14 @@ from dataclasses import replace
 from modelyard_api.catalog import Problem, check_evaluation, check_pipeline
 from modelyard_api.contract.steps import STEP_VARIABLE, Step
 from modelyard_api.v1alpha1.reasons import TrainingJobCondition
-from modelyard_api.v1alpha1.training_job import DatasetVersion, TrainingJobSpec
+from modelyard_api.v1alpha1.training_job import DatasetVersion, TrainingJobSpec, TrainingJobStatus
 from modelyard_operator.cluster.kinds import DATASET, JOB, TRAINING_JOB
 from modelyard_operator.cluster.store import Key
 from modelyard_operator.decisions.attempts import StepFacts, owned_jobs
 from modelyard_operator.decisions.data_version import Mismatch, Waiting, find_version
 from modelyard_operator.decisions.plan import Refusal, Start
 from modelyard_operator.decisions.training_job import TrainingFacts, decide_training_job, is_ended
+from modelyard_operator.errors import TrackingError, UnavailableError
 from modelyard_operator.objects.custom import TrainingJobObject
 from modelyard_operator.objects.workloads import Job
 from modelyard_operator.reconcilers.context import AGAIN, DONE, Context, Next
@@ -42,9 +43,22 @@ async def reconcile_training_job(context: Context, key: Key) -> Next:
     if plan.delete_self:
         await context.cluster.delete(TRAINING_JOB, key.namespace, key.name, job.metadata.uid)
         return DONE
-    if not await write_status(context, TRAINING_JOB, job, plan.status, TrainingJobCondition.SUCCEEDED):
+    status = await _with_page(context, key, plan.status)
+    if not await write_status(context, TRAINING_JOB, job, status, TrainingJobCondition.SUCCEEDED):
         return AGAIN
     return Next(plan.after)
+
+
+async def _with_page(context: Context, key: Key, status: TrainingJobStatus) -> TrainingJobStatus:
+    """The status with a link to its run, where people have an address of MLflow; without it is as good."""
+    public, run = context.settings.mlflow.public_url, status.run
+    if not public or run is None or run.url is not None:
+        return status
+    try:
+        url = await context.tracking.page_of(public, key.namespace, run.id)
+    except (UnavailableError, TrackingError):
+        return status
+    return status.model_copy(update={"run": run.model_copy(update={"url": url})})
 
 
 async def _gather(context: Context, key: Key, job: TrainingJobObject) -> TrainingFacts:

@@ -6,6 +6,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 import aiohttp
 
@@ -14,6 +15,7 @@ from modelyard_operator.errors import TrackingError, UnavailableError
 from modelyard_operator.objects.registry import (
     ModelPage,
     RegisteredModel,
+    Run,
     RunAnswer,
     Version,
     VersionPage,
@@ -67,14 +69,19 @@ class Tracking:
         if known is not None:
             self._metrics.move_to_end(run_id)
             return known
-        data = await self._get(project, "runs/get", {"run_id": run_id})
-        run = RunAnswer.model_validate_json(data).run
+        run = await self._run(project, run_id)
         metrics = {item.key: item.value for item in run.data.metrics}
         if run.info.status == "FINISHED":
             self._metrics[run_id] = metrics
             if len(self._metrics) > _REMEMBERED_RUNS:
                 self._metrics.popitem(last=False)
         return metrics
+
+    async def page_of(self, public_url: str, project: str, run_id: str) -> str:
+        """Address of a run's page for people."""
+        run = await self._run(project, run_id)
+        place = f"?workspace={quote(project)}" if self._workspaces else ""
+        return f"{public_url.rstrip('/')}/#/experiments/{run.info.experiment_id}/runs/{run_id}{place}"
 
     async def set_alias(self, project: str, model: str, alias: str, version: str) -> None:
         """Points an alias to a version."""
@@ -84,6 +91,10 @@ class Tracking:
     async def delete_alias(self, project: str, model: str, alias: str) -> None:
         """Removes an alias."""
         await self._write(project, "DELETE", "registered-models/alias", {"name": model, "alias": alias})
+
+    async def _run(self, project: str, run_id: str) -> Run:
+        data = await self._get(project, "runs/get", {"run_id": run_id})
+        return RunAnswer.model_validate_json(data).run
 
     async def _get(self, project: str, path: str, query: Mapping[str, str]) -> bytes:
         return await self._send(project, "GET", path, query=query)

@@ -1,0 +1,103 @@
+"""The MLflow adapter against a real server with users and workspaces."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from modelyard_operator.errors import NotHolderError, TrackingError, UnavailableError
+from modelyard_operator.tracking.client import Tracking
+from tests.support import mlflow
+from tests.support.mlflow import MLflowProject, MLflowServer
+from tests.support.ports import free_port
+
+PROJECT = "tracked"
+
+
+@pytest.fixture(scope="module")
+def workspace(mlflow_server: MLflowServer) -> MLflowProject:
+    return mlflow_server.make_project(PROJECT)
+
+
+def credentials(directory: Path, password: str = mlflow._OPERATOR.password) -> Path:
+    (directory / "mlflow-username").write_text(mlflow._OPERATOR.username)
+    (directory / "mlflow-password").write_text(password)
+    return directory
+
+
+@pytest.fixture
+async def tracking(workspace: MLflowProject, tmp_path: Path) -> AsyncIterator[Tracking]:
+    client = Tracking(workspace.server.url, credentials(tmp_path), lambda: None, workspaces=True)
+    yield client
+    await client.close()
+
+
+@pytest.fixture(scope="module")
+def run(workspace: MLflowProject) -> str:
+    """A finished run with a metric, and two versions of a model made of it."""
+    with workspace.tracking() as reader:
+        experiment = reader._post("experiments/create", {"name": "houses"})["experiment_id"]
+        made = reader._post("runs/create", {"experiment_id": experiment})["run"]["info"]["run_id"]
+        metric = {"key": "rmse", "value": 0.5, "timestamp": 1, "step": 0}
+        reader._post("runs/log-batch", {"run_id": made, "metrics": [metric]})
+        reader._post("runs/update", {"run_id": made, "status": "FINISHED"})
+        reader._post("registered-models/create", {"name": "housing"})
+        for _ in range(2):
+            reader._post("model-versions/create", {"name": "housing", "source": "s3://a/b", "run_id": made})
+    return str(made)
+
+
+async def test_what_is_not_there_is_none_and_no_error(tracking: Tracking) -> None:
+    assert await tracking.model(PROJECT, "nothing") is None
+    assert await tracking.versions(PROJECT, "nothing") == []
+
+
+async def test_versions_come_newest_first_with_their_run(tracking: Tracking, run: str) -> None:
+    versions = await tracking.versions(PROJECT, "housing")
+    assert [item.version for item in versions] == ["2", "1"]
+    assert versions[0].run_id == run
+    assert not versions[0].is_servable
+    assert await tracking.metrics(PROJECT, run) == {"rmse": 0.5}
+
+
+@pytest.mark.usefixtures("run")
+async def test_an_alias_is_set_moved_and_removed(tracking: Tracking) -> None:
+    for version in ("1", "2", "2"):
+        await tracking.set_alias(PROJECT, "housing", "production", version)
+        model = await tracking.model(PROJECT, "housing")
+        assert model is not None
+        assert model.alias("production") == version
+    await tracking.delete_alias(PROJECT, "housing", "production")
+    model = await tracking.model(PROJECT, "housing")
+    assert model is not None
+    assert model.alias("production") is None
+
+
+async def test_a_run_has_a_page_for_people(tracking: Tracking, run: str) -> None:
+    page = await tracking.page_of("https://mlflow.example/", PROJECT, run)
+    assert page.startswith("https://mlflow.example/#/experiments/")
+    assert page.endswith(f"/runs/{run}?workspace={PROJECT}")
+
+
+async def test_a_wrong_password_is_no_reason_to_wait(workspace: MLflowProject, tmp_path: Path) -> None:
+    client = Tracking(workspace.server.url, credentials(tmp_path, "wrong"), lambda: None, workspaces=True)
+    with pytest.raises(TrackingError, match="401"):
+        await client.versions(PROJECT, "housing")
+    await client.close()
+
+
+async def test_a_server_that_is_down_is(tmp_path: Path) -> None:
+    client = Tracking(f"http://127.0.0.1:{free_port()}", tmp_path, lambda: None, workspaces=True)
+    with pytest.raises(UnavailableError):
+        await client.versions(PROJECT, "housing")
+    await client.close()
+
+
+async def test_nothing_is_written_without_the_lease(workspace: MLflowProject, tmp_path: Path) -> None:
+    def fence() -> None:
+        raise NotHolderError("not held")
+
+    client = Tracking(workspace.server.url, credentials(tmp_path), fence, workspaces=True)
+    with pytest.raises(NotHolderError):
+        await client.set_alias(PROJECT, "housing", "production", "1")
+    await client.close()
