@@ -10,12 +10,11 @@ import pytest
 from bringup.context import Context
 from bringup.tools import ensure_tools
 from tests.support.cluster import NodeMachine
-from tests.support.kubeapi import OWN_KINDS, POD, KubeApi, kube_api
+from tests.support.kubeapi import KubeApi, kube_api
 from tests.support.kubectl import Command
-from tests.support.manifests import PROJECT
+from tests.support.manifests import PROJECT, Project
 from tests.support.platform import Platform
 from tests.support.releases import Helm, projects_of
-from tests.support.waiting import until
 
 
 @pytest.fixture(scope="session")
@@ -63,13 +62,5 @@ def platform(api: KubeApi, kubectl: Command, helm: Helm, began: datetime) -> Pla
     if PROJECT not in before:
         helm.upgrade(platform, {"projects": [{"name": name} for name in (*before, PROJECT)]})
     platform.await_operator()
-    empty(api, PROJECT)
+    Project(api, PROJECT).empty()
     return platform
-
-
-def empty(api: KubeApi, namespace: str) -> None:
-    """Removes what an earlier run left in a project, and waits for its pods to be gone."""
-    for kind in OWN_KINDS.values():
-        for item in api.items(kind, namespace):
-            api.delete(kind, namespace, item["metadata"]["name"])
-    until(lambda: not api.items(POD, namespace), 90, f"no pod being left in {namespace}")

@@ -20,7 +20,7 @@ from tests.support.kubeapi import (
     KubeApi,
 )
 from tests.support.kubectl import Command
-from tests.support.manifests import Project, dataset, promotion, training_job
+from tests.support.manifests import PROJECT, Project, dataset, promotion, training_job
 from tests.support.platform import Platform
 from tests.support.releases import CRDS, Helm
 from tests.support.waiting import until
@@ -56,6 +56,8 @@ VALUES = {
 def second(platform: Platform, kubectl: Command, helm: Helm) -> Iterator[Platform]:
     """A release that runs neither a database nor a store of its own, with one project and live resources."""
     api = platform.api
+    # A small node has no room for two platforms and everybody's servers.
+    Project(api, PROJECT).empty()
     text = OUTSIDE.read_text()
     for part in ("postgres", "minio"):
         text = text.replace(f"modelyard/{part}:0.1.0", platform.image_of(part))

@@ -6,7 +6,7 @@ from typing import Any
 
 from modelyard_api.conditions import Condition, ConditionStatus, find_condition
 from modelyard_api.v1alpha1 import Dataset, ModelPromotion, TrainingJob
-from tests.support.kubeapi import DATASET, OWN_KINDS, PROMOTION, TRAINING_JOB, Document, Kind, KubeApi
+from tests.support.kubeapi import DATASET, OWN_KINDS, POD, PROMOTION, TRAINING_JOB, Document, Kind, KubeApi
 from tests.support.waiting import until
 
 API_VERSION = "modelyard.dev/v1alpha1"
@@ -68,6 +68,13 @@ class Project:
     def placed(self, document: Document) -> Document:
         """The resource with this namespace in its metadata."""
         return {**document, "metadata": {**document["metadata"], "namespace": self.name}}
+
+    def empty(self) -> None:
+        """Removes all resources, and waits for their pods to be gone."""
+        for kind in OWN_KINDS.values():
+            for item in self.api.items(kind, self.name):
+                self.api.delete(kind, self.name, item["metadata"]["name"])
+        until(lambda: not self.api.items(POD, self.name), 90, f"no pod being left in {self.name}")
 
     def dataset(self, name: str) -> Dataset:
         return Dataset.model_validate(self._read(DATASET, name))
