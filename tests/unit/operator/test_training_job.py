@@ -72,6 +72,25 @@ def test_the_end_has_run_model_metrics_and_usage_and_is_never_taken_back() -> No
     assert decide_training_job(told, facts()).start is None
 
 
+def test_the_end_stays_known_when_the_spec_is_edited_later() -> None:
+    seen = training_job()
+    told = after(seen, decide_training_job(seen, facts([complete()], [ended(message=trained())])))
+    generation = told.metadata.generation + 1
+    edited = told.model_copy(update={"metadata": told.metadata.model_copy(update={"generation": generation})})
+    status = decide_training_job(edited, facts()).status
+    assert status.observed_generation == generation
+    assert {item.observed_generation for item in status.conditions} == {generation}
+
+
+def test_a_job_that_ends_while_it_is_held_is_not_held_any_more() -> None:
+    seen = training_job(suspend=True)
+    held = after(seen, decide_training_job(seen, facts([job()])))
+    assert reason(held, "Suspended") == ("True", "Suspended")
+    told = after(held, decide_training_job(held, facts([complete()], [ended(message=trained())])))
+    assert reason(told) == ("True", "Completed")
+    assert reason(told, "Suspended") == ("False", "Ended")
+
+
 @pytest.mark.parametrize(("seconds", "gone"), [(59, False), (60, True)])
 def test_it_deletes_itself_after_its_time(seconds: int, gone: bool) -> None:  # noqa: FBT001  a column
     seen = training_job(ttlSecondsAfterFinished=60)
