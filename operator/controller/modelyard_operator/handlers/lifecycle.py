@@ -35,6 +35,8 @@ from modelyard_operator.settings import Settings
 from modelyard_operator.tracking.client import Tracking
 
 _LOG = logging.getLogger(__name__)
+_KOPF_SECONDS = 1.0
+"""How long kopf gets to close its watches."""
 
 
 def configure_logging(level: str) -> None:
@@ -51,8 +53,7 @@ async def run_operator(settings: Settings) -> int:
     times = LeaseTimes(settings.lease.duration, settings.lease.renew_deadline, settings.lease.retry)
     leadership = Leadership(settings.namespace, settings.lease.name, identity, times)
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    _listen_to_signals(stop)
     cluster = Cluster(credentials, leadership.check)
     try:
         return await _run_parts(settings, cluster, credentials, leadership, stop)
@@ -109,6 +110,7 @@ async def _run_parts(
                     resync_for_ever(cluster, store, queue, settings.projects, settings.resync_seconds)
                 ),
                 asyncio.create_task(watch_loop(metrics, queue, store)),
+                asyncio.create_task(_take_signals_back(watching, stop), name="signals"),
                 asyncio.create_task(events.write(cluster)),
                 *(asyncio.create_task(worker.run()) for _ in range(settings.workers)),
             ]
@@ -121,6 +123,18 @@ async def _run_parts(
         await runner.cleanup()
         await tracking.close()
         await servers.close()
+
+
+def _listen_to_signals(stop: asyncio.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+
+async def _take_signals_back(watching: asyncio.Event, stop: asyncio.Event) -> None:
+    """Kopf takes the signals over when it starts; alone it would wait five seconds for our tasks to end."""
+    await watching.wait()
+    _listen_to_signals(stop)
+    await stop.wait()
 
 
 def _reconciles(context: Context) -> Mapping[str, Reconcile]:
@@ -145,7 +159,7 @@ def _judge(parts: list[asyncio.Task[Any]]) -> int:
 async def _end(tasks: list[asyncio.Task[Any]]) -> None:
     kopf_task = next((task for task in tasks if task.get_name() == "kopf"), None)
     if kopf_task is not None:
-        await asyncio.wait({kopf_task}, timeout=10)
+        await asyncio.wait({kopf_task}, timeout=_KOPF_SECONDS)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

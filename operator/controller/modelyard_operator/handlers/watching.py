@@ -68,7 +68,7 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.watching.chunk_size = 100
     # A worker of kopf only fills our queue; it need not stay for more.
     settings.queueing.idle_timeout = 0.5
-    settings.queueing.exit_timeout = 2
+    settings.queueing.exit_timeout = 0.2
     settings.process.ultimate_exiting_timeout = 25
     selector = f"{labels.MANAGED_BY}={labels.MANAGER}"
     for kind in CHILDREN:
