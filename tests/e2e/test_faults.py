@@ -12,6 +12,9 @@ from tests.support.manifests import PROJECT, Project, dataset, promotion, slow_p
 from tests.support.platform import Platform, jobs_of, pods_of
 from tests.support.waiting import until
 
+# With its fixtures, on a machine that does other things too.
+pytestmark = pytest.mark.timeout(900)
+
 
 @pytest.fixture
 def project(platform: Platform) -> Iterator[Project]:

@@ -14,6 +14,9 @@ from tests.support.manifests import PROJECT, Project, dataset, promotion, slow_p
 from tests.support.platform import Platform, jobs_of, pods_of
 from tests.support.waiting import until
 
+# With its fixtures, on a machine that does other things too.
+pytestmark = pytest.mark.timeout(900)
+
 FLOWER = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
 
 

@@ -15,6 +15,9 @@ from tests.support.manifests import PROJECT, Project
 from tests.support.platform import Platform
 from tests.support.waiting import until
 
+# With its fixtures, on a machine that does other things too.
+pytestmark = pytest.mark.timeout(900)
+
 SAMPLES = REPOSITORY / "manifests" / "samples"
 REQUESTS = SAMPLES / "requests"
 PLAUSIBLE_PRICE = (1.0, 6.0)

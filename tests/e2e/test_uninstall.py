@@ -25,6 +25,9 @@ from tests.support.platform import Platform
 from tests.support.releases import CRDS, Helm
 from tests.support.waiting import until
 
+# With its fixtures, on a machine that does other things too.
+pytestmark = pytest.mark.timeout(900)
+
 OUTSIDE = REPOSITORY / "tests" / "data" / "outside.yaml"
 OUTSIDE_NAMESPACE = "e2e-outside"
 SECOND = "e2e-second"
