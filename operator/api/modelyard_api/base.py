@@ -13,6 +13,8 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema
 
 RULES_KEY = "x-kubernetes-validations"
+STORED_DEFAULT_KEY = "x-modelyard-stored-default"
+"""Marks a default that the API server shall write into the object, so that everyone who reads it sees it."""
 
 
 def rules(*pairs: tuple[str, str]) -> dict[str, Any]:

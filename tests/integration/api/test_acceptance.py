@@ -203,6 +203,14 @@ def test_work_may_be_suspended_and_given_more_memory(kube: KubeApi) -> None:
     assert kube.attempt(OWN_KINDS["TrainingJob"], edited).is_success
 
 
+def test_a_stage_that_is_left_out_can_be_read_by_everyone(kube: KubeApi) -> None:
+    unnamed = named(with_spec(PROMOTION, "stage", None), "housing-unstaged")
+    assert (
+        kube.attempt(OWN_KINDS["ModelPromotion"], unnamed, dry_run=True).json()["spec"]["stage"]
+        == "production"
+    )
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_every_field_is_described(kube: KubeApi, kind: Any) -> None:  # noqa: ANN401  of the generator
     crd = kube.read(CRD, None, f"{kind.plural}.modelyard.dev") or {}

@@ -1,7 +1,8 @@
 """A pydantic model as a structural schema of Kubernetes (apiextensions/v1 JSONSchemaProps).
 
 What differs: references are inlined, optional fields lose their ``null`` branch, titles go, and defaults go too, since
-the API server would write them into stored objects and freeze them there.
+the API server would write them into stored objects and freeze them there; only a field that can never change anyway may
+ask for that.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import BaseModel
+
+from modelyard_api.base import STORED_DEFAULT_KEY
 
 Schema = dict[str, Any]
 
@@ -32,8 +35,10 @@ def _convert(node: Schema, definitions: Schema) -> Schema:
     result = {
         key: value
         for key, value in node.items()
-        if key not in _DROPPED and key not in {"properties", "items", "anyOf", "allOf"}
+        if key not in _DROPPED and key not in {"properties", "items", "anyOf", "allOf", STORED_DEFAULT_KEY}
     }
+    if STORED_DEFAULT_KEY in node:
+        result["default"] = node[STORED_DEFAULT_KEY]
     if "const" in node:
         result["enum"] = [node["const"]]
     if "properties" in node:

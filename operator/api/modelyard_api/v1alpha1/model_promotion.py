@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from modelyard_api.base import ApiModel, OneOf, StatusModel, immutable, rules
+from modelyard_api.base import STORED_DEFAULT_KEY, ApiModel, OneOf, StatusModel, immutable, rules
 from modelyard_api.v1alpha1.common import (
     DecimalString,
     LabelMap,
@@ -114,7 +114,14 @@ class ModelPromotionSpec(ApiModel):
 
     model_name: ModelName
     """Registered model."""
-    stage: Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", max_length=52)] = "production"
+    stage: Annotated[
+        str,
+        Field(
+            pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$",
+            max_length=52,
+            json_schema_extra={STORED_DEFAULT_KEY: "production"},
+        ),
+    ] = "production"
     """Alias in the registry that this resource owns."""
     candidate: Candidate
     """Which version is tried."""
