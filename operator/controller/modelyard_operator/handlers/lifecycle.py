@@ -7,7 +7,8 @@ import logging
 import secrets
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -52,77 +53,100 @@ async def run_operator(settings: Settings) -> int:
     identity = settings.identity or f"{socket.gethostname()}-{secrets.token_hex(4)}"
     times = LeaseTimes(settings.lease.duration, settings.lease.renew_deadline, settings.lease.retry)
     leadership = Leadership(settings.namespace, settings.lease.name, identity, times)
-    stop = asyncio.Event()
-    _listen_to_signals(stop)
-    cluster = Cluster(credentials, leadership.check)
+    machine = _assemble(settings, credentials, leadership)
+    _listen_to_signals(machine.stop)
+    runner = await serve(settings.host, settings.port, machine.metrics, _health(machine))
     try:
-        return await _run_parts(settings, cluster, credentials, leadership, stop)
+        return await _run(machine)
     finally:
-        await _give_up_lease(leadership, cluster)
-        await cluster.close()
+        await runner.cleanup()
+        await _give_up_lease(leadership, machine.context.cluster)
+        await machine.context.close()
 
 
-async def _run_parts(
-    settings: Settings,
-    cluster: Cluster,
-    credentials: Credentials,
-    leadership: Leadership,
-    stop: asyncio.Event,
-) -> int:
-    metrics, queue, store = Metrics(), WorkQueue(), Store()
-    events = EventRecorder("modelyard-operator")
-    watching, kopf_stop = asyncio.Event(), asyncio.Event()
+@dataclass(frozen=True)
+class _Machine:
+    """All parts, put together, not yet running."""
+
+    settings: Settings
+    credentials: Credentials
+    leadership: Leadership
+    context: Context
+    queue: WorkQueue
+    metrics: Metrics
+    stop: asyncio.Event
+    watching: asyncio.Event
+
+
+def _assemble(settings: Settings, credentials: Credentials, leadership: Leadership) -> _Machine:
+    cluster, store = Cluster(credentials, leadership.check), Store()
     tracking = Tracking(
         settings.mlflow.url,
         settings.credentials_directory,
         leadership.check,
         workspaces=settings.mlflow.workspaces,
     )
-    servers = Servers(settings.server_port)
     context = Context(
         settings=settings,
         cluster=cluster,
         store=store,
         applied=AppliedMemory(cluster, store),
-        events=events,
+        events=EventRecorder("modelyard-operator"),
         tracking=tracking,
-        servers=servers,
+        servers=Servers(settings.server_port),
         clock=partial(datetime.now, UTC),
     )
+    metrics = Metrics()
     metrics.leader.set_function(lambda: float(_is_well(leadership.check)))
-    health = Health(
-        alive=partial(_silence, leadership, settings.write_grace_seconds),
-        ready=lambda: "" if watching.is_set() and _is_well(leadership.check) else "not the leader yet",
+    return _Machine(
+        settings, credentials, leadership, context, WorkQueue(), metrics, asyncio.Event(), asyncio.Event()
     )
-    runner = await serve(settings.host, settings.port, metrics, health)
-    parts: list[asyncio.Task[Any]] = [asyncio.create_task(leadership.keep(cluster), name="lease")]
-    stopping = asyncio.create_task(stop.wait(), name="stop")
+
+
+def _health(machine: _Machine) -> Health:
+    def ready() -> str:
+        well = machine.watching.is_set() and _is_well(machine.leadership.check)
+        return "" if well else "not the leader yet"
+
+    return Health(
+        alive=partial(_silence, machine.leadership, machine.settings.write_grace_seconds), ready=ready
+    )
+
+
+async def _run(machine: _Machine) -> int:
+    """The Lease first, then everything else, until the first part ends."""
+    kopf_stop = asyncio.Event()
+    keeping = asyncio.create_task(machine.leadership.keep(machine.context.cluster), name="lease")
+    parts: list[asyncio.Task[Any]] = [keeping]
+    stopping = asyncio.create_task(machine.stop.wait(), name="stop")
+    acquired = asyncio.create_task(machine.leadership.acquired(), name="acquired")
     try:
-        acquired = asyncio.create_task(leadership.acquired())
-        await asyncio.wait({acquired, stopping, *parts}, return_when=asyncio.FIRST_COMPLETED)
-        acquired.cancel()
-        if not stop.is_set() and not parts[0].done():
-            registry = make_registry(store, queue, credentials)
-            worker = Worker(queue, _reconciles(context), metrics)
-            parts += [
-                asyncio.create_task(run_kopf(registry, settings.projects, kopf_stop, watching), name="kopf"),
-                asyncio.create_task(
-                    resync_for_ever(cluster, store, queue, settings.projects, settings.resync_seconds)
-                ),
-                asyncio.create_task(watch_loop(metrics, queue, store)),
-                asyncio.create_task(_take_signals_back(watching, stop), name="signals"),
-                asyncio.create_task(events.write(cluster)),
-                *(asyncio.create_task(worker.run()) for _ in range(settings.workers)),
-            ]
-            _LOG.info("serving %s", ", ".join(settings.projects))
+        await asyncio.wait({acquired, stopping, keeping}, return_when=asyncio.FIRST_COMPLETED)
+        if acquired.done():
+            parts += _start(machine, kopf_stop)
             await asyncio.wait({stopping, *parts}, return_when=asyncio.FIRST_COMPLETED)
         return _judge(parts)
     finally:
         kopf_stop.set()
-        await _end([stopping, *parts])
-        await runner.cleanup()
-        await tracking.close()
-        await servers.close()
+        await _end([stopping, acquired, *parts])
+
+
+def _start(machine: _Machine, kopf_stop: asyncio.Event) -> list[asyncio.Task[Any]]:
+    settings, context, queue = machine.settings, machine.context, machine.queue
+    registry = make_registry(context.store, queue, machine.credentials)
+    worker = Worker(queue, _reconciles(context), machine.metrics)
+    parts: dict[str, Coroutine[Any, Any, None]] = {
+        "kopf": run_kopf(registry, settings.projects, kopf_stop, machine.watching),
+        "resync": resync_for_ever(
+            context.cluster, context.store, queue, settings.projects, settings.resync_seconds
+        ),
+        "loop": watch_loop(machine.metrics, queue, context.store),
+        "signals": _take_signals_back(machine.watching, machine.stop),
+        "events": context.events.write(context.cluster),
+        **{f"worker {number}": worker.run() for number in range(settings.workers)},
+    }
+    _LOG.info("serving %s", ", ".join(settings.projects))
+    return [asyncio.create_task(part, name=name) for name, part in parts.items()]
 
 
 def _listen_to_signals(stop: asyncio.Event) -> None:

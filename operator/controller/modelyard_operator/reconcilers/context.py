@@ -30,6 +30,12 @@ class Context:
     servers: Servers
     clock: Callable[[], datetime]
 
+    async def close(self) -> None:
+        """Ends all connections."""
+        await self.tracking.close()
+        await self.servers.close()
+        await self.cluster.close()
+
     @property
     def pauses(self) -> Pauses:
         """Pauses between attempts."""
