@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from modelyard_api.contract.manifest import Part
-from modelyard_api.contract.outcome import LIMIT_BYTES, LoadOutcome, Outcome, VariantOutcome
+from modelyard_api.contract.outcome import LoadOutcome, Outcome
 from modelyard_api.contract.steps import LoadStep, Step
 from modelyard_loader.keys import keyed
 from modelyard_loader.record.files import write_batch
@@ -22,7 +22,7 @@ from modelyard_loader.record.variants import Loaded, PlannedVariant, Publisher, 
 from modelyard_loader.sources import read_source
 from modelyard_loader.transforms.engine import Engine
 from modelyard_loader.working_copy.connection import Postgres
-from modelyard_loader.working_copy.ledger import GENESIS, LedgerEntry
+from modelyard_loader.working_copy.ledger import LedgerEntry
 from modelyard_loader.working_copy.loads import Batch, last_load, load_all
 from modelyard_runtime.credentials import Credentials
 from modelyard_runtime.errors import InvalidSpecError
@@ -42,7 +42,6 @@ def load(step: Step, environment: Mapping[str, str], clock: Callable[[], datetim
     if step.load is None:
         raise InvalidSpecError(f"the loader cannot carry out a step of kind {step.chosen}")
     ask = step.load
-    _check_outcome_fits(ask)
     credentials = Credentials.mounted(environment)
     postgres = Postgres(ask.postgres, credentials.postgres())
     return Loader(ask, ObjectStore(ask.s3, credentials.s3()), postgres, clock).run()
@@ -108,26 +107,3 @@ class Loader:
 def _recorded(entry: LedgerEntry) -> Part:
     """The batch that a load is made of."""
     return Part.model_validate(entry.metadata["batch"])
-
-
-def _check_outcome_fits(step: LoadStep) -> None:
-    """Refuses names so long that the answer would be cut by the kubelet."""
-    digest = GENESIS.removeprefix("sha256:")
-    largest = 10**10
-    variants = [
-        VariantOutcome(name=each.name, rows=largest, columns=1000, digest=digest, manifest=digest)
-        for each in step.variants
-    ]
-    outcome = LoadOutcome(
-        sequence=largest,
-        rows=largest,
-        source_digest=GENESIS,
-        audit_head=GENESIS,
-        variants=variants,
-    )
-    if len(Outcome(load=outcome).to_json()) > LIMIT_BYTES:
-        raise InvalidSpecError(
-            f"{len(variants)} variants with these names do not fit into a pod's answer of {LIMIT_BYTES} bytes",
-            field="spec.variants",
-            remedy="use fewer variants or shorter names",
-        )

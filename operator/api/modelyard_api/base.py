@@ -72,8 +72,8 @@ class OneOf(ApiModel):
     @model_validator(mode="after")
     def _exactly_one(self) -> OneOf:
         names = type(self).members()
-        if len(self.model_fields_set) != 1:
-            given = len(self.model_fields_set)
+        given = sum(getattr(self, name) is not None for name in self.model_fields_set)
+        if given != 1 or len(self.model_fields_set) != 1:
             raise ValueError(f"exactly one of {', '.join(names)} must be set, {given} are")
         return self
 

@@ -6,12 +6,9 @@ from typing import Any
 
 import pytest
 
-from modelyard_api.contract.outcome import LIMIT_BYTES
-from modelyard_loader.load import load
 from modelyard_loader.working_copy.ledger import GENESIS, LedgerEntry
 from modelyard_loader.working_copy.rows import table_name
 from modelyard_runtime.errors import InvalidSpecError
-from tests.support.steps import load_step
 
 _NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 _ENTRY = LedgerEntry(
@@ -65,10 +62,3 @@ def test_a_table_has_the_name_of_its_dataset_with_underscores() -> None:
 def test_a_dataset_cannot_take_the_name_of_the_ledger() -> None:
     with pytest.raises(InvalidSpecError, match=r"metadata.name = 'data-loads': is the name of the ledger"):
         table_name("data-loads")
-
-
-def test_variants_that_would_not_fit_into_an_answer_are_refused_before_anything_is_done() -> None:
-    names = [f"{'a' * 28}{number:02}" for number in range(20)]
-    step = load_step([{"name": name} for name in names])
-    with pytest.raises(InvalidSpecError, match=f"do not fit into a pod's answer of {LIMIT_BYTES} bytes"):
-        load(step, {})
