@@ -23,8 +23,16 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-_SCHEMA = "schema.json"
-Node = dict[str, Any]
+from tests.support.hostile_nodes import (
+    COMMAND,
+    SCHEMA,
+    Node,
+    hostile_nodes,
+    json_node,
+    listed,
+    node,
+)
+
 Forge = Callable[[Path], bytes]
 
 
@@ -51,38 +59,6 @@ def corpus() -> dict[str, Payload]:
     return {**_calls(), **_shapes(), **_archives(), **_contents()}
 
 
-def json_node(value: object) -> Node:
-    """A plain value."""
-    return {
-        "__class__": "str",
-        "__module__": "builtins",
-        "__loader__": "JsonNode",
-        "content": json.dumps(value),
-    }
-
-
-def node(loader: str, name: str, **fields: Any) -> Node:  # noqa: ANN401  any JSON
-    """A node of the schema for a dotted name."""
-    module, _, class_ = name.rpartition(".")
-    return {"__class__": class_, "__module__": module, "__loader__": loader, **fields}
-
-
-def listed(*items: Node) -> Node:
-    """A list."""
-    return node("ListNode", "builtins.list", content=list(items))
-
-
-def tupled(*items: Node) -> Node:
-    """A tuple."""
-    return node("TupleNode", "builtins.tuple", content=list(items))
-
-
-def mapping(**items: Node) -> Node:
-    """A dict with text keys."""
-    keys = listed(*(node("TypeNode", "builtins.str") for _ in items))
-    return node("DictNode", "builtins.dict", content=items, key_types=keys)
-
-
 def with_attribute(make: Callable[[Path], Node]) -> Forge:
     """A small model with one more attribute."""
 
@@ -98,155 +74,8 @@ def with_attribute(make: Callable[[Path], Node]) -> Forge:
 
 def _calls() -> dict[str, Payload]:
     """Nodes that call what they name when they are built."""
-    command = "os.system"
-
-    def touch(canary: Path) -> Node:
-        return json_node(f"touch {canary}")
-
-    return {
-        "a constructor that is a command": Payload(
-            with_attribute(
-                lambda canary: node("ConstructorFromReduceNode", command, content=tupled(touch(canary)))
-            ),
-            "ConstructorFromReduceNode",
-        ),
-        "a set whose class is a process": Payload(
-            with_attribute(
-                lambda canary: node(
-                    "SetNode", "subprocess.Popen", content=[json_node("touch"), json_node(str(canary))]
-                )
-            ),
-            "subprocess.Popen",
-        ),
-        "a list whose class is a process": Payload(
-            with_attribute(
-                lambda canary: node(
-                    "ListNode", "subprocess.Popen", content=[json_node("touch"), json_node(str(canary))]
-                )
-            ),
-            "subprocess.Popen",
-        ),
-        "a loss whose constructor is a command": Payload(
-            with_attribute(
-                lambda canary: node(
-                    "LossNode",
-                    command,
-                    content=mapping(),
-                    __reduce__={"args": tupled(touch(canary))},
-                )
-            ),
-            command,
-        ),
-        "a dict whose keys are made by a command": Payload(
-            with_attribute(
-                lambda canary: node(
-                    "DictNode",
-                    "builtins.dict",
-                    content={f"touch {canary}": json_node(1)},
-                    key_types=listed(node("TypeNode", command)),
-                )
-            ),
-            command,
-        ),
-        "a call of a method by its name": Payload(
-            with_attribute(
-                lambda canary: node(
-                    "OperatorFuncNode",
-                    "operator.call",
-                    attrs=tupled(node("FunctionNode", command), touch(canary)),
-                )
-            ),
-            "OperatorFuncNode",
-        ),
-        "a bound method": Payload(
-            with_attribute(
-                lambda canary: node(
-                    "MethodNode",
-                    "pathlib.PosixPath",
-                    content={
-                        "func": "touch",
-                        "obj": node("ObjectNode", "pathlib.PosixPath", note=str(canary)),
-                    },
-                )
-            ),
-            "pathlib.PosixPath",
-        ),
-        "a partial of a command": Payload(
-            with_attribute(
-                lambda canary: node(
-                    "PartialNode",
-                    "functools.partial",
-                    content={
-                        "func": node("FunctionNode", command),
-                        "args": tupled(touch(canary)),
-                        "kwds": mapping(),
-                        "namespace": mapping(),
-                    },
-                )
-            ),
-            "PartialNode",
-        ),
-        "a scalar whose class is a command": Payload(_scalar, command),
-        "a random state whose class is a command": Payload(
-            with_attribute(lambda _: node("RandomStateNode", "os.abort", content=mapping())), "os.abort"
-        ),
-        "a generator that names a function": Payload(
-            with_attribute(
-                lambda _: node(
-                    "RandomGeneratorNode",
-                    "numpy.random._generator.Generator",
-                    content={
-                        "bit_generator": mapping(bit_generator=json_node("seed")),
-                        "seed_seq": mapping(entropy=json_node(1)),
-                    },
-                )
-            ),
-            "numpy.random.seed",
-        ),
-        "a function to transform with": Payload(
-            with_attribute(
-                lambda _: node(
-                    "ObjectNode",
-                    "sklearn.preprocessing._function_transformer.FunctionTransformer",
-                    content=mapping(func=node("FunctionNode", command)),
-                )
-            ),
-            "FunctionTransformer",
-        ),
-        "a function of the shell": Payload(with_attribute(lambda _: node("FunctionNode", command)), command),
-        "an object of a foreign class": Payload(
-            with_attribute(lambda _: node("ObjectNode", "http.server.HTTPServer", content=mapping())),
-            "http.server.HTTPServer",
-        ),
-        "a type of a foreign module": Payload(
-            with_attribute(lambda _: node("TypeNode", "antigravity.geohash")), "antigravity.geohash"
-        ),
-        "a default factory": Payload(
-            with_attribute(
-                lambda _: node(
-                    "DefaultDictNode",
-                    "collections.defaultdict",
-                    content={"main": mapping(), "default_factory": node("TypeNode", "os.getpid")},
-                )
-            ),
-            "DefaultDictNode",
-        ),
-        "bytes": Payload(
-            with_attribute(lambda _: node("BytesNode", "builtins.bytes", file=_SCHEMA)), "BytesNode"
-        ),
-        "an estimator that stands as a function": Payload(
-            with_attribute(
-                lambda _: node("FunctionNode", "sklearn.linear_model._logistic.LogisticRegression")
-            ),
-            "LogisticRegression",
-        ),
-        "a loader that is a list": Payload(
-            with_attribute(lambda _: node("ObjectNode", command) | {"__loader__": ["ObjectNode"]}), command
-        ),
-        "a name with a zero in it": Payload(
-            with_attribute(lambda _: node("ObjectNode", "sklearn.pipeline\u0000.Pipeline")), "Pipeline"
-        ),
-    }
+    nodes = {what: Payload(with_attribute(make), word) for what, (make, word) in hostile_nodes().items()}
+    return {**nodes, "a scalar whose class is a command": Payload(_scalar, COMMAND)}
 
 
 def _scalar(canary: Path) -> bytes:
@@ -255,9 +84,7 @@ def _scalar(canary: Path) -> bytes:
     np.save(buffer, scalar, allow_pickle=False)
 
     def change(schema: Node) -> None:
-        schema["content"]["content"]["extra"] = node(
-            "NdArrayNode", "os.system", type="numpy", file="extra.npy"
-        )
+        schema["content"]["content"]["extra"] = node("NdArrayNode", COMMAND, type="numpy", file="extra.npy")
         schema["content"]["key_types"]["content"].append(node("TypeNode", "builtins.str"))
 
     return _changed(_model(), change, {"extra.npy": buffer.getvalue()})
@@ -280,10 +107,10 @@ def _shapes() -> dict[str, Payload]:
         "a protocol that is true": Payload(protocol(bool(1)), "protocol"),
         "a protocol that is a text": Payload(protocol("2"), "protocol"),
         "a schema nested without end": Payload(deep, "nested"),
-        "a schema that is a list": Payload(lambda _: _zipped({_SCHEMA: b"[]"}), "protocol"),
-        "a schema that is no JSON": Payload(lambda _: _zipped({_SCHEMA: b"{"}), "schema"),
-        "no schema": Payload(lambda _: _zipped({"a": b""}), _SCHEMA),
-        "no node at all": Payload(lambda _: _zipped({_SCHEMA: b'{"protocol": 2}'}), "cannot be built"),
+        "a schema that is a list": Payload(lambda _: _zipped({SCHEMA: b"[]"}), "protocol"),
+        "a schema that is no JSON": Payload(lambda _: _zipped({SCHEMA: b"{"}), "schema"),
+        "no schema": Payload(lambda _: _zipped({"a": b""}), SCHEMA),
+        "no node at all": Payload(lambda _: _zipped({SCHEMA: b'{"protocol": 2}'}), "cannot be built"),
     }
 
 
@@ -291,7 +118,7 @@ def _archives() -> dict[str, Payload]:
     """Files that are not a skops file, or one that does not fit into memory."""
 
     def bomb(_: Path) -> bytes:
-        return _zipped({_SCHEMA: b"{}", "zeros": bytes(64 * 1024 * 1024)}, zipfile.ZIP_DEFLATED)
+        return _zipped({SCHEMA: b"{}", "zeros": bytes(64 * 1024 * 1024)}, zipfile.ZIP_DEFLATED)
 
     def twice(_: Path) -> bytes:
         import warnings  # noqa: PLC0415  for the one warning that is meant
@@ -299,7 +126,7 @@ def _archives() -> dict[str, Payload]:
         buffer = io.BytesIO(_model())
         with warnings.catch_warnings(), zipfile.ZipFile(buffer, "a") as archive:
             warnings.simplefilter("ignore", UserWarning)
-            archive.writestr(_SCHEMA, b"{}")
+            archive.writestr(SCHEMA, b"{}")
         return buffer.getvalue()
 
     def header(_: Path) -> bytes:
@@ -396,9 +223,9 @@ def _changed(
     content: bytes, change: Callable[[Node], None], more: Mapping[str, bytes] | None = None
 ) -> bytes:
     entries = _entries(content)
-    schema = json.loads(entries[_SCHEMA])
+    schema = json.loads(entries[SCHEMA])
     change(schema)
-    return _zipped({**entries, **(more or {}), _SCHEMA: json.dumps(schema).encode()})
+    return _zipped({**entries, **(more or {}), SCHEMA: json.dumps(schema).encode()})
 
 
 def _entries(content: bytes) -> dict[str, bytes]:
