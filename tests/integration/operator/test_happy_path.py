@@ -48,11 +48,11 @@ def test_each_change_of_state_is_one_event(project: Project) -> None:
     project.kubelet.run(job)
     project.training("forest", "Training")
     project.kubelet.succeed(job, trained())
-    project.training("forest", "Completed")
+    uid = project.training("forest", "Completed")["metadata"]["uid"]
 
     def reasons() -> list[str]:
-        found = [e for e in project.api.items(EVENT, project.namespace) if _is_about(e, "forest")]
-        told = sorted(e["reason"] for e in found)
+        events = project.api.items(EVENT, project.namespace)
+        told = sorted(event["reason"] for event in events if event["involvedObject"]["uid"] == uid)
         assert told == ["Completed", "JobCreated", "Training"]
         return told
 
@@ -79,7 +79,3 @@ def test_a_job_without_its_variant_waits_until_the_dataset_has_it(project: Proje
     waiting = project.training("forest", "WaitingForDataset")
     assert "has no variant v9, it has v1, v2" in condition(waiting, "Succeeded")["message"]
     assert project.api.read(TRAINING_JOB, project.namespace, "forest") is not None
-
-
-def _is_about(event: dict[str, dict[str, str]], name: str) -> bool:
-    return event["involvedObject"]["kind"] == "TrainingJob" and event["involvedObject"]["name"] == name
