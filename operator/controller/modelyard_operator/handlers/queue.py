@@ -20,6 +20,7 @@ _LONGEST_PAUSE = 60.0
 # Longer than events of one burst are apart, shorter than a person notices.
 _CALM_SECONDS = 0.1
 _LATEST_SECONDS = 5.0
+_TURN = 8
 
 
 class WorkQueue:
@@ -33,7 +34,7 @@ class WorkQueue:
         self._first: OrderedDict[Key, float] = OrderedDict()
         self._late: OrderedDict[Key, float] = OrderedDict()
         self._arrived = monotonic() - _CALM_SECONDS
-        self._turn = False
+        self._turn = 0
         self._working: set[Key] = set()
         self._again: dict[Key, bool] = {}
         self._failures: dict[Key, int] = {}
@@ -122,14 +123,15 @@ class WorkQueue:
         now = self._monotonic()
         since = next(iter(self._late.values()), now)
         overdue = now - since >= _LATEST_SECONDS
-        # Neither lane may starve the other: overdue keys come in turn with the first lane.
-        self._turn = overdue and not self._turn
-        if self._first and not self._turn:
+        if self._first and not (overdue and self._turn == 0):
+            # Neither lane may starve the other: of so many keys one is an overdue one.
+            self._turn = (self._turn - 1) % _TURN
             return self._first.popitem(last=False)
         if not self._late:
             return None
         pause = self._arrived + _CALM_SECONDS - now
-        if overdue or pause <= 0:
+        if pause <= 0 or (overdue and self._turn == 0):
+            self._turn = _TURN - 1
             return self._late.popitem(last=False)
         if self._calm is None:
             self._calm = asyncio.get_running_loop().call_later(pause, self._calmed)
