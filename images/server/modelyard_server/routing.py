@@ -97,7 +97,11 @@ class RouteKeeper:
             _log.error("the route file cannot be used: %s", error)
             self._state.error = f"the route file {self._path} cannot be used: {str(error).splitlines()[0]}"
             return False
-        self._state.wanted_digest = self._route.digest()
+        digest = self._route.digest()
+        if digest != self._state.wanted_digest:
+            # What was wrong with an earlier route says nothing about this one.
+            self._state.error = None
+        self._state.wanted_digest = digest
         return True
 
     async def _serve(self, route: Route) -> bool:

@@ -17,7 +17,7 @@ class ServerState:
 
     serving: Serving | None = None
     wanted_digest: str | None = None
-    error: str | None = "no route was read yet"
+    error: str | None = None
     draining: bool = False
     requests: int = 0
     errors: int = 0
@@ -30,7 +30,7 @@ class ServerState:
     def demand(self) -> Serving:
         """What is served. Raises NotReadyError before the first route is warm."""
         if self.serving is None:
-            raise NotReadyError(f"no model is ready: {self.error}")
+            raise NotReadyError(f"no model is ready: {self.error or 'the first one is being loaded'}")
         return self.serving
 
     def count(self, status: int) -> None:

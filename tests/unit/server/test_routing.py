@@ -1,6 +1,7 @@
 """The route keeper, one look at a time, with a loader that a test steers."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,10 @@ class Loader:
     def __init__(self) -> None:
         self.failures: dict[str, list[Exception]] = {}
         self.asked: list[str] = []
+        self.before: Callable[[], None] = lambda: None
 
     def __call__(self, routed: RoutedModel) -> LoadedModel:
+        self.before()
         self.asked.append(routed.version)
         failures = self.failures.get(routed.version)
         if failures:
@@ -119,6 +122,17 @@ async def test_a_refused_bundle_keeps_the_champion_and_is_not_tried_again(kept: 
     assert (state.route_digest, state.wanted_digest) == (good.digest(), wanted.digest())
     assert state.error == "version 2 of model m: bad bytes"
     assert kept.load.asked == ["1", "2"]
+
+
+async def test_a_route_that_is_still_being_loaded_is_no_error(kept: Kept) -> None:
+    kept.load.failures["1"] = [BundleError("bad bytes")]
+    kept.write("1")
+    await kept.keeper.look(now=0.0)
+    kept.write("2")
+    during: list[str | None] = []
+    kept.load.before = lambda: during.append(kept.state.route_state().error)
+    await kept.keeper.look(now=1.0)
+    assert during == [None]
 
 
 async def test_a_store_that_does_not_answer_is_tried_again_with_growing_pauses(kept: Kept) -> None:
