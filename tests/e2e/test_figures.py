@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from modelyard_api.contract.manifest import manifest_uri
-from modelyard_api.v1alpha1.dataset import BuiltinName, Split
+from modelyard_api.v1alpha1.dataset import Split
+from modelyard_api.v1alpha1.sources import BuiltinName
 from modelyard_runtime.split import held_out
 from modelyard_runtime.table import Version, load_version
 from modelyard_trainer import machine

@@ -21,7 +21,8 @@ from modelyard_api.contract.steps import (
     S3Endpoint,
     Step,
 )
-from modelyard_api.v1alpha1.dataset import BuiltinName, BuiltinSource, Source, Split
+from modelyard_api.v1alpha1.dataset import Split
+from modelyard_api.v1alpha1.sources import BuiltinName, BuiltinSource, Source
 from modelyard_api.v1alpha1.transforms import Variant
 from tests.support.postgres import DATABASE, PostgresServer, Project
 from tests.support.s3 import S3Server

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from modelyard_api.contract.steps import LoadStep, Owner, PostgresEndpoint, S3Endpoint, Step
-from modelyard_api.v1alpha1.dataset import BuiltinName, BuiltinSource, Source, Split
+from modelyard_api.v1alpha1.dataset import Split
+from modelyard_api.v1alpha1.sources import BuiltinName, BuiltinSource, Source
 from modelyard_api.v1alpha1.transforms import Variant
 
 

@@ -9,7 +9,8 @@ import yaml
 
 from bringup.paths import REPOSITORY
 from modelyard_api.conditions import ConditionStatus, Observation, merge_conditions
-from modelyard_api.v1alpha1.dataset import DatasetSpec, DatasetStatus, LoadStatus, VariantStatus
+from modelyard_api.v1alpha1.dataset import DatasetSpec
+from modelyard_api.v1alpha1.dataset_status import DatasetStatus, LoadStatus, VariantStatus
 from modelyard_api.v1alpha1.reasons import DatasetCondition, DatasetReason
 from modelyard_api.v1alpha1.training_job import DatasetVersion, TrainingJobSpec
 from modelyard_operator.resources.common import Parent

@@ -54,7 +54,11 @@ REFUSED = [
     ("a name of 60 characters", named(TRAINING, "a" * 60), "must have at most 52 characters"),
     ("a name that begins with a digit", named(DATASET, "1-houses"), "begins with a letter"),
     ("a name with a dot", named(DATASET, "my.houses"), "DNS label"),
-    ("no source", with_spec(DATASET, "source", {}), "exactly one of builtin must be set"),
+    (
+        "no source",
+        with_spec(DATASET, "source", {}),
+        "exactly one of builtin, s3, http, sql, upload, dataset must be set",
+    ),
     (
         "an unknown kind of source",
         with_spec(DATASET, "source", {"magic": {}}),

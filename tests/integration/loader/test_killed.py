@@ -5,7 +5,7 @@ import subprocess
 from dataclasses import replace
 
 from modelyard_api.contract.exit_codes import FailureClass
-from modelyard_api.v1alpha1.dataset import BuiltinName
+from modelyard_api.v1alpha1.sources import BuiltinName
 from modelyard_runtime.exit import STOPPED
 from tests.integration.loader.test_california import outcome_of
 from tests.support.gate import Gate

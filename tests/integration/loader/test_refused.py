@@ -8,7 +8,7 @@ import pytest
 from modelyard_api.contract.exit_codes import ExitCode, FailureClass
 from modelyard_api.contract.outcome import Failure
 from modelyard_api.contract.steps import LoadStep
-from modelyard_api.v1alpha1.dataset import BuiltinName
+from modelyard_api.v1alpha1.sources import BuiltinName
 from modelyard_loader.load import Loader, utc_now
 from modelyard_loader.working_copy.connection import Postgres
 from modelyard_runtime.credentials import Login

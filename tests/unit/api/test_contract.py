@@ -17,8 +17,8 @@ from modelyard_api.contract.outcome import (
 )
 from modelyard_api.contract.route import Route, RoutedModel
 from modelyard_api.labels import child_name
-from modelyard_api.v1alpha1.dataset import Source
 from modelyard_api.v1alpha1.reasons import DatasetReason, TrainingJobReason
+from modelyard_api.v1alpha1.sources import Source
 
 
 def test_twenty_variants_with_the_longest_names_fit_into_a_termination_message() -> None:
@@ -77,7 +77,9 @@ def test_every_failure_class_is_a_reason_of_both_kinds() -> None:
 
 
 def test_one_of_takes_exactly_one() -> None:
-    with pytest.raises(ValidationError, match="exactly one of builtin must be set"):
+    with pytest.raises(
+        ValidationError, match="exactly one of builtin, s3, http, sql, upload, dataset must be set"
+    ):
         Source.model_validate({})
     assert Source.model_validate({"builtin": {"name": "iris"}}).chosen == "builtin"
 

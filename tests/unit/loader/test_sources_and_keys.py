@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from modelyard_api.v1alpha1.dataset import BuiltinName, BuiltinSource, Source
+from modelyard_api.v1alpha1.sources import BuiltinName, BuiltinSource, Source
 from modelyard_loader.keys import keyed
 from modelyard_loader.sources import READERS, read_source
 from modelyard_loader.sources.builtin import FILES

@@ -2,7 +2,8 @@
 
 from modelyard_api.conditions import find_condition
 from modelyard_api.contract.exit_codes import FailureClass
-from modelyard_api.v1alpha1.dataset import DatasetSpec, DatasetStatus
+from modelyard_api.v1alpha1.dataset import DatasetSpec
+from modelyard_api.v1alpha1.dataset_status import DatasetStatus
 from modelyard_operator.decisions.attempts import Pauses, StepFacts
 from modelyard_operator.decisions.dataset import DatasetFacts, decide_dataset, is_published, recorded_attempt
 from modelyard_operator.decisions.plan import Plan, Refusal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from modelyard_api.v1alpha1.dataset import Source
+from modelyard_api.v1alpha1.sources import Source
 from modelyard_loader.sources.builtin import read_builtin
 from modelyard_loader.sources.data_set import SourceData
 

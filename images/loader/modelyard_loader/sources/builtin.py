@@ -12,7 +12,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from modelyard_api.v1alpha1.common import ColumnType
-from modelyard_api.v1alpha1.dataset import BuiltinName, Source
+from modelyard_api.v1alpha1.sources import BuiltinName, Source
 from modelyard_loader.sources.data_set import SourceData
 from modelyard_runtime.columns import ARROW_TYPES
 from modelyard_runtime.errors import InvalidSpecError

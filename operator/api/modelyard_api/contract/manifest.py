@@ -28,6 +28,28 @@ class Part(StatusModel):
     bytes: int
 
 
+class ColumnStatistics(StatusModel):
+    """What the values of a column are like. Numbers are finite; those that are not are left out and counted."""
+
+    name: str
+    missing: int
+    """Nulls and NaNs."""
+    distinct: int | None = None
+    """Different values, estimated within about 2 % where there are many."""
+    mean: float | None = None
+    deviation: float | None = None
+    minimum: float | str | None = None
+    maximum: float | str | None = None
+    quantiles: list[float] = []
+    """At 1, 5, 25, 50, 75, 95 and 99 percent, within 1 % of the value."""
+    edges: list[float] = []
+    """Borders of the histogram, one more than ``counts``."""
+    counts: list[int] = []
+    """Rows of each interval."""
+    values: dict[str, int] = {}
+    """Rows of each value, where there are at most 20."""
+
+
 class Recipe(StatusModel):
     """What was asked for: the identity by which a build is known before it is made."""
 
@@ -42,7 +64,7 @@ class Recipe(StatusModel):
 class Manifest(StatusModel):
     """A version of a variant."""
 
-    schema_version: int = 1
+    schema_version: int = 2
     project: str
     dataset: str
     variant: str
@@ -59,6 +81,16 @@ class Manifest(StatusModel):
     split: Split
     audit_head: str
     """Head of the audit chain when the version was made."""
+    origin: list[str] = []
+    """Columns that name the row that a row comes from, by which the split is made; the key where empty."""
+    statistics: list[ColumnStatistics] = []
+    """One entry a column, the key's left out."""
+    profile: str | None = None
+    """Address of the mergeable sketches behind the statistics."""
+    sample: list[dict[str, str | int | float | bool | None]] = []
+    """Up to 20 rows, the same ones whatever order they arrived in."""
+    label: str | None = None
+    """Column whose values are classes, where balance or stratifyBy names one."""
 
 
 def manifest_key(project_prefix: str, dataset: str, variant: str, sha256: str) -> str:
@@ -69,3 +101,8 @@ def manifest_key(project_prefix: str, dataset: str, variant: str, sha256: str) -
 def manifest_uri(bucket: str, project_prefix: str, dataset: str, variant: str, sha256: str) -> str:
     """Address of a manifest."""
     return f"s3://{bucket}/{manifest_key(project_prefix, dataset, variant, sha256)}"
+
+
+def version_key(project_prefix: str, dataset: str, uid: str, variant: str, sequence: int, sha256: str) -> str:
+    """Key of the empty object that says which manifest a version has; a list of them is the list of versions."""
+    return f"{project_prefix}/datasets/{dataset}/versions/{uid}/{variant}/{sequence:06d}-{sha256}"

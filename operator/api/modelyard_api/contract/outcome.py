@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 
 from modelyard_api.base import OneOf, StatusModel
 from modelyard_api.contract.exit_codes import FailureClass
+from modelyard_api.v1alpha1.dataset_status import ClassCount, ColumnStatus, ValidationStatus
 
 TERMINATION_LOG = "/dev/termination-log"
 TERMINATION_VARIABLE = "MODELYARD_TERMINATION_LOG"
@@ -51,17 +52,58 @@ class VariantOutcome(StatusModel):
     """Content digest as bare hex."""
     manifest: Annotated[HexDigest, Field(alias="m")]
     """SHA-256 of the manifest as bare hex."""
+    sequence: Annotated[int | None, Field(alias="s")] = None
+    """Load that the version holds, where it is not that of the outcome: validation kept the last good one."""
+    classes: Annotated[list[ClassCount], Field(alias="k")] = []
+    """Rows of the largest classes."""
 
 
 class LoadOutcome(StatusModel):
-    """A load is committed and every variant of the step is published."""
+    """A load is committed and every variant that validation let pass is published."""
 
     sequence: int
     rows: int
     rejected: int = 0
+    """Rows set aside so far, in all loads."""
+    source_rows: int | None = None
+    percent: str = "100"
+    batch_name: str | None = None
+    seconds: float | None = None
     source_digest: str
     audit_head: str
     variants: list[VariantOutcome]
+    columns: list[ColumnStatus] = []
+    validation: ValidationStatus | None = None
+    changed: bool = True
+    """False: the source was looked at and had nothing new, so that there is no new load."""
+
+
+class VerifyOutcome(StatusModel):
+    """Versions were built again."""
+
+    sequence: int
+    settings: str
+    """How the second build differed, for example ``4 threads, rows reversed``."""
+    differing: list[str] = []
+    """Variants whose values were others, and in which columns."""
+
+
+class SweepOutcome(StatusModel):
+    """What retention removed, or would remove."""
+
+    dry_run: bool = False
+    versions_kept: int
+    versions_removed: int
+    objects_removed: int
+    bytes_removed: int
+
+
+class RebuildOutcome(StatusModel):
+    """The working copy is that of the record again."""
+
+    sequence: int
+    rows: int
+    audit_head: str
 
 
 class TrainOutcome(StatusModel):
@@ -95,6 +137,9 @@ class Outcome(OneOf):
     """What a pod answers."""
 
     load: LoadOutcome | None = None
+    verify: VerifyOutcome | None = None
+    sweep: SweepOutcome | None = None
+    rebuild: RebuildOutcome | None = None
     train: TrainOutcome | None = None
     failure: Failure | None = None
 

@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from modelyard_api.base import OneOf, StatusModel
 from modelyard_api.v1alpha1.common import ColumnName
-from modelyard_api.v1alpha1.dataset import Source, Split
+from modelyard_api.v1alpha1.dataset import Split
+from modelyard_api.v1alpha1.loading import ColumnSpec, Fail, HashOrder, OnReject, Order
+from modelyard_api.v1alpha1.sources import Source
 from modelyard_api.v1alpha1.training_job import DatasetVersion, TrainingJobSpec
 from modelyard_api.v1alpha1.transforms import Variant
+from modelyard_api.v1alpha1.validation import Rule
 
 STEP_VARIABLE = "MODELYARD_STEP"
 SERVER_VARIABLE = "MODELYARD_SERVER"
 CREDENTIALS_DIRECTORY = "/var/run/modelyard/credentials"
+SOURCE_DIRECTORY = "/var/run/modelyard/source"
+"""Where the keys of the source's Secret are, as files; empty if there is no such Secret."""
+SOURCE_VARIABLE = "MODELYARD_SOURCE_CREDENTIALS"
+"""Names another directory of the source's secret files, for a step outside a pod."""
 CREDENTIALS_VARIABLE = "MODELYARD_CREDENTIALS"
 """Names another directory of secret files, for a step outside a pod."""
 
@@ -68,16 +75,82 @@ class Owner(StatusModel):
     """Image that carries the step out, as the operator asked for it."""
 
 
-class LoadStep(StatusModel):
-    """Load the source, once, and publish every variant."""
+class DatasetWork(StatusModel):
+    """What every step of a Dataset is told: the parts of the spec that say what the data are, and where they go."""
 
     owner: Owner
     source: Source
     primary_key: list[ColumnName]
+    columns: list[ColumnSpec] = []
     variants: list[Variant]
     split: Split
+    validation: list[Rule] = []
     postgres: PostgresEndpoint
     s3: S3Endpoint
+
+
+class Published(StatusModel):
+    """A version that exists."""
+
+    variant: str
+    digest: str
+    """``sha256:<hex>`` of the content."""
+    uri: str
+    """Address of the manifest."""
+
+
+class NetworkRules(StatusModel):
+    """Where an ``http`` source may lead, as the chart allows it."""
+
+    private_addresses: bool = False
+    """Whether addresses of private and link-local networks may be asked."""
+    redirects: bool = False
+    """Whether a redirect is followed; where it leads is judged anew."""
+
+
+class LoadStep(DatasetWork):
+    """Make sure that load ``sequence`` is committed, and publish every variant of it.
+
+    A loader that finds the load committed goes on with publishing; the answer is the same whoever committed it.
+    """
+
+    sequence: int = 1
+    """Number of the load, from 1. One that is committed already is published anew, as after an edit of the variants."""
+    percent: str = "100"
+    """Share of the source's rows that is loaded once this load is committed."""
+    refresh: bool = False
+    """True looks at the source again, which was loaded up to the target, for what is new or changed."""
+    order: Order = Order(hash=HashOrder())
+    on_reject: OnReject = OnReject(fail=Fail())
+    parent: Published | None = None
+    """Version of the Dataset that is the source, where one is."""
+    network: NetworkRules = NetworkRules()
+    trigger: str = "Initial"
+    """Why now: Initial, Schedule, Interval, Request or Edit; a column of the ledger."""
+    requested_by: str = ""
+    """Who applied the spec or asked for the step, as far as Kubernetes knows; a column of the ledger."""
+
+
+class VerifyStep(DatasetWork):
+    """Build versions a second time with other settings, publish nothing, and say whether the values are the same."""
+
+    sequence: int
+    versions: list[Published]
+
+
+class SweepStep(DatasetWork):
+    """Remove what no kept version needs: the last ones of each variant and all that are referred to are kept."""
+
+    keep_last: int
+    protected: list[str] = []
+    """Content digests that resources of the cluster refer to; those of runs and models are asked of MLflow."""
+    dry_run: bool = False
+    """True lists what would go, in the table ``data_sweeps``, and removes nothing."""
+    mlflow: MLflowEndpoint
+
+
+class RebuildStep(DatasetWork):
+    """Make the working copy and its ledger again from S3 alone."""
 
 
 class TrainStep(StatusModel):
@@ -94,6 +167,9 @@ class Step(OneOf):
     """What a pod is asked to do."""
 
     load: LoadStep | None = None
+    verify: VerifyStep | None = None
+    sweep: SweepStep | None = None
+    rebuild: RebuildStep | None = None
     train: TrainStep | None = None
 
 

@@ -1,6 +1,7 @@
 """Version v1alpha1 of the three kinds."""
 
-from modelyard_api.v1alpha1.dataset import Dataset, DatasetSpec, DatasetStatus
+from modelyard_api.v1alpha1.dataset import Dataset, DatasetSpec
+from modelyard_api.v1alpha1.dataset_status import DatasetStatus
 from modelyard_api.v1alpha1.model_promotion import ModelPromotion, ModelPromotionSpec, ModelPromotionStatus
 from modelyard_api.v1alpha1.training_job import TrainingJob, TrainingJobSpec, TrainingJobStatus
 

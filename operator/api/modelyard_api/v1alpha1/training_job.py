@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
@@ -32,6 +33,10 @@ class DatasetRef(ApiModel):
     """Variant of it."""
     digest: Digest | None = None
     """Content digest that the version must have."""
+    sequence: Annotated[int, Field(ge=1)] | None = None
+    """Load whose version is meant."""
+    as_of: datetime | None = None
+    """Time whose latest version is meant."""
 
 
 class Features(OneOf):

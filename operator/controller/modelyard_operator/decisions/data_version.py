@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modelyard_api.conditions import find_condition
-from modelyard_api.v1alpha1.dataset import DatasetSpec, VariantStatus
+from modelyard_api.v1alpha1.dataset import DatasetSpec
+from modelyard_api.v1alpha1.dataset_status import VariantStatus
 from modelyard_api.v1alpha1.reasons import DatasetCondition
 from modelyard_api.v1alpha1.training_job import DatasetRef, DatasetVersion
 from modelyard_operator.decisions.dataset import is_published

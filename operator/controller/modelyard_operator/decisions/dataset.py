@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from modelyard_api.conditions import Condition, Observation, find_condition, merge_conditions
 from modelyard_api.contract.manifest import manifest_uri
 from modelyard_api.contract.outcome import LoadOutcome, VariantOutcome
-from modelyard_api.v1alpha1.dataset import DatasetSpec, DatasetStatus, LoadStatus, VariantStatus
+from modelyard_api.v1alpha1.dataset import DatasetSpec
+from modelyard_api.v1alpha1.dataset_status import DatasetStatus, LoadStatus, VariantStatus
 from modelyard_api.v1alpha1.reasons import DatasetCondition, DatasetReason
 from modelyard_operator.decisions.attempts import Progress, State, StepFacts, progress
 from modelyard_operator.decisions.plan import LOOK_AGAIN_SECONDS, Plan, Refusal, false, true
