@@ -147,6 +147,13 @@ def _account() -> pwd.struct_passwd | None:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """One server for all tests of a run; tests separate themselves by project."""
+    with running_postgres() as server:
+        yield server
+
+
+@contextmanager
+def running_postgres() -> Iterator[PostgresServer]:
+    """A server of its own for the time of the block."""
     binaries = _binaries()
     account = _account()
     with tempfile.TemporaryDirectory(prefix="modelyard-postgres-", ignore_cleanup_errors=True) as name:
