@@ -1,4 +1,4 @@
-"""Waiting out a short outage: bounded, with growing pauses, and with the clock passed in."""
+"""Waiting out a short outage: bounded, with growing pauses, said aloud, and with the clock passed in."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ Result = TypeVar("Result")
 _log = logging.getLogger(__name__)
 
 
+def tell_nobody(_clause: str) -> None:
+    """What is done with a notice where nobody listens."""
+
+
 @dataclass(frozen=True)
 class Patience:
     """How long and how often something is tried again; all times in seconds."""
@@ -23,6 +27,8 @@ class Patience:
     longest_pause: float = 5.0
     clock: Callable[[], float] = time.monotonic
     pause: Callable[[float], None] = time.sleep
+    notice: Callable[[str], None] = tell_nobody
+    """Told which service does not answer as soon as it is waited for, and an empty text when it answers again."""
 
 
 def patiently(
@@ -31,16 +37,23 @@ def patiently(
     """Result of ``work``, called again while its error is a passing one and time is left.
 
     The last error is raised as it is. Pauses double and are drawn from their upper half, so that many pods do not
-    come back at the same moment.
+    come back at the same moment. ``what`` names the service.
     """
     deadline = patience.clock() + patience.total
     pause = patience.first_pause
+    waiting = False
     while True:
         try:
-            return work()
+            result = work()
         except Exception as error:
             if not passing(error) or patience.clock() + pause > deadline:
                 raise
             _log.warning("%s: %s; trying again", what, error)
+        else:
+            if waiting:
+                patience.notice("")
+            return result
+        waiting = True
+        patience.notice(f"{what} does not answer")
         patience.pause(pause * random.uniform(0.5, 1.0))  # noqa: S311  not a secret
         pause = min(pause * 2, patience.longest_pause)

@@ -7,6 +7,7 @@ object that is there already is as good as one just written.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from obstore.store import S3Store
 from modelyard_api.contract.steps import S3Endpoint
 from modelyard_runtime.credentials import Login
 from modelyard_runtime.errors import ObjectMissingError, PlatformError
+from modelyard_runtime.retry import Patience, patiently, tell_nobody
 
 Result = TypeVar("Result")
 
@@ -27,13 +29,20 @@ _CHUNK_BYTES = 4 * 1024 * 1024
 _REFUSED = (exceptions.UnauthenticatedError, exceptions.PermissionDeniedError)
 
 
+_QUICK_RETRIES = 2
+_QUICK_SECONDS = 3.0
+"""What the library tries by itself: a dropped connection, not an outage, of which someone wants to hear."""
+
+
 @dataclass(frozen=True)
 class Outage:
-    """How long an outage of the store is waited out, in seconds."""
+    """How long an outage of the store is waited out, in seconds, and who is told that it is."""
 
-    total: float = 60.0
+    total: float = 100.0
     connect: float = 5.0
-    retries: int = 12
+    retries: int = _QUICK_RETRIES
+    """How often the library tries again before the outage is called one."""
+    notice: Callable[[str], None] = tell_nobody
 
 
 class ObjectStore:
@@ -45,6 +54,7 @@ class ObjectStore:
     def __init__(self, endpoint: S3Endpoint, login: Login, outage: Outage | None = None) -> None:
         waited = outage or Outage()
         self.endpoint = endpoint
+        self._patience = Patience(total=waited.total, notice=waited.notice)
         self._store = S3Store(
             endpoint.bucket,
             endpoint=endpoint.endpoint_url or None,
@@ -59,10 +69,10 @@ class ObjectStore:
             },
             retry_config={
                 "max_retries": waited.retries,
-                "retry_timeout": timedelta(seconds=waited.total),
+                "retry_timeout": timedelta(seconds=min(_QUICK_SECONDS, waited.total)),
                 "backoff": {
                     "init_backoff": timedelta(milliseconds=200),
-                    "max_backoff": timedelta(seconds=8),
+                    "max_backoff": timedelta(seconds=2),
                     "base": 2,
                 },
             },
@@ -113,6 +123,15 @@ class ObjectStore:
 
         return self._answer(key, stream)
 
+    def delete(self, key: str) -> None:
+        """Removes an object; one that is not there is as good as removed."""
+
+        def remove() -> None:
+            obstore.delete(self._store, key)
+
+        with suppress(ObjectMissingError):
+            self._answer(key, remove)
+
     def size(self, key: str) -> int | None:
         """Size in bytes, or None if there is no such object."""
         try:
@@ -130,8 +149,9 @@ class ObjectStore:
         yield from self._answer(prefix, listed)
 
     def _answer(self, key: str, ask: Callable[[], Result]) -> Result:
+        where = self.endpoint.endpoint_url or "AWS"
         try:
-            return ask()
+            return patiently(ask, _may_pass, self._patience, f"S3 at {where}")
         except FileNotFoundError as error:
             raise ObjectMissingError("is not on S3", field=self.uri(key)) from error
         except exceptions.AlreadyExistsError:
@@ -144,7 +164,13 @@ class ObjectStore:
             ) from error
         except (exceptions.BaseError, OSError) as error:
             raise PlatformError(
-                f"S3 at {self.endpoint.endpoint_url or 'AWS'} did not answer",
+                f"S3 at {where} did not answer",
                 field=self.uri(key),
                 remedy="check that the store is up and reachable from the project's namespace",
             ) from error
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the store may answer otherwise in a while: not where it has answered that it will not."""
+    lasting = (FileNotFoundError, exceptions.AlreadyExistsError, *_REFUSED)
+    return isinstance(error, exceptions.GenericError | OSError) and not isinstance(error, lasting)

@@ -7,6 +7,7 @@ talkative.
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 
 from modelyard_api.base import StatusModel
 
@@ -14,6 +15,16 @@ PROGRESS_PORT = 8080
 PROGRESS_PATH = "/progress"
 PROGRESS_VARIABLE = "MODELYARD_PROGRESS_PORT"
 """Names another port, for a step outside a pod; 0 turns the page off."""
+
+
+class Phase(StrEnum):
+    """What a Dataset's step does, in this order."""
+
+    READING = "Reading"
+    LOADING = "Loading"
+    BUILDING = "Building"
+    VALIDATING = "Validating"
+    PUBLISHING = "Publishing"
 
 
 class StepProgress(StatusModel):
