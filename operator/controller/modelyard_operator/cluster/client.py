@@ -6,9 +6,11 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic
+from urllib.parse import urlencode
 
 import aiohttp
 from pydantic import BaseModel
+from yarl import URL
 
 from modelyard_api.labels import FIELD_MANAGER
 from modelyard_operator.cluster.credentials import Credentials
@@ -63,7 +65,11 @@ class Cluster:
         connector = aiohttp.TCPConnector(limit=connections, ssl=credentials.ssl_context())
         # With trust_env aiohttp would look for netrc and proxies in a thread at every request.
         self._session = aiohttp.ClientSession(
-            connector=connector, timeout=_TIMEOUT, trust_env=False, auto_decompress=True
+            connector=connector,
+            timeout=_TIMEOUT,
+            trust_env=False,
+            auto_decompress=True,
+            cookie_jar=aiohttp.DummyCookieJar(),
         )
 
     async def close(self) -> None:
@@ -166,10 +172,11 @@ class Cluster:
         headers = {"Content-Type": request.content_type, "Accept": JSON}
         if token := self._credentials.bearer():
             headers["Authorization"] = f"Bearer {token}"
-        url = self._credentials.server + request.path
+        query = f"?{urlencode(request.query)}" if request.query else ""
+        url = URL(f"{self._credentials.server}{request.path}{query}", encoded=True)
         try:
             async with self._session.request(
-                request.method, url, params=dict(request.query), data=request.body, headers=headers
+                request.method, url, data=request.body, headers=headers
             ) as response:
                 data = await response.read()
                 if response.status < 300:  # noqa: PLR2004  the HTTP classes

@@ -38,7 +38,7 @@ def is_published(dataset: DatasetObject) -> bool:
     ready = find_condition(dataset.status.conditions, READY)
     return (
         isinstance(dataset.spec, DatasetSpec)
-        and dataset.status.recipe == dataset.spec.recipe()
+        and dataset.status.recipe == dataset.recipe
         and ready is not None
         and ready.status == "True"
     )
@@ -59,7 +59,7 @@ def decide_dataset(dataset: DatasetObject, facts: DatasetFacts) -> Plan[DatasetS
     spec, status = dataset.spec, dataset.status
     if isinstance(spec, Unreadable):
         return Plan(_with(dataset, facts, status, *_gives_up(DatasetReason.INVALID_SPEC, spec.problems)))
-    recipe = spec.recipe()
+    recipe = dataset.recipe
     if is_published(dataset):
         ready = find_condition(status.conditions, READY)
         kept = true(READY, DatasetReason.PUBLISHED, ready.message if ready else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
@@ -61,6 +62,11 @@ class DatasetObject(CustomObject[DatasetSpec, DatasetStatus]):
 
     spec: Annotated[DatasetSpec | Unreadable, _readable(DatasetSpec)]
     status: DatasetStatus = DatasetStatus()
+
+    @cached_property
+    def recipe(self) -> str:
+        """Identity of what the spec asks for; empty where it cannot be read. Computed once: many look at it."""
+        return "" if isinstance(self.spec, Unreadable) else self.spec.recipe()
 
 
 class TrainingJobObject(CustomObject[TrainingJobSpec, TrainingJobStatus]):

@@ -43,7 +43,7 @@ async def reconcile_dataset(context: Context, key: Key) -> Next:
 async def _gather(context: Context, key: Key, dataset: DatasetObject) -> DatasetFacts:
     now = context.clock()
     jobs = context.store.children(JOB, key)
-    recipe = dataset.spec.recipe() if isinstance(dataset.spec, DatasetSpec) else ""
+    recipe = dataset.recipe
     owned = owned_jobs(jobs, dataset.metadata.uid, {})
     present = owned_jobs(owned, dataset.metadata.uid, {RECIPE: recipe})
     return DatasetFacts(
@@ -62,7 +62,7 @@ def _outdated(owned: tuple[Job, ...], present: tuple[Job, ...]) -> tuple[Job, ..
 def _job(context: Context, dataset: DatasetObject, spec: DatasetSpec, start: Start) -> StepJob:
     meta = dataset.metadata
     parent = Parent("Dataset", meta.namespace, meta.name, meta.uid, meta.generation)
-    recipe = spec.recipe()
+    recipe = dataset.recipe
     return StepJob(
         parent=parent,
         identity=(recipe,),

@@ -21,7 +21,7 @@ from modelyard_operator.errors import (
 from modelyard_operator.objects.pods import STEP_CONTAINER, Pod
 from modelyard_operator.objects.workloads import Job
 from modelyard_operator.reconcilers.context import Context
-from modelyard_operator.resources.step_job import STEP_LIMIT_BYTES, StepJob, build_step_job, encode_step
+from modelyard_operator.resources.step_job import STEP_LIMIT_BYTES, StepJob, build_step_job
 
 _LOG_LINES = 20
 
@@ -51,7 +51,7 @@ async def gather_step(context: Context, key: Key, jobs: Sequence[Job], now: date
 
 async def make_job(context: Context, wanted: StepJob) -> Refusal | None:
     """Makes the Job, or finds that it is there already; else says why it cannot be."""
-    size = len(encode_step(wanted.step).encode())
+    size = len(wanted.document.encode())
     if size > STEP_LIMIT_BYTES:
         message = (
             f"spec: as a step it has {size} bytes, at most {STEP_LIMIT_BYTES} fit into a pod. Make it smaller"

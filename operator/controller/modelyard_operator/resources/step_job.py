@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from modelyard_api import labels
 from modelyard_api.contract.steps import STEP_VARIABLE, Step
@@ -55,6 +56,11 @@ class StepJob:
     """Annotations by which the Job is found again."""
     deadline_seconds: int | None = None
 
+    @cached_property
+    def document(self) -> str:
+        """The step as the pod's variable holds it."""
+        return self.step.model_dump_json(by_alias=True, exclude_none=True)
+
 
 @dataclass(frozen=True)
 class JobDefaults:
@@ -104,18 +110,13 @@ def build_step_job(wanted: StepJob, defaults: JobDefaults) -> Job:
     )
 
 
-def encode_step(step: Step) -> str:
-    """The variable's value."""
-    return step.model_dump_json(by_alias=True, exclude_none=True)
-
-
 def _pod(wanted: StepJob, defaults: JobDefaults) -> PodSpec:
     options, pod = wanted.options, wanted.pod
     container = Container(
         name=STEP_CONTAINER,
         image=pod.image,
         image_pull_policy=defaults.pull_policy,
-        env=[EnvVar(name=STEP_VARIABLE, value=encode_step(wanted.step))],
+        env=[EnvVar(name=STEP_VARIABLE, value=wanted.document)],
         resources=options.resources or pod.resources,
         volume_mounts=mounts(),
         security_context=RESTRICTED,
