@@ -80,6 +80,8 @@ class RuleStatus(StatusModel):
 
     rule: Annotated[str, Field(max_length=128)]
     """Name of the rule."""
+    variant: Annotated[str, Field(max_length=30)] = ""
+    """Variant that it is about."""
     severity: Severity
     """What it does."""
     observed: Annotated[str, Field(max_length=64)]
