@@ -17,6 +17,8 @@ from psycopg import sql
 
 from bringup.context import Context
 from bringup.debian import install_packages
+from modelyard_provisioner.credentials import Login
+from modelyard_provisioner.postgres import ensure_project
 from tests.support.ports import free_port
 from tests.support.waiting import until
 
@@ -28,7 +30,7 @@ _START_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Project:
-    """A role and the schema that it owns, as the provisioning makes them."""
+    """A role and the schema that it works in, as the provisioning makes them."""
 
     schema: str
     username: str
@@ -103,14 +105,10 @@ class PostgresServer:
             yield connection
 
     def make_project(self, name: str) -> Project:
-        """A role that may do nothing outside its own schema."""
+        """A project as the provisioning makes it, by its own means."""
         project = Project(schema=name, username=name, password=f"secret of {name}")
-        role = sql.Identifier(name)
         with self.administrator() as connection:
-            connection.execute(
-                sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, sql.Literal(project.password))
-            )
-            connection.execute(sql.SQL("CREATE SCHEMA {} AUTHORIZATION {}").format(role, role))
+            ensure_project(connection, DATABASE, name, Login(name, project.password))
         return project
 
     def _answers(self) -> bool:

@@ -1,4 +1,4 @@
-"""Databases, and for each project a role that owns one schema and sees no other."""
+"""Databases, and for each project a role that works in one schema and sees no other."""
 
 import logging
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import sql
 
+from modelyard_provisioner.audit import ensure_audit
 from modelyard_provisioner.credentials import Credentials, Login
 from modelyard_provisioner.errors import ProvisioningError, UnavailableError
 from modelyard_provisioner.plan import Plan, Postgres
@@ -40,10 +41,15 @@ def provision(plan: Plan, credentials: Credentials) -> None:
         # Nobody makes tables outside of a project's schema.
         session.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
         for project in plan.projects:
-            login = credentials.project_postgres(project)
-            _ensure_role(session, login)
-            _ensure_schema(session, where.database, project, login.name)
+            ensure_project(session, where.database, project, credentials.project_postgres(project))
             _LOG.info("postgres: project %s has role and schema", project)
+
+
+def ensure_project(session: psycopg.Connection, database: str, project: str, login: Login) -> None:
+    """Make a project's role, its schema, and the audit in it. ``session`` is one of the database, with autocommit."""
+    _ensure_role(session, login)
+    _ensure_schema(session, database, project, login.name)
+    ensure_audit(session, project, login.name)
 
 
 @contextmanager
@@ -110,9 +116,16 @@ def _close(session: psycopg.Connection, database: str) -> None:
     )
 
 
-def _ensure_schema(session: psycopg.Connection, database: str, schema: str, owner: str) -> None:
-    role, name = sql.Identifier(owner), sql.Identifier(schema)
-    session.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}").format(name, role))
+def _ensure_schema(session: psycopg.Connection, database: str, schema: str, holder: str) -> None:
+    """The schema is the administrator's: who owns a schema can drop every table in it, whoever owns the table."""
+    role, name = sql.Identifier(holder), sql.Identifier(schema)
+    session.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(name))
+    mine = sql.SQL(
+        "SELECT 1 FROM pg_namespace WHERE nspname = %s AND pg_get_userbyid(nspowner) = current_user"
+    )
+    if not _exists(session, mine, schema):
+        session.execute(sql.SQL("ALTER SCHEMA {} OWNER TO CURRENT_USER").format(name))
+    session.execute(sql.SQL("GRANT USAGE, CREATE ON SCHEMA {} TO {}").format(name, role))
     session.execute(
         sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(sql.Identifier(database), role)
     )

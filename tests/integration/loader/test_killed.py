@@ -2,10 +2,8 @@
 
 import signal
 import subprocess
-from dataclasses import replace
 
 from modelyard_api.contract.exit_codes import FailureClass
-from modelyard_api.v1alpha1.sources import BuiltinName
 from modelyard_runtime.exit import STOPPED
 from tests.integration.loader.test_california import outcome_of
 from tests.support.gate import Gate
@@ -26,12 +24,6 @@ def counted(loader: LoaderRun) -> tuple[object, ...] | None:
         entries = f"SELECT count(*), sum(total_rows)::bigint FROM {schema}.data_loads WHERE dataset_uid = %s"  # noqa: S608
         counts = connection.execute(rows).fetchone(), connection.execute(entries, [loader.uid]).fetchone()
     return tuple(number for count in counts for number in count or ())
-
-
-def make_ledger(loader: LoaderRun) -> None:
-    """Makes the ledger by loading another Dataset, so that it can be locked before there is an entry of this one."""
-    other = replace(loader, name="iris", source=BuiltinName.IRIS, uid="other")
-    outcome_of(other.run(other.step([{"name": "v1"}])))
 
 
 def kill(process: "subprocess.Popen[str]") -> None:
@@ -87,7 +79,6 @@ def _waiting_for_a_lock(loader: LoaderRun) -> bool:
 
 def test_killed_after_the_rows_but_before_the_commit_it_has_left_no_row(loader: LoaderRun) -> None:
     schema = loader.project.schema
-    make_ledger(loader)
     with loader.postgres.administrator() as connection, connection.transaction():
         # The ledger may be read but not written: the loader comes as far as its entry.
         connection.execute(f"LOCK TABLE {schema}.data_loads IN SHARE MODE")
@@ -101,7 +92,6 @@ def test_killed_after_the_rows_but_before_the_commit_it_has_left_no_row(loader: 
 
 def test_asked_to_stop_it_says_so_and_leaves_no_row(loader: LoaderRun) -> None:
     schema = loader.project.schema
-    make_ledger(loader)
     with loader.postgres.administrator() as connection, connection.transaction():
         connection.execute(f"LOCK TABLE {schema}.data_loads IN SHARE MODE")
         slow = loader.start(loader.step())

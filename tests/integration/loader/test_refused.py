@@ -95,12 +95,13 @@ def test_the_table_of_a_deleted_dataset_of_the_same_name_is_kept_under_its_uid(i
     schema = iris.project.schema
     with iris.postgres.administrator() as connection:
         tables = connection.execute(
-            "SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY tablename", [schema]
+            "SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename LIKE 'iris%%' ORDER BY 1",
+            [schema],
         ).fetchall()
         heads = connection.execute(
             f"SELECT dataset_uid, sequence FROM {schema}.data_loads ORDER BY dataset_uid"  # noqa: S608
         ).fetchall()
-    assert tables == [("data_loads",), ("iris",), ("iris_0a1b2c3d",)]
+    assert tables == [("iris",), ("iris_0a1b2c3d",)]
     assert heads == [(old.uid, 1), (new.uid, 1)]
 
 
@@ -121,11 +122,19 @@ def test_a_ledger_that_was_rewritten_is_noticed(iris: LoaderRun) -> None:
 
 def test_a_role_without_rights_is_a_failure_of_the_platform(iris: LoaderRun) -> None:
     with iris.postgres.administrator() as connection:
-        connection.execute(f"ALTER SCHEMA {iris.project.schema} OWNER TO CURRENT_USER")
+        connection.execute(f"REVOKE USAGE ON SCHEMA {iris.project.schema} FROM {iris.project.username}")
     failure = failure_of(iris.run(iris.step(_V1)), ExitCode.PLATFORM)
     assert failure.message == (
         f"schema {iris.project.schema}: permission denied for schema {iris.project.schema}"
     )
+
+
+def test_a_project_that_is_not_provisioned_yet_is_waited_for(iris: LoaderRun) -> None:
+    with iris.postgres.administrator() as connection:
+        connection.execute(f"DROP TABLE {iris.project.schema}.data_loads CASCADE")
+    failure = failure_of(iris.run(iris.step(_V1)), ExitCode.PLATFORM)
+    assert failure.message.endswith(f'relation "{iris.project.schema}.data_loads" does not exist')
+    assert failure.remedy == "Wait for the project's provisioning, or repair the rights of its role"
 
 
 def _short_of_patience(loader: LoaderRun, step: LoadStep, login: Login) -> Loader:

@@ -50,7 +50,7 @@ def as_project(
     )
 
 
-def test_a_project_owns_its_schema_and_works_there_by_default(
+def test_a_project_makes_its_tables_in_its_schema_by_default(
     plan: Plan, names: list[str], postgres_server: PostgresServer, tmp_path: Path
 ) -> None:
     credentials = credentials_for(tmp_path, names)
@@ -151,6 +151,10 @@ def test_an_administrator_without_superuser_will_do(
         postgres.provision(borrowed, credentials)
         with as_project(postgres_server, credentials, names[0]) as project:
             project.execute("CREATE TABLE houses (id bigint)")
+            project.execute("SELECT * FROM loads")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                project.execute("DROP TABLE data_loads")
+        postgres.provision(borrowed, credentials)
     finally:
         with postgres_server.administrator() as session:
             session.execute(f"ALTER DATABASE {DATABASE} OWNER TO administrator")

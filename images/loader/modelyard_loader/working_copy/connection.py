@@ -19,6 +19,13 @@ Result = TypeVar("Result")
 _CONNECT_SECONDS = 5
 _OPTIONS = "-c lock_timeout=60s -c statement_timeout=30min -c timezone=UTC"
 
+_NOT_PROVISIONED = (
+    errors.InsufficientPrivilege,
+    errors.InvalidSchemaName,
+    errors.UndefinedColumn,
+    errors.UndefinedTable,
+)
+
 
 class Postgres:
     """The project's schema. Work is handed over as a function of a connection, so that it can be done again."""
@@ -74,7 +81,7 @@ class Postgres:
                 f"Postgres refuses the rows: {_first_line(error)}",
                 remedy="change the values in the source, or choose another primaryKey",
             ) from error
-        except (errors.InsufficientPrivilege, errors.InvalidSchemaName, errors.UndefinedTable) as error:
+        except _NOT_PROVISIONED as error:
             raise PlatformError(
                 _first_line(error),
                 field=f"schema {self.schema}",

@@ -1,8 +1,12 @@
-"""The ledger ``data_loads``: one row a load, each holding the hash of the one before, so that a rewrite shows."""
+"""The ledger ``data_loads``: one row a load, each holding the hash of the one before, so that a rewrite shows.
+
+The provisioning makes the table; the project's role can read it and append to it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,34 +16,14 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from modelyard_api.digests import canonical_digest
+from modelyard_loader.working_copy.names import LEDGER
 from modelyard_runtime.errors import DataError
 
-LEDGER = "data_loads"
 GENESIS = "sha256:" + "0" * 64
 """What the first entry holds in place of a hash before it."""
-
-_DDL = """
-CREATE TABLE IF NOT EXISTS {table} (
-  dataset text NOT NULL,
-  dataset_uid text NOT NULL,
-  sequence integer NOT NULL,
-  batch_name text NOT NULL,
-  percentage numeric NOT NULL,
-  total_rows bigint NOT NULL,
-  offered bigint NOT NULL,
-  accepted bigint NOT NULL,
-  rejected bigint NOT NULL,
-  source_digest text NOT NULL,
-  generation bigint NOT NULL,
-  image text NOT NULL,
-  started_at timestamptz NOT NULL,
-  completed_at timestamptz NOT NULL,
-  metadata jsonb NOT NULL,
-  previous_hash text NOT NULL,
-  hash text NOT NULL,
-  PRIMARY KEY (dataset_uid, sequence)
-)
-"""
+_TIMES = ("started_at", "completed_at")
+_ADDED = frozenset({"requested_by", "trigger"})
+"""Members that entries of earlier releases lack; they are hashed without, so that their chain still holds."""
 
 
 @dataclass(frozen=True)
@@ -63,52 +47,93 @@ class LedgerEntry:
     started_at: datetime
     completed_at: datetime
     metadata: dict[str, Any]
-    """The batch on S3, the key and the columns."""
+    """The batch on S3, the key and the columns: texts, whole numbers, lists and maps of them."""
     previous_hash: str = GENESIS
     hash: str = ""
+    requested_by: str | None = None
+    """Who asked for the load; None in entries from before this was asked."""
+    trigger: str | None = None
+    """Why the load was made when it was; None in entries from before this was asked."""
 
     def sealed(self, previous_hash: str) -> LedgerEntry:
-        """The entry with its place in the chain."""
+        """The entry with its place in the chain. Raises TypeError for metadata that SQL would spell otherwise."""
+        _check_spelling(self.metadata)
         placed = replace(self, previous_hash=previous_hash, hash="")
         return replace(placed, hash=placed.computed_hash())
 
     def computed_hash(self) -> str:
-        """Digest of everything but the hash itself; times in UTC with microseconds."""
-        document = asdict(self)
+        """Digest of everything but the hash itself. The view ``loads`` computes the same in SQL."""
+        document = self.to_document()
         del document["hash"]
-        for name in ("started_at", "completed_at"):
-            moment: datetime = document[name]
-            document[name] = moment.astimezone(UTC).isoformat(timespec="microseconds")
         return canonical_digest(document)
 
+    def to_document(self) -> dict[str, Any]:
+        """The entry as JSON: times in UTC with microseconds, and no members for what was not asked at its time."""
+        document = asdict(self)
+        for name in _TIMES:
+            moment: datetime = document[name]
+            document[name] = moment.astimezone(UTC).isoformat(timespec="microseconds")
+        return {name: value for name, value in document.items() if value is not None or name not in _ADDED}
 
-def ensure_ledger(connection: psycopg.Connection, schema: str) -> None:
-    """Makes the table if the schema has none. Commits, so that no one waits for a whole load."""
-    exists = connection.execute("SELECT to_regclass(%s)", [f'"{schema}".{LEDGER}']).fetchone()
-    if exists is not None and exists[0] is not None:
-        return
-    # Two CREATE TABLE IF NOT EXISTS at the same time may still collide in the catalog.
-    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{schema} {LEDGER}"])
-    connection.execute(sql.SQL(_DDL).format(table=_table(schema)))
-    connection.commit()
+    @property
+    def holds(self) -> bool:
+        """Whether the entry is the one that was sealed."""
+        return self.computed_hash() == self.hash
+
+
+def head(connection: psycopg.Connection, schema: str, uid: str) -> LedgerEntry | None:
+    """The last load of a Dataset, or None before the first.
+
+    Looks at two entries, however long the ledger is. Raises DataError if the last one was changed afterwards or does
+    not follow the one before it.
+    """
+    last = _select(connection, schema, sql.SQL("ORDER BY sequence DESC LIMIT 2"), uid)[::-1]
+    if len(last) > 1 and last[0].sequence > 1:
+        check_chain(last, f"{schema}.{LEDGER}", last[0].sequence, last[0].previous_hash)
+    else:
+        check_chain(last, f"{schema}.{LEDGER}")
+    return last[-1] if last else None
 
 
 def entries(connection: psycopg.Connection, schema: str, uid: str) -> list[LedgerEntry]:
-    """All loads of a Dataset in order. Raises DataError if one of them was changed afterwards."""
-    cursor = connection.cursor(row_factory=dict_row)
-    query = sql.SQL("SELECT * FROM {table} WHERE dataset_uid = %s ORDER BY sequence")
-    found = cursor.execute(query.format(table=_table(schema)), [uid]).fetchall()
-    chain = [LedgerEntry(**{**row, "percentage": str(row["percentage"])}) for row in found]
-    previous = GENESIS
-    for entry in chain:
-        if entry.previous_hash != previous or entry.computed_hash() != entry.hash:
-            raise DataError(
-                "the entry is not the one that was written",
-                field=f"{schema}.{LEDGER}, sequence {entry.sequence}",
-                remedy="restore the table from a backup; the record on S3 is not affected",
-            )
-        previous = entry.hash
+    """All loads of a Dataset in order. Raises DataError if one of them was changed or removed afterwards."""
+    chain = _select(connection, schema, sql.SQL("ORDER BY sequence"), uid)
+    check_chain(chain, f"{schema}.{LEDGER}")
     return chain
+
+
+def stored(connection: psycopg.Connection, schema: str, uid: str) -> list[LedgerEntry]:
+    """What stands in the ledger, in order, whether or not the chain holds."""
+    return _select(connection, schema, sql.SQL("ORDER BY sequence"), uid)
+
+
+def check_chain(chain: Sequence[LedgerEntry], where: str, sequence: int = 1, previous: str = GENESIS) -> None:
+    """Raises DataError naming the first entry that is missing or not the one that was written.
+
+    ``sequence`` is the number that the first entry must have, ``previous`` the hash that it must hold.
+    """
+    for entry in chain:
+        if entry.sequence != sequence:
+            raise _broken(where, sequence, "the entry is missing")
+        if entry.previous_hash != previous or not entry.holds:
+            raise _broken(where, entry.sequence, "the entry is not the one that was written")
+        previous, sequence = entry.hash, sequence + 1
+
+
+def _broken(where: str, sequence: int, problem: str) -> DataError:
+    return DataError(
+        problem,
+        field=f"{where}, sequence {sequence}",
+        remedy="restore the table from a backup; the record on S3 is not affected",
+    )
+
+
+def _select(connection: psycopg.Connection, schema: str, order: sql.SQL, uid: str) -> list[LedgerEntry]:
+    cursor = connection.cursor(row_factory=dict_row)
+    names = sql.SQL(", ").join(sql.Identifier(field.name) for field in fields(LedgerEntry))
+    query = sql.SQL("SELECT {names} FROM {table} WHERE dataset_uid = %s {order}")
+    found = cursor.execute(query.format(names=names, table=_table(schema), order=order), [uid]).fetchall()
+    return [LedgerEntry(**{**row, "percentage": f"{row['percentage']:f}"}) for row in found]
 
 
 def append(connection: psycopg.Connection, schema: str, entry: LedgerEntry) -> None:
@@ -131,3 +156,15 @@ def last_owner(connection: psycopg.Connection, schema: str, dataset: str) -> str
 
 def _table(schema: str) -> sql.Identifier:
     return sql.Identifier(schema, LEDGER)
+
+
+def _check_spelling(value: object) -> None:
+    """Canonical JSON is the same in Python and SQL for texts, whole numbers, booleans and null only."""
+    if isinstance(value, Mapping):
+        for each in value.values():
+            _check_spelling(each)
+    elif isinstance(value, list):
+        for each in value:
+            _check_spelling(each)
+    elif not isinstance(value, str | int | None):
+        raise TypeError(f"metadata of a load cannot hold {value!r}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,16 +17,11 @@ from modelyard_loader.working_copy.ledger import (
     GENESIS,
     LedgerEntry,
     append,
-    ensure_ledger,
-    entries,
-    last_owner,
+    head,
 )
-from modelyard_loader.working_copy.rows import copy_rows, make_table, table_name
-from modelyard_runtime.errors import InvalidSpecError
-
-_UID_LENGTH = 8
-
-_log = logging.getLogger(__name__)
+from modelyard_loader.working_copy.names import table_name
+from modelyard_loader.working_copy.rows import copy_rows, make_table
+from modelyard_loader.working_copy.tables import make_way
 
 
 @dataclass(frozen=True)
@@ -45,9 +39,7 @@ def last_load(postgres: Postgres, owner: Owner) -> LedgerEntry | None:
     """The last load of a Dataset, or None before the first."""
 
     def look(connection: psycopg.Connection) -> LedgerEntry | None:
-        ensure_ledger(connection, postgres.schema)
-        known = entries(connection, postgres.schema, owner.uid)
-        return known[-1] if known else None
+        return head(connection, postgres.schema, owner.uid)
 
     table_name(owner.name)
     return postgres.transact(look)
@@ -58,15 +50,13 @@ def load_all(postgres: Postgres, owner: Owner, batch: Batch, clock: Callable[[],
 
     def work(connection: psycopg.Connection) -> LedgerEntry:
         schema = postgres.schema
-        ensure_ledger(connection, schema)
         lock = f"{schema} {owner.name}"
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [lock])
-        known = entries(connection, schema, owner.uid)
-        if known:
-            return known[-1]
-        name = table_name(owner.name)
-        _make_way(connection, schema, owner, name)
-        table = sql.Identifier(schema, name)
+        known = head(connection, schema, owner.uid)
+        if known is not None:
+            return known
+        make_way(connection, schema, owner)
+        table = sql.Identifier(schema, table_name(owner.name))
         make_table(connection, table, batch.rows.schema, batch.key)
         copy_rows(connection, table, batch.rows, sequence=1)
         entry = _entry(owner, batch, clock()).sealed(GENESIS)
@@ -98,24 +88,4 @@ def _entry(owner: Owner, batch: Batch, now: datetime) -> LedgerEntry:
             "key": list(batch.key),
             "columns": list(batch.rows.column_names),
         },
-    )
-
-
-def _make_way(connection: psycopg.Connection, schema: str, owner: Owner, name: str) -> None:
-    """Renames the table of a deleted Dataset of the same name; its rows stay, under its uid."""
-    found = connection.execute("SELECT to_regclass(%s)", [f'"{schema}"."{name}"']).fetchone()
-    if found is None or found[0] is None:
-        return
-    before = last_owner(connection, schema, owner.name)
-    if before is None:
-        raise InvalidSpecError(
-            f"schema {schema} has a table {name} that Modelyard did not make",
-            field="metadata.name",
-            value=owner.name,
-            remedy="rename the table or the Dataset",
-        )
-    kept = f"{name}_{before[:_UID_LENGTH].replace('-', '_')}"
-    _log.info("table %s of an earlier Dataset is kept as %s", name, kept)
-    connection.execute(
-        sql.SQL("ALTER TABLE {} RENAME TO {}").format(sql.Identifier(schema, name), sql.Identifier(kept))
     )

@@ -10,11 +10,8 @@ import pyarrow as pa
 from psycopg import sql
 
 from modelyard_api.v1alpha1.common import ColumnType
-from modelyard_loader.working_copy.ledger import LEDGER
+from modelyard_loader.working_copy.names import SEQUENCE
 from modelyard_runtime.columns import canonical_type
-from modelyard_runtime.errors import InvalidSpecError
-
-SEQUENCE = "load_sequence"
 
 _SQL_TYPES = {
     ColumnType.INTEGER: "bigint",
@@ -23,19 +20,6 @@ _SQL_TYPES = {
     ColumnType.TEXT: "text",
 }
 _BATCH_ROWS = 65_536
-
-
-def table_name(dataset: str) -> str:
-    """Table of a Dataset: its name with underscores. Raises InvalidSpecError for the one name that is taken."""
-    name = dataset.replace("-", "_")
-    if name == LEDGER:
-        raise InvalidSpecError(
-            "is the name of the ledger of loads",
-            field="metadata.name",
-            value=dataset,
-            remedy="choose another name for the Dataset",
-        )
-    return name
 
 
 def make_table(

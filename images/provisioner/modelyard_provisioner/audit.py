@@ -1,0 +1,65 @@
+"""The tables of a project's audit, which its own role can read and append to, and nothing else.
+
+A password of the project that got lost, or a loader that went wrong, can therefore add to the record of what happened
+but not rewrite it; the chain of hashes in it tells what the administrator rewrites.
+"""
+
+from importlib.resources import files
+
+import psycopg
+from psycopg import sql
+
+_STATEMENTS = "audit.sql"
+TABLES = ("data_loads", "data_changes", "data_rejects", "data_rules", "data_sweeps")
+VIEW = "loads"
+_ADDED = {"data_loads": ("requested_by", "trigger")}
+"""Columns, all of them text, that tables of an earlier release lack."""
+_LOCK_WAIT = "20s"
+"""A load may hold a table for minutes; those that come after must not have to queue behind this one for so long."""
+
+
+def ensure_audit(session: psycopg.Connection, schema: str, role: str) -> None:
+    """Make what is missing, take over what the role owned in an earlier release, and set the role's rights.
+
+    Raises psycopg.errors.LockNotAvailable while a load holds a table that must be altered.
+    """
+    with session.transaction():
+        session.execute(
+            sql.SQL("SET LOCAL search_path TO {}, pg_temp").format(sql.Identifier(schema)),
+        )
+        session.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(_LOCK_WAIT)))
+        session.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"audit of {schema}",))
+        for table in TABLES:
+            _take_over(session, schema, table)
+        session.execute(files(__package__).joinpath(_STATEMENTS).read_bytes())
+        for relation in (*TABLES, VIEW):
+            _grant(session, sql.Identifier(schema, relation), role, may_append=relation != VIEW)
+
+
+def _take_over(session: psycopg.Connection, schema: str, table: str) -> None:
+    """Bring a table of an earlier release to this one's form; altered only where it differs, since that locks it."""
+    found = session.execute(
+        "SELECT pg_get_userbyid(relowner) = current_user FROM pg_class"
+        " WHERE relname = %s AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s)",
+        (table, schema),
+    ).fetchone()
+    if found is None:
+        return
+    name = sql.Identifier(schema, table)
+    if not found[0]:
+        session.execute(sql.SQL("ALTER TABLE {} OWNER TO CURRENT_USER").format(name))
+    present = session.execute(
+        "SELECT column_name::text FROM information_schema.columns WHERE table_schema = %s AND table_name = %s",
+        (schema, table),
+    ).fetchall()
+    for column in _ADDED.get(table, ()):
+        if (column,) not in present:
+            statement = sql.SQL("ALTER TABLE {} ADD COLUMN {} text")
+            session.execute(statement.format(name, sql.Identifier(column)))
+
+
+def _grant(session: psycopg.Connection, relation: sql.Identifier, role: str, *, may_append: bool) -> None:
+    holder = sql.Identifier(role)
+    session.execute(sql.SQL("REVOKE ALL ON {} FROM PUBLIC, {}").format(relation, holder))
+    rights = sql.SQL("SELECT, INSERT" if may_append else "SELECT")
+    session.execute(sql.SQL("GRANT {} ON {} TO {}").format(rights, relation, holder))
