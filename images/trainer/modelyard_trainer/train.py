@@ -20,6 +20,7 @@ from modelyard_runtime.credentials import Credentials
 from modelyard_runtime.errors import InvalidSpecError, StepError
 from modelyard_runtime.s3 import ObjectStore
 from modelyard_runtime.table import Version, load_version
+from modelyard_runtime.tracking import MLflowClient
 from modelyard_trainer import machine
 from modelyard_trainer.bundle import Origin, PackedModel, pack, store
 from modelyard_trainer.data import TrainingData, prepare
@@ -28,7 +29,6 @@ from modelyard_trainer.features import Plan, make_plan
 from modelyard_trainer.fit import explained, fit
 from modelyard_trainer.parameters import parameters_of
 from modelyard_trainer.pipeline import Build, accepting_missing, build, refuse, set_threads
-from modelyard_trainer.tracking.client import MLflowClient
 from modelyard_trainer.tracking.model_directory import DIRECTORY, column_schema, model_directory
 from modelyard_trainer.tracking.registry import Registry
 from modelyard_trainer.tracking.runs import DatasetInput, Run, Runs, RunStatus

@@ -9,7 +9,7 @@ import pytest
 from modelyard_runtime.credentials import Login
 from modelyard_runtime.errors import PlatformError
 from modelyard_runtime.retry import Patience
-from modelyard_trainer.tracking.client import MLflowClient
+from modelyard_runtime.tracking import MLflowClient
 from modelyard_trainer.tracking.runs import Runs
 from tests.integration.trainer.test_training import FOREST, houses
 from tests.support.gate import Gate

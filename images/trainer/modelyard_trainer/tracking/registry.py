@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from modelyard_api.labels import RUN_TAG_UID
-from modelyard_trainer.tracking.client import MLflowClient, RefusedError
+from modelyard_runtime.tracking import MLflowClient, RefusedError
 
 _EXISTS = "RESOURCE_ALREADY_EXISTS"
 

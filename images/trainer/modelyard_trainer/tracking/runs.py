@@ -12,7 +12,7 @@ from typing import Any
 from modelyard_api.contract.steps import Owner
 from modelyard_api.labels import RUN_TAG_ATTEMPT, RUN_TAG_JOB, RUN_TAG_UID, TAG_IMAGE
 from modelyard_api.v1alpha1.common import Json
-from modelyard_trainer.tracking.client import MLflowClient, RefusedError
+from modelyard_runtime.tracking import MLflowClient, RefusedError
 
 _EXISTS = "RESOURCE_ALREADY_EXISTS"
 _MISSING = "RESOURCE_DOES_NOT_EXIST"

@@ -1,4 +1,7 @@
-"""MLflow over HTTP: authentication, workspace, outages, and errors that say what to do."""
+"""MLflow over HTTP: authentication, workspace, outages, and errors that say what to do.
+
+A pod that uses it names httpx among its own requirements, so that servers, which do not, need not carry it.
+"""
 
 from __future__ import annotations
 
