@@ -16,6 +16,8 @@ Value = int | float | bool | str | None
 
 _MASK = 2**64 - 1
 _NAN = 0x7FF8000000000000
+_ROW_SEED = 0x6D6F64656C796172
+_LANES = (0x243F6A8885A308D3, 0x13198A2E03707344)
 
 
 @dataclass(frozen=True)
@@ -39,35 +41,37 @@ def digest_of(columns: Sequence[PlainColumn], key: Sequence[str]) -> str:
     """Root of the content digest as its documentation says it."""
     keys = [column.values for name in key for column in columns if column.name == name]
     count = len(columns[0].values)
-    order = sorted(range(count), key=lambda row: [_sortable(values[row]) for values in keys])
+    hashes = [hash_of([values[row] for values in keys], _ROW_SEED) for row in range(count)]
     documents = [
-        {"name": column.name, "type": column.type.value, "sha256": _column(column, order)}
+        {"name": column.name, "type": column.type.value, "sha256": _column(column, hashes)}
         for column in columns
     ]
     document = {"rows": count, "key": list(key), "columns": documents}
-    return "sha256:" + hashlib.sha256(b"modelyard content 1\n" + canonical_json(document)).hexdigest()
+    return "sha256:" + hashlib.sha256(b"modelyard content 2\n" + canonical_json(document)).hexdigest()
 
 
-def _sortable(value: Value) -> object:
-    return value.encode() if isinstance(value, str) else value
-
-
-def _column(column: PlainColumn, order: Sequence[int]) -> str:
-    values = [column.values[row] for row in order]
+def _column(column: PlainColumn, hashes: Sequence[int]) -> str:
     header = canonical_json({"name": column.name, "type": column.type.value})
-    content = b"modelyard column 1\n" + header + b"\n" + struct.pack("<Q", len(values))
-    content += _bits([value is not None for value in values])
-    if column.type is ColumnType.INTEGER:
-        content += b"".join(struct.pack("<q", value or 0) for value in values)
-    elif column.type is ColumnType.NUMBER:
-        content += b"".join(struct.pack("<Q", number_bits(float(value or 0.0))) for value in values)
-    elif column.type is ColumnType.BOOLEAN:
-        content += _bits([bool(value) for value in values])
-    else:
-        texts = [str(value if value is not None else "").encode() for value in values]
-        ends = [sum(len(text) for text in texts[:count]) for count in range(len(texts) + 1)]
-        content += b"".join(struct.pack("<q", end) for end in ends) + b"".join(texts)
+    content = b"modelyard column 2\n" + header + b"\n" + struct.pack("<Q", len(hashes))
+    for constant in _LANES:
+        lane = 0
+        for row, value in zip(hashes, column.values, strict=True):
+            lane += mix(mix(row ^ constant) ^ cell_of(column.type, value))
+        content += struct.pack("<Q", lane & _MASK)
     return hashlib.sha256(content).hexdigest()
+
+
+def cell_of(kind: ColumnType, value: Value) -> int:
+    """The number that stands for a value within its column."""
+    if value is None:
+        return 0xFFF86D6F64656C79
+    if isinstance(value, str):
+        content = value.encode()
+        total = mix(len(content))
+        for place, word in enumerate(_words(content), start=1):
+            total += mix(word ^ mix(place))
+        return total & _MASK
+    return number_bits(float(value)) if kind is ColumnType.NUMBER else int(value) & _MASK
 
 
 def number_bits(value: float) -> int:
@@ -77,35 +81,35 @@ def number_bits(value: float) -> int:
     return int(struct.unpack("<Q", struct.pack("<d", value + 0.0))[0])
 
 
-def _bits(flags: Sequence[bool]) -> bytes:
-    content = bytearray((len(flags) + 7) // 8)
-    for position, flag in enumerate(flags):
-        content[position // 8] |= flag << (position % 8)
-    return bytes(content)
-
-
 def hash_of(key: Sequence[Value], seed: int) -> int:
     """A row's hash for the split."""
-    state = _mix(seed)
+    state = mix(seed)
     for value in key:
-        state = _mix(state ^ _value_hash(value))
+        state = mix(state ^ _value_hash(value))
     return state
 
 
 def _value_hash(value: Value) -> int:
     if isinstance(value, str):
         content = value.encode()
-        state = _mix(len(content))
-        for start in range(0, len(content), 8):
-            word = content[start : start + 8].ljust(8, b"\0")
-            state = _mix(state ^ int.from_bytes(word, "little"))
+        state = mix(len(content))
+        for word in _words(content):
+            state = mix(state ^ word)
         return state
     if isinstance(value, float):
-        return _mix(number_bits(value))
-    return _mix(int(value or 0) & _MASK)
+        return mix(number_bits(value))
+    return mix(int(value or 0) & _MASK)
 
 
-def _mix(state: int) -> int:
+def _words(content: bytes) -> list[int]:
+    return [
+        int.from_bytes(content[start : start + 8].ljust(8, b"\0"), "little")
+        for start in range(0, len(content), 8)
+    ]
+
+
+def mix(state: int) -> int:
+    """splitmix64."""
     z = (state + 0x9E3779B97F4A7C15) & _MASK
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK

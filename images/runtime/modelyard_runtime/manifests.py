@@ -15,6 +15,7 @@ from modelyard_api.digests import canonical_json
 from modelyard_runtime.errors import DataError
 from modelyard_runtime.s3 import ObjectStore
 
+_SCHEMA_VERSION = 2
 _NAME = re.compile(r"/([0-9a-f]{64})\.(?:json|parquet)$")
 
 
@@ -43,9 +44,16 @@ def read_manifest(store: ObjectStore, uri: str) -> Manifest:
     if named is None or hashlib.sha256(content).hexdigest() != named.group(1):
         raise DataError("the content does not have the SHA-256 of its name", field=uri)
     try:
-        return Manifest.model_validate_json(content)
+        manifest = Manifest.model_validate_json(content)
     except ValidationError as error:
         raise DataError("is not a manifest that this release can read", field=uri) from error
+    if manifest.schema_version != _SCHEMA_VERSION:
+        raise DataError(
+            f"has schema version {manifest.schema_version}, this release reads {_SCHEMA_VERSION}",
+            field=uri,
+            remedy="publish the version anew: make the Dataset again, or ask for a step of it",
+        )
+    return manifest
 
 
 def write_part(store: ObjectStore, prefix: str, content: bytes, rows: int) -> Part:
@@ -56,8 +64,8 @@ def write_part(store: ObjectStore, prefix: str, content: bytes, rows: int) -> Pa
     return Part(uri=store.uri(key), sha256=sha256, rows=rows, bytes=len(content))
 
 
-def read_part(store: ObjectStore, part: Part) -> pa.Table:
-    """Rows of a part. Raises DataError if bytes or rows are not those that the manifest names."""
+def read_part(store: ObjectStore, part: Part, columns: list[str] | None = None) -> pa.Table:
+    """Rows of a part, all columns or some. Raises DataError if bytes or rows are not those that the manifest names."""
     content = store.read(store.key(part.uri))
     if len(content) != part.bytes or hashlib.sha256(content).hexdigest() != part.sha256:
         raise DataError(
@@ -65,7 +73,7 @@ def read_part(store: ObjectStore, part: Part) -> pa.Table:
             field=part.uri,
             remedy="restore the object from a backup of the bucket",
         )
-    table = pq.read_table(pa.BufferReader(content), use_threads=False)
+    table = pq.read_table(pa.BufferReader(content), columns=columns, use_threads=False)
     if table.num_rows != part.rows:
         raise DataError(f"holds {table.num_rows} rows, the manifest says {part.rows}", field=part.uri)
     return table

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -43,6 +43,15 @@ class Outage:
     retries: int = _QUICK_RETRIES
     """How often the library tries again before the outage is called one."""
     notice: Callable[[str], None] = tell_nobody
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An object as a listing shows it."""
+
+    key: str
+    size: int
+    modified: datetime
 
 
 class ObjectStore:
@@ -141,12 +150,21 @@ class ObjectStore:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Keys below a prefix (whole path segments), in the store's order."""
+        for entry in self.entries(prefix):
+            yield entry.key
 
-        def listed() -> list[str]:
+    def entries(self, prefix: str) -> list[Entry]:
+        """Objects below a prefix (whole path segments), in the store's order."""
+
+        def listed() -> list[Entry]:
             pages = obstore.list(self._store, prefix)
-            return [entry["path"] for page in pages for entry in page]
+            return [
+                Entry(entry["path"], entry["size"], entry["last_modified"])
+                for page in pages
+                for entry in page
+            ]
 
-        yield from self._answer(prefix, listed)
+        return self._answer(prefix, listed)
 
     def _answer(self, key: str, ask: Callable[[], Result]) -> Result:
         where = self.endpoint.endpoint_url or "AWS"

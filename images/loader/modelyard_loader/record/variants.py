@@ -18,7 +18,7 @@ from modelyard_loader.transforms.chain import Chain
 from modelyard_loader.transforms.engine import Engine
 from modelyard_loader.working_copy.ledger import LedgerEntry
 from modelyard_runtime.columns import canonical_columns, to_canonical
-from modelyard_runtime.digest import digest_of_ordered, in_key_order
+from modelyard_runtime.digest import content_digest, in_key_order
 from modelyard_runtime.manifests import write_manifest
 from modelyard_runtime.s3 import ObjectStore
 
@@ -106,7 +106,7 @@ class Publisher:
             column.model_copy(update={"nullable": rows.column(column.name).null_count > 0})
             for column in canonical_columns(rows.schema)
         )
-        digest = digest_of_ordered(rows, self._step.primary_key).root
+        digest = content_digest(rows, self._step.primary_key).root
         return Content((part,), columns, rows.num_rows, digest)
 
     def _manifest(self, planned: PlannedVariant, content: Content) -> Manifest:

@@ -5,6 +5,8 @@ Training reads manifests only, never live tables, so a version can be read again
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from modelyard_api.base import StatusModel
 from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_api.v1alpha1.dataset import Split
@@ -34,12 +36,17 @@ class ColumnStatistics(StatusModel):
     name: str
     missing: int
     """Nulls and NaNs."""
+    infinite: int = 0
+    """Infinities of either sign."""
     distinct: int | None = None
-    """Different values, estimated within about 2 % where there are many."""
+    """Different values: exact up to 1,000, else estimated with a standard error of 1.6 %."""
     mean: float | None = None
     deviation: float | None = None
-    minimum: float | str | None = None
-    maximum: float | str | None = None
+    """Standard deviation; absent where it is so small beside the mean that float64 cannot tell it."""
+    minimum: int | float | str | None = None
+    """Least value; a text is cut at 120 characters."""
+    maximum: int | float | str | None = None
+    """Greatest value, like ``minimum``."""
     quantiles: list[float] = []
     """At 1, 5, 25, 50, 75, 95 and 99 percent, within 1 % of the value."""
     edges: list[float] = []
@@ -61,6 +68,17 @@ class Recipe(StatusModel):
     """Variant that this one starts from."""
 
 
+class SplitBorder(StatusModel):
+    """Where a split that looks at all loaded rows draws its line; see ``modelyard_runtime.split``."""
+
+    classes: dict[str, str] = {}
+    """For stratifyBy: JSON of a class, and the greatest hash of it that is held out, as 16 hex digits."""
+    time: int | float | str | None = None
+    """For timeColumn: rows later than this are held out."""
+    hash: str | None = None
+    """For timeColumn: of the rows at that very time those with this hash or a greater one."""
+
+
 class Manifest(StatusModel):
     """A version of a variant."""
 
@@ -79,8 +97,12 @@ class Manifest(StatusModel):
     content_digest: str
     """``sha256:…`` over the values; see ``modelyard_runtime.digest``."""
     split: Split
+    border: SplitBorder | None = None
+    """Where the split draws its line, for options that look at all rows."""
     audit_head: str
     """Head of the audit chain when the version was made."""
+    loaded_at: datetime | None = None
+    """When the load was committed."""
     origin: list[str] = []
     """Columns that name the row that a row comes from, by which the split is made; the key where empty."""
     statistics: list[ColumnStatistics] = []

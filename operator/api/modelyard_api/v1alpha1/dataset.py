@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, model_validator
 
-from modelyard_api.base import ApiModel, StatusModel, immutable
+from modelyard_api.base import ApiModel, StatusModel, immutable, rules
 from modelyard_api.digests import canonical_digest
 from modelyard_api.v1alpha1.common import ColumnName, JobOptions, ObjectMeta, Percent
 from modelyard_api.v1alpha1.dataset_status import DatasetStatus
@@ -19,6 +19,15 @@ from modelyard_api.v1alpha1.validation import Rule
 class Split(ApiModel):
     """Which rows are held out for the final test: by hash of the key, so that it is stable while rows arrive."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "[has(self.stratifyBy), has(self.groupBy), has(self.timeColumn)].filter(o, o).size() <= 1",
+                "only one of split.stratifyBy, split.groupBy and split.timeColumn may be set",
+            )
+        )
+    )
+
     test_percent: Percent = "20"
     """Share of rows held out, in percent."""
     seed: Annotated[int, Field(ge=0, le=2147483647)] = 42
@@ -29,6 +38,12 @@ class Split(ApiModel):
     """Column whose equal values stay on one side."""
     time_column: ColumnName | None = None
     """Column by which the last rows are held out instead."""
+
+    @model_validator(mode="after")
+    def _one_option(self) -> Split:
+        if sum(option is not None for option in (self.stratify_by, self.group_by, self.time_column)) > 1:
+            raise ValueError("split: only one of stratifyBy, groupBy and timeColumn may be set")
+        return self
 
 
 class Retention(ApiModel):
