@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import math
+import zlib
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, PlainSerializer
@@ -14,11 +16,15 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 from modelyard_api.base import OneOf, StatusModel
 from modelyard_api.contract.exit_codes import FailureClass
 from modelyard_api.v1alpha1.dataset_status import ClassCount, ColumnStatus, ValidationStatus
+from modelyard_api.v1alpha1.training_job import DatasetVersion
 
 TERMINATION_LOG = "/dev/termination-log"
 TERMINATION_VARIABLE = "MODELYARD_TERMINATION_LOG"
 """Names another file for the outcome, for a step outside a pod."""
 LIMIT_BYTES = 4096
+_PACKED = "z:"
+"""Marks a message that is deflated JSON in base 85."""
+_UNPACKED_LIMIT = 1 << 18
 
 _BASE64_LENGTH = 43
 
@@ -114,6 +120,8 @@ class TrainOutcome(StatusModel):
     bundle_uri: str
     model_version: str | None = None
     """Version in the registry; absent where the job registers none."""
+    data: DatasetVersion | None = None
+    """Version that was trained on."""
     metrics: dict[str, Annotated[float, PlainSerializer(_speakable)]]
     """NaN and infinities go as words, for which JSON has no numbers."""
     cpu_seconds: float
@@ -144,18 +152,21 @@ class Outcome(OneOf):
     failure: Failure | None = None
 
     def encode(self) -> bytes:
-        """JSON of at most ``LIMIT_BYTES``; the head of a failure's log tail gives way first, then its texts."""
+        """At most ``LIMIT_BYTES``: as JSON where that fits, else packed; what still is too long gives way in order.
+
+        Of a load these are the classes, the columns and the broken rules, each from its end; of a failure the head
+        of the log tail, then its texts.
+        """
         data = self.to_json()
-        failure = self.failure
-        while len(data) > LIMIT_BYTES and failure is not None:
-            tail = failure.log_tail
-            if tail:
-                failure = failure.model_copy(update={"log_tail": tail[len(tail) // 4 + 1 :]})
-            else:
-                texts = {"message": failure.message[:600], "remedy": failure.remedy[:300]}
-                failure = failure.model_copy(update=texts)
-            data = Outcome(failure=failure).to_json()
-        return data
+        if len(data) <= LIMIT_BYTES:
+            return data
+        if self.failure is not None:
+            return _cut(self.failure)
+        for shorter in (self, *(_shorter(self.load) if self.load else ())):
+            data = _packed(shorter.to_json())
+            if len(data) <= LIMIT_BYTES:
+                return data
+        raise ValueError(f"the outcome has {len(data)} bytes, at most {LIMIT_BYTES} reach the operator")
 
     def to_json(self) -> bytes:
         """The JSON, however long."""
@@ -165,6 +176,48 @@ class Outcome(OneOf):
 def parse_outcome(message: str) -> Outcome | None:
     """The outcome in a termination message, or None where there is none that can be read."""
     try:
-        return Outcome.model_validate_json(message)
-    except ValueError:
+        return Outcome.model_validate_json(_unpacked(message))
+    except (ValueError, zlib.error):
         return None
+
+
+def _packed(data: bytes) -> bytes:
+    return _PACKED.encode() + base64.b85encode(zlib.compress(data, 9))
+
+
+def _unpacked(message: str) -> bytes:
+    if not message.startswith(_PACKED):
+        return message.encode()
+    unpacker = zlib.decompressobj()
+    data = unpacker.decompress(base64.b85decode(message[len(_PACKED) :]), _UNPACKED_LIMIT)
+    if not unpacker.eof:
+        raise ValueError(f"a termination message of more than {_UNPACKED_LIMIT} bytes, or half of one")
+    return data
+
+
+def _cut(failure: Failure) -> bytes:
+    while True:
+        data = Outcome(failure=failure).to_json()
+        if len(data) <= LIMIT_BYTES:
+            return data
+        tail = failure.log_tail
+        if tail:
+            failure = failure.model_copy(update={"log_tail": tail[len(tail) // 4 + 1 :]})
+        else:
+            texts = {"message": failure.message[:600], "remedy": failure.remedy[:300]}
+            failure = failure.model_copy(update=texts)
+
+
+def _shorter(load: LoadOutcome) -> Iterator[Outcome]:
+    for count in (8, 4, 2, 0):
+        variants = [item.model_copy(update={"classes": item.classes[:count]}) for item in load.variants]
+        load = load.model_copy(update={"variants": variants})
+        yield Outcome(load=load)
+    for count in (20, 10, 5, 0):
+        load = load.model_copy(update={"columns": load.columns[:count]})
+        yield Outcome(load=load)
+    for count in (5, 2, 1, 0):
+        if load.validation is not None:
+            validation = load.validation.model_copy(update={"broken": load.validation.broken[:count]})
+            load = load.model_copy(update={"validation": validation})
+            yield Outcome(load=load)

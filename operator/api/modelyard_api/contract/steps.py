@@ -24,6 +24,8 @@ SOURCE_VARIABLE = "MODELYARD_SOURCE_CREDENTIALS"
 """Names another directory of the source's secret files, for a step outside a pod."""
 CREDENTIALS_VARIABLE = "MODELYARD_CREDENTIALS"
 """Names another directory of secret files, for a step outside a pod."""
+TMP_SIZE_VARIABLE = "MODELYARD_TMP_SIZE"
+"""Room for temporary files as a quantity such as ``2Gi``; a pod that takes more would be evicted."""
 
 POSTGRES_USERNAME = "postgres-username"
 POSTGRES_PASSWORD = "postgres-password"  # noqa: S105  a file's name
@@ -126,7 +128,7 @@ class LoadStep(DatasetWork):
     """Version of the Dataset that is the source, where one is."""
     network: NetworkRules = NetworkRules()
     trigger: str = "Initial"
-    """Why now: Initial, Schedule, Interval, Request or Edit; a column of the ledger."""
+    """Why now: Initial, Schedule, Interval, Request, Edit or Source; a column of the ledger."""
     requested_by: str = ""
     """Who applied the spec or asked for the step, as far as Kubernetes knows; a column of the ledger."""
 
@@ -144,6 +146,8 @@ class SweepStep(DatasetWork):
     keep_last: int
     protected: list[str] = []
     """Content digests that resources of the cluster refer to; those of runs and models are asked of MLflow."""
+    protected_sequences: list[int] = []
+    """Loads that resources of the cluster refer to by number; their versions of every variant are kept."""
     dry_run: bool = False
     """True lists what would go, in the table ``data_sweeps``, and removes nothing."""
     mlflow: MLflowEndpoint
@@ -158,7 +162,10 @@ class TrainStep(StatusModel):
 
     owner: Owner
     spec: TrainingJobSpec
-    data: DatasetVersion
+    data: DatasetVersion | None = None
+    """Version to train on; where unset, that which ``spec.dataset_ref`` pins is looked up in the record."""
+    dataset_uid: str = ""
+    """Uid of the Dataset, by which its versions are found in the record."""
     s3: S3Endpoint
     mlflow: MLflowEndpoint
 

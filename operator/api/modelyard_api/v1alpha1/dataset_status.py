@@ -33,6 +33,17 @@ class LoadProgress(StatusModel):
     """Time to the end of this phase at this speed."""
 
 
+class ParentVersion(StatusModel):
+    """The version of another Dataset that rows were loaded from."""
+
+    variant: Annotated[str, Field(max_length=30)]
+    """Variant."""
+    digest: Annotated[str, Field(max_length=71)]
+    """Digest of the content."""
+    uri: Annotated[str, Field(max_length=1024)]
+    """Address of the manifest."""
+
+
 class LoadStatus(StatusModel):
     """How far loading is."""
 
@@ -50,6 +61,8 @@ class LoadStatus(StatusModel):
     """Name of the last batch."""
     last_time: datetime | None = None
     """When the last step ended."""
+    published_time: datetime | None = None
+    """When versions were last published that hold other rows or follow another recipe."""
     next_time: datetime | None = None
     """When the next step is due; none where nothing is due by itself."""
     duration_seconds: Annotated[str, Field(max_length=16)] | None = None
@@ -60,6 +73,10 @@ class LoadStatus(StatusModel):
     """Hash of the last row of the audit chain."""
     handled_request: Annotated[str, Field(max_length=128)] | None = None
     """Value of the annotation ``modelyard.dev/load-now`` that was acted on last."""
+    recipe: Annotated[str, Field(max_length=64)] | None = None
+    """Identity of what the last load was asked for."""
+    parent: ParentVersion | None = None
+    """Version of the Dataset that is the source, as it was last read."""
     progress: LoadProgress | None = None
     """How far the step that runs is."""
 
@@ -152,7 +169,11 @@ class DatasetStatus(ResourceStatus):
     """Identity of the source, key, variants, split and rules that this status is about."""
     attempt: int = 0
     """Attempts made for the present step."""
+    steps: int = 0
+    """Steps of every kind that came to an end; part of the names of Jobs."""
     verified: Annotated[str, Field(max_length=128)] | None = None
     """What was last rebuilt to prove that the versions are deterministic: recipe, sequence and request."""
     swept: Annotated[str, Field(max_length=128)] | None = None
     """Sequence and request that retention was last carried out for."""
+    rebuilt: Annotated[str, Field(max_length=128)] | None = None
+    """Request that the working copy was last made again for."""
