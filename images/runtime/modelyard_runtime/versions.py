@@ -11,7 +11,7 @@ from modelyard_api.contract.manifest import Manifest, manifest_key, version_key
 from modelyard_api.v1alpha1.training_job import DatasetVersion
 from modelyard_runtime.errors import DataError
 from modelyard_runtime.manifests import read_manifest
-from modelyard_runtime.s3 import ObjectStore
+from modelyard_runtime.s3 import Entry, ObjectStore
 
 _POINTER = re.compile(r"/versions/([^/]+)/([^/]+)/(\d{6,})-([0-9a-f]{64})$")
 _SHOWN = 10
@@ -50,17 +50,20 @@ def write_version(store: ObjectStore, dataset: str, uid: str, manifest: Manifest
     store.create(version_key(prefix, dataset, uid, manifest.variant, manifest.sequence, sha256), b"")
 
 
+def parse_pointer(entry: Entry) -> VersionPointer | None:
+    """The version that an object points to, or None if it is no pointer."""
+    name = _POINTER.search(entry.key)
+    if name is None:
+        return None
+    return VersionPointer(name.group(1), name.group(2), int(name.group(3)), name.group(4), entry.modified)
+
+
 def versions(store: ObjectStore, dataset: str, variant: str, uid: str | None = None) -> list[VersionPointer]:
     """All versions of a variant, the latest last; those of several Datasets of the name where no ``uid`` is given."""
     root = f"{store.endpoint.prefix}/datasets/{dataset}/versions"
     prefix = root if uid is None else f"{root}/{uid}/{variant}"
-    found = []
-    for entry in store.entries(prefix):
-        name = _POINTER.search(entry.key)
-        if name is not None and name.group(2) == variant:
-            found.append(
-                VersionPointer(name.group(1), variant, int(name.group(3)), name.group(4), entry.modified)
-            )
+    pointers = (parse_pointer(entry) for entry in store.entries(prefix))
+    found = [pointer for pointer in pointers if pointer is not None and pointer.variant == variant]
     newest = {
         own: max(each.modified for each in found if each.uid == own) for own in {each.uid for each in found}
     }

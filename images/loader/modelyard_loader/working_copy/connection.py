@@ -54,6 +54,18 @@ class Postgres:
         with self._explained():
             return patiently(attempt, _may_pass, self._patience, f"Postgres at {self.endpoint.host}")
 
+    @contextmanager
+    def session(self) -> Iterator[psycopg.Connection]:
+        """A connection for the time of the block, for what belongs to it, such as advisory locks. Raises PlatformError."""
+        with self._explained():
+            connection = patiently(
+                self._connect, _may_pass, self._patience, f"Postgres at {self.endpoint.host}"
+            )
+        try:
+            yield connection
+        finally:
+            connection.close()
+
     def _connect(self) -> psycopg.Connection:
         return psycopg.connect(
             host=self.endpoint.host,

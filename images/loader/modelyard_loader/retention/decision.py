@@ -1,0 +1,85 @@
+"""Which versions are kept. Pure: what is there and what refers to it, in; what goes, in which order, out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from modelyard_loader.retention.inventory import Inventory, KnownVersion
+from modelyard_runtime.s3 import Entry
+
+GRACE = timedelta(hours=1)
+"""What is younger stays, whatever refers to it: its publication may not be over."""
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """What keeps a version, besides being one of the last."""
+
+    uid: str
+    """Of the Dataset. Versions of deleted Datasets of the same name are not its to remove."""
+    last: int
+    """Versions of each variant."""
+    digests: AbstractSet[str]
+    """Content digests that something refers to."""
+    sequences: AbstractSet[int]
+    """Loads that something refers to by number."""
+    now: datetime
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What goes and what stays."""
+
+    kept: tuple[KnownVersion, ...]
+    removed: tuple[KnownVersion, ...]
+    files: tuple[Entry, ...]
+    """Objects that no kept version needs."""
+
+
+def decide(found: Inventory, keeping: Keeping) -> Decision:
+    """Parts what is kept from what goes."""
+    last = _last(found.versions, keeping)
+    kept = tuple(each for each in found.versions if each.entry.key in last or _is_needed(each, keeping))
+    stays = {each.entry.key for each in kept}
+    removed = tuple(each for each in found.versions if each.entry.key not in stays)
+    needed: set[str] = set().union(*(version.needs for version in kept))
+    files = tuple(
+        entry for entry in found.files if entry.key not in needed and entry.modified <= keeping.now - GRACE
+    )
+    return Decision(kept, removed, files)
+
+
+def _is_needed(version: KnownVersion, keeping: Keeping) -> bool:
+    return (
+        version.manifest.content_digest in keeping.digests
+        or version.manifest.sequence in keeping.sequences
+        or version.touched > keeping.now - GRACE
+        or any(each.pointer.uid != keeping.uid for each in version.pointed)
+    )
+
+
+def _last(versions: Iterable[KnownVersion], keeping: Keeping) -> set[str]:
+    """Manifests of the last versions of each variant, and of all that hold the variant's last load."""
+    by_variant: dict[str, list[KnownVersion]] = defaultdict(list)
+    for version in versions:
+        if any(each.pointer.uid == keeping.uid for each in version.pointed):
+            by_variant[version.manifest.variant].append(version)
+    found: set[str] = set()
+    for known in by_variant.values():
+        ordered = _newest_first(known)
+        head = ordered[0].manifest.sequence
+        found.update(version.entry.key for version in ordered[: keeping.last])
+        found.update(version.entry.key for version in ordered if version.manifest.sequence == head)
+    return found
+
+
+def _newest_first(versions: Sequence[KnownVersion]) -> list[KnownVersion]:
+    return sorted(
+        versions,
+        key=lambda version: (version.manifest.sequence, version.touched, version.entry.key),
+        reverse=True,
+    )
