@@ -21,6 +21,7 @@ from modelyard_runtime.errors import DataError
 
 GENESIS = "sha256:" + "0" * 64
 """What the first entry holds in place of a hash before it."""
+_REMEDY = "restore the table from a backup; the record on S3 is not affected"
 _TIMES = ("started_at", "completed_at")
 _ADDED = frozenset({"requested_by", "trigger"})
 """Members that entries of earlier releases lack; they are hashed without, so that their chain still holds."""
@@ -107,25 +108,27 @@ def stored(connection: psycopg.Connection, schema: str, uid: str) -> list[Ledger
     return _select(connection, schema, sql.SQL("ORDER BY sequence"), uid)
 
 
-def check_chain(chain: Sequence[LedgerEntry], where: str, sequence: int = 1, previous: str = GENESIS) -> None:
+def check_chain(
+    chain: Sequence[LedgerEntry],
+    where: str,
+    sequence: int = 1,
+    previous: str = GENESIS,
+    remedy: str = _REMEDY,
+) -> None:
     """Raises DataError naming the first entry that is missing or not the one that was written.
 
     ``sequence`` is the number that the first entry must have, ``previous`` the hash that it must hold.
     """
     for entry in chain:
         if entry.sequence != sequence:
-            raise _broken(where, sequence, "the entry is missing")
+            raise _broken(where, sequence, "the entry is missing", remedy)
         if entry.previous_hash != previous or not entry.holds:
-            raise _broken(where, entry.sequence, "the entry is not the one that was written")
+            raise _broken(where, entry.sequence, "the entry is not the one that was written", remedy)
         previous, sequence = entry.hash, sequence + 1
 
 
-def _broken(where: str, sequence: int, problem: str) -> DataError:
-    return DataError(
-        problem,
-        field=f"{where}, sequence {sequence}",
-        remedy="restore the table from a backup; the record on S3 is not affected",
-    )
+def _broken(where: str, sequence: int, problem: str, remedy: str) -> DataError:
+    return DataError(problem, field=f"{where}, sequence {sequence}", remedy=remedy)
 
 
 def _select(connection: psycopg.Connection, schema: str, order: sql.SQL, uid: str) -> list[LedgerEntry]:

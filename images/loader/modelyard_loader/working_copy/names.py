@@ -8,6 +8,8 @@ from modelyard_runtime.errors import InvalidSpecError
 
 SEQUENCE = "load_sequence"
 """Column of every Dataset's table: the load that the row came with."""
+RESERVED_COLUMNS = frozenset({SEQUENCE, "operation_type", "operation_date", "load_batch_id"})
+"""Columns that the table of a Dataset and the view of its history add to those of the source."""
 LEDGER = "data_loads"
 CHANGES = "data_changes"
 REJECTS = "data_rejects"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -22,15 +23,20 @@ class DatasetTable:
     """A Dataset's table: ``columns`` in its order, the load that a row came with not among them."""
 
     schema: str
-    name: str
+    dataset: str
     uid: str
     key: tuple[str, ...]
-    columns: tuple[Column, ...]
+    columns: tuple[str, ...]
 
     @classmethod
-    def of(cls, schema: str, owner: Owner, key: tuple[str, ...], columns: tuple[Column, ...]) -> DatasetTable:
-        """The table of a resource. Raises InvalidSpecError for a name that the audit needs."""
-        return cls(schema, table_name(owner.name), owner.uid, key, columns)
+    def of(cls, schema: str, owner: Owner, key: Sequence[str], columns: Sequence[Column]) -> DatasetTable:
+        """The table of a resource."""
+        return cls(schema, owner.name, owner.uid, tuple(key), tuple(each.name for each in columns))
+
+    @property
+    def name(self) -> str:
+        """Its name in the schema. Raises InvalidSpecError for one that the audit needs."""
+        return table_name(self.dataset)
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -46,6 +52,12 @@ class DatasetTable:
     def as_of(self) -> sql.Identifier:
         """The functions that give it as it was."""
         return sql.Identifier(self.schema, as_of_name(self.name))
+
+
+def lock(connection: psycopg.Connection, schema: str, dataset: str) -> None:
+    """Keeps every other loader of this Dataset out until the transaction ends."""
+    name = f"{schema} {dataset}"
+    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
 
 
 def exists(connection: psycopg.Connection, schema: str, name: str) -> bool:
