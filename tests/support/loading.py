@@ -134,7 +134,8 @@ class LoaderRun:
     def _answer(self) -> Path:
         return self.directory / "termination-log"
 
-    def _environment(self, step: LoadStep) -> dict[str, str]:
+    def mounted(self) -> Path:
+        """Directory with the project's secret files, as a pod mounts them."""
         secrets = self.directory / "credentials"
         secrets.mkdir(exist_ok=True)
         for name, value in (
@@ -144,11 +145,14 @@ class LoaderRun:
             (S3_SECRET_KEY, self.s3.login.password),
         ):
             (secrets / name).write_text(value)
+        return secrets
+
+    def _environment(self, step: LoadStep) -> dict[str, str]:
         document = Step(load=step).model_dump_json(by_alias=True, exclude_unset=True)
         return {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
             STEP_VARIABLE: document,
-            CREDENTIALS_VARIABLE: str(secrets),
+            CREDENTIALS_VARIABLE: str(self.mounted()),
             TERMINATION_VARIABLE: str(self._answer),
         }
