@@ -11,6 +11,8 @@ from typing import TypeVar
 
 Result = TypeVar("Result")
 
+_LINE_LIMIT = 160
+
 _log = logging.getLogger(__name__)
 
 
@@ -36,24 +38,30 @@ def patiently(
 ) -> Result:
     """Result of ``work``, called again while its error is a passing one and time is left.
 
-    The last error is raised as it is. Pauses double and are drawn from their upper half, so that many pods do not
-    come back at the same moment. ``what`` names the service.
+    The time counts from the first error, however long the work itself takes. The last error is raised as it is. Pauses
+    double and are drawn from their upper half, so that many pods do not come back at the same moment. ``what`` names
+    the service.
     """
-    deadline = patience.clock() + patience.total
+    deadline: float | None = None
     pause = patience.first_pause
-    waiting = False
     while True:
         try:
             result = work()
         except Exception as error:
-            if not passing(error) or patience.clock() + pause > deadline:
+            now = patience.clock()
+            deadline = now + patience.total if deadline is None else deadline
+            if not passing(error) or now + pause > deadline:
                 raise
             _log.warning("%s: %s; trying again", what, error)
+            patience.notice(f"{what} does not answer ({_first_line(error)})")
         else:
-            if waiting:
+            if deadline is not None:
                 patience.notice("")
             return result
-        waiting = True
-        patience.notice(f"{what} does not answer")
         patience.pause(pause * random.uniform(0.5, 1.0))  # noqa: S311  not a secret
         pause = min(pause * 2, patience.longest_pause)
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return (lines[0].strip() if lines else type(error).__name__)[:_LINE_LIMIT]

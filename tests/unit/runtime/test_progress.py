@@ -67,7 +67,7 @@ def test_what_is_waited_for_is_said_until_it_answers_again() -> None:
 
     patience = Patience(clock=lambda: 0.0, pause=lambda _: None, notice=listen)
     assert patiently(ask, lambda error: isinstance(error, OSError), patience, "S3 at here") == "here"
-    assert heard == ["S3 at here does not answer", "S3 at here does not answer", ""]
+    assert heard == ["S3 at here does not answer (away)"] * 2 + [""]
 
 
 def test_the_page_shows_where_the_step_is() -> None:

@@ -54,6 +54,19 @@ def test_patience_ends() -> None:
     assert 50 < clock.now <= 60
 
 
+def test_the_time_that_the_work_itself_took_is_no_patience_spent() -> None:
+    clock, left = Clock(), [2]
+
+    def work() -> str:
+        clock.now += 600
+        left[0] -= 1
+        if left[0] > 0:
+            raise OSError("away")
+        return "here"
+
+    assert patiently(work, lambda error: isinstance(error, OSError), clock.patience(60), "it") == "here"
+
+
 def test_a_lasting_error_is_not_waited_for() -> None:
     clock = Clock()
 
