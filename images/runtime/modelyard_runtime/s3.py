@@ -29,6 +29,8 @@ _CHUNK_BYTES = 4 * 1024 * 1024
 _REFUSED = (exceptions.UnauthenticatedError, exceptions.PermissionDeniedError)
 
 
+LONG_SECONDS = 3600.0
+"""What one request for a large object may take."""
 _QUICK_RETRIES = 2
 _QUICK_SECONDS = 3.0
 """What the library tries by itself: a dropped connection, not an outage, of which someone wants to hear."""
@@ -54,6 +56,40 @@ class Entry:
     modified: datetime
 
 
+def s3_client(
+    endpoint: S3Endpoint,
+    login: Login,
+    outage: Outage,
+    *,
+    session_token: str | None = None,
+    seconds: float | None = None,
+) -> S3Store:
+    """A client of a bucket; ``seconds`` is what one request may take, the whole object included."""
+    return S3Store(
+        endpoint.bucket,
+        endpoint=endpoint.endpoint_url or None,
+        region=endpoint.region,
+        access_key_id=login.username,
+        secret_access_key=login.password,
+        config={"session_token": session_token} if session_token else {},
+        virtual_hosted_style_request=not endpoint.endpoint_url,
+        client_options={
+            "allow_http": endpoint.endpoint_url.startswith("http://"),
+            "connect_timeout": timedelta(seconds=outage.connect),
+            "timeout": timedelta(seconds=seconds or max(30.0, outage.total)),
+        },
+        retry_config={
+            "max_retries": outage.retries,
+            "retry_timeout": timedelta(seconds=min(_QUICK_SECONDS, outage.total)),
+            "backoff": {
+                "init_backoff": timedelta(milliseconds=200),
+                "max_backoff": timedelta(seconds=2),
+                "base": 2,
+            },
+        },
+    )
+
+
 class ObjectStore:
     """One bucket, seen through the project's prefix for writes.
 
@@ -64,28 +100,14 @@ class ObjectStore:
         waited = outage or Outage()
         self.endpoint = endpoint
         self._patience = Patience(total=waited.total, notice=waited.notice)
-        self._store = S3Store(
-            endpoint.bucket,
-            endpoint=endpoint.endpoint_url or None,
-            region=endpoint.region,
-            access_key_id=login.username,
-            secret_access_key=login.password,
-            virtual_hosted_style_request=not endpoint.endpoint_url,
-            client_options={
-                "allow_http": endpoint.endpoint_url.startswith("http://"),
-                "connect_timeout": timedelta(seconds=waited.connect),
-                "timeout": timedelta(seconds=max(30.0, waited.total)),
-            },
-            retry_config={
-                "max_retries": waited.retries,
-                "retry_timeout": timedelta(seconds=min(_QUICK_SECONDS, waited.total)),
-                "backoff": {
-                    "init_backoff": timedelta(milliseconds=200),
-                    "max_backoff": timedelta(seconds=2),
-                    "base": 2,
-                },
-            },
-        )
+        self._login = login
+        self._outage = waited
+        self._store = s3_client(endpoint, login, waited)
+
+    def client_of(self, bucket: str, endpoint_url: str, region: str) -> S3Store:
+        """A client of another bucket or store with the same credential, for readings that may take long."""
+        endpoint = S3Endpoint(endpoint_url=endpoint_url, region=region, bucket=bucket, prefix="")
+        return s3_client(endpoint, self._login, self._outage, seconds=LONG_SECONDS)
 
     def uri(self, key: str) -> str:
         """Address of a key."""

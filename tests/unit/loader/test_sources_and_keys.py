@@ -1,52 +1,16 @@
-"""Built-in data sets as they are shipped, and the names of their rows."""
+"""Names of rows and of columns."""
 
 import pyarrow as pa
 import pytest
 
 from modelyard_api.v1alpha1.sources import BuiltinName, BuiltinSource, Source
 from modelyard_loader.keys import keyed
-from modelyard_loader.sources import READERS, read_source
-from modelyard_loader.sources.builtin import FILES
-from modelyard_runtime.columns import canonical_type
+from modelyard_loader.sources import read_source
 from modelyard_runtime.errors import DataError, InvalidSpecError
-
-_SHAPES = {
-    BuiltinName.CALIFORNIA_HOUSING: (20640, 9),
-    BuiltinName.PRODUCT_TITLES: (35311, 4),
-    BuiltinName.IRIS: (150, 5),
-    BuiltinName.WINE: (178, 14),
-    BuiltinName.BREAST_CANCER: (569, 31),
-    BuiltinName.DIABETES: (442, 11),
-    BuiltinName.DIGITS: (1797, 65),
-}
 
 
 def _read(name: BuiltinName) -> pa.Table:
     return read_source(Source(builtin=BuiltinSource(name=name))).table
-
-
-def test_every_kind_of_source_has_a_reader() -> None:
-    assert set(READERS) == set(Source.model_fields)
-    assert set(FILES) == set(BuiltinName)
-
-
-@pytest.mark.parametrize("name", BuiltinName)
-def test_a_builtin_data_set_is_whole_and_has_canonical_types(name: BuiltinName) -> None:
-    table = _read(name)
-    assert table.shape == _SHAPES[name]
-    assert sum(column.null_count for column in table.columns) == 0
-    assert [canonical_type(field) for field in table.schema]
-
-
-@pytest.mark.parametrize(
-    ("name", "digest"),
-    [
-        (BuiltinName.CALIFORNIA_HOUSING, "94ef369b909f5c725340b512b7c9a05c1550a554b6592d29303990e3ba521a1f"),
-        (BuiltinName.PRODUCT_TITLES, "8276be9121ba73d8b2ee849222f62f438c0d1e7493ab6c425c2d1733b8e897f5"),
-    ],
-)
-def test_a_source_is_known_by_the_digest_of_its_bytes(name: BuiltinName, digest: str) -> None:
-    assert read_source(Source(builtin=BuiltinSource(name=name))).digest == f"sha256:{digest}"
 
 
 @pytest.mark.parametrize("name", BuiltinName)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import gzip
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
+from pathlib import Path
 
 import pyarrow as pa
 from pyarrow import csv
 
+from modelyard_api.contract.manifest import Column
 from modelyard_api.v1alpha1.common import ColumnType
-from modelyard_api.v1alpha1.sources import BuiltinName, Source
+from modelyard_api.v1alpha1.sources import BuiltinName, FileFormat, Files, Source
 from modelyard_loader.sources.data_set import SourceData
+from modelyard_loader.sources.files import ALL_KNOWN, FilesSource, Listing, RemoteFile, written
+from modelyard_loader.sources.reading import OpenSource, SourceContext
 from modelyard_runtime.columns import ARROW_TYPES
 from modelyard_runtime.errors import InvalidSpecError
 
@@ -29,6 +33,16 @@ class BuiltinFile:
     type: ColumnType = ColumnType.NUMBER
     """Type of all columns but ``others``."""
     others: Mapping[str, ColumnType] = field(default_factory=dict)
+
+    def content(self) -> bytes:
+        """The CSV file."""
+        return gzip.decompress(
+            resources.files(__package__).joinpath("data", f"{self.name}.csv.gz").read_bytes()
+        )
+
+    def put(self, target: Path) -> str:
+        """Writes the CSV file; returns its SHA-256."""
+        return written(iter([self.content()]), target)
 
 
 FILES: Mapping[BuiltinName, BuiltinFile] = {
@@ -49,14 +63,38 @@ def read_builtin(source: Source) -> SourceData:
     if source.builtin is None:
         raise InvalidSpecError("is not set", field="spec.source.builtin")
     file = FILES[source.builtin.name]
-    packed = resources.files(__package__).joinpath("data", f"{file.name}.csv.gz").read_bytes()
-    content = gzip.decompress(packed)
+    content = file.content()
     return SourceData(_parse(content, file), "sha256:" + hashlib.sha256(content).hexdigest())
 
 
+def open_builtin(source: Source, context: SourceContext) -> OpenSource:
+    """Rows of a built-in data set; all of them, however often it is asked."""
+    if source.builtin is None:
+        raise InvalidSpecError("is not set", field="spec.source.builtin")
+    file = FILES[source.builtin.name]
+    columns = context.columns or tuple(
+        Column(name=name, type=file.others.get(name, file.type)) for name in _names(file.content())
+    )
+    remote = RemoteFile(f"{file.name}.csv", "", file.put)
+    known = replace(context, columns=columns, first_row=1, consumed=ALL_KNOWN)
+    return _Builtin(known, Files(format=FileFormat.CSV), "spec.source.builtin", Listing([remote]))
+
+
+class _Builtin(FilesSource):
+    """Pinned by the image, so there is nothing new."""
+
+    def unchanged(self, consumed: Mapping[str, str], digest: str) -> bool:
+        """Always."""
+        del consumed, digest
+        return True
+
+
+def _names(content: bytes) -> list[str]:
+    return content[: content.index(b"\n")].decode().rstrip("\r").split(",")
+
+
 def _parse(content: bytes, file: BuiltinFile) -> pa.Table:
-    names = content[: content.index(b"\n")].decode().rstrip("\r").split(",")
-    types = {name: ARROW_TYPES[file.others.get(name, file.type)] for name in names}
+    types = {name: ARROW_TYPES[file.others.get(name, file.type)] for name in _names(content)}
     return csv.read_csv(
         pa.BufferReader(content),
         read_options=csv.ReadOptions(use_threads=False),
