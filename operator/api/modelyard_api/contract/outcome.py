@@ -110,6 +110,8 @@ class RebuildOutcome(StatusModel):
     sequence: int
     rows: int
     audit_head: str
+    repaired: list[str] = []
+    """What was missing or other before, one clause each; empty where everything agreed."""
 
 
 class TrainOutcome(StatusModel):
