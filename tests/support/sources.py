@@ -1,8 +1,10 @@
 """Reading a source as a load step does, in a directory of its own."""
 
+import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,8 +12,9 @@ import pyarrow as pa
 from modelyard_api.contract.manifest import Column
 from modelyard_api.contract.steps import NetworkRules, Owner, Published, S3Endpoint
 from modelyard_api.v1alpha1.loading import ColumnSpec
-from modelyard_api.v1alpha1.sources import Source
+from modelyard_api.v1alpha1.sources import Files, Source
 from modelyard_loader.sources import OpenSource, Reject, SourceContext, open_source
+from modelyard_loader.sources.files import FilesSource, Listing, RemoteFile
 from modelyard_runtime.credentials import Login
 from modelyard_runtime.retry import Patience
 from modelyard_runtime.s3 import ObjectStore, Outage
@@ -89,23 +92,39 @@ class Reading:
         parent: Published | None = None,
     ) -> OpenSource:
         """Opens a source as a user writes it."""
+        context = replace(self.context(columns, declared, consumed), first_row=first_row, parent=parent)
+        return open_source(Source.model_validate(source), context)
+
+    def context(
+        self,
+        columns: Sequence[Column] = (),
+        declared: Sequence[ColumnSpec] = (),
+        consumed: Mapping[str, str] | None = None,
+    ) -> SourceContext:
+        """What a source is told."""
         scratch = self.directory / f"scratch-{next(_NUMBERS)}"
         scratch.mkdir()
-        context = SourceContext(
+        return SourceContext(
             store=self.store,
             owner=Owner(project=self.project, name=self.dataset, uid="u", generation=1),
             secrets=self.directory / "source-secret",
             scratch=scratch,
             network=self.network,
-            parent=parent,
             key=("id",),
             columns=tuple(columns),
             declared=tuple(declared),
             consumed=consumed or {},
-            first_row=first_row,
             patience=self.patience,
         )
-        return open_source(Source.model_validate(source), context)
+
+    def files(
+        self, contents: Mapping[str, bytes], files: Files | None = None, context: SourceContext | None = None
+    ) -> Given:
+        """Reads files that lie on this machine, as they would be read from anywhere."""
+        remote = [RemoteFile(name, name, partial(_put, content)) for name, content in contents.items()]
+        return drained(
+            FilesSource(context or self.context(), files or Files(), "spec.source.s3", Listing(remote))
+        )
 
     def read(
         self,
@@ -122,6 +141,11 @@ class Reading:
             source, columns=columns, declared=declared, consumed=consumed, first_row=first_row, parent=parent
         )
         return drained(opened)
+
+
+def _put(content: bytes, target: Path) -> str:
+    target.write_bytes(content)
+    return hashlib.sha256(content).hexdigest()
 
 
 def drained(opened: OpenSource) -> Given:

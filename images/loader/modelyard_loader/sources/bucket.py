@@ -23,6 +23,7 @@ _WILD = re.compile(r"[*?]")
 _REFUSALS = re.compile(
     r"ExpiredToken|InvalidToken|InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|InvalidSecurity"
 )
+_NO_BUCKET = "NoSuchBucket"
 _TOKENS = re.compile(r"\*\*/|\*\*|\*|\?")
 _MATCHING = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
@@ -91,7 +92,7 @@ class Bucket:
         try:
             return patiently(ask, _may_pass, self.patience, self.where)
         except (FileNotFoundError, exceptions.PreconditionError) as error:
-            if "NoSuchBucket" in str(error):
+            if _NO_BUCKET in str(error):
                 raise self.missing() from error
             raise DataError(
                 "was replaced or removed while it was read",
@@ -101,6 +102,8 @@ class Bucket:
         except (exceptions.UnauthenticatedError, exceptions.PermissionDeniedError) as error:
             raise self.refused(_code(error)) from error
         except exceptions.BaseError as error:
+            if _NO_BUCKET in str(error):
+                raise self.missing() from error
             if _REFUSALS.search(str(error)):
                 raise self.refused(_code(error)) from error
             raise PlatformError(
@@ -111,7 +114,8 @@ class Bucket:
 
 
 def _may_pass(error: Exception) -> bool:
-    return isinstance(error, exceptions.GenericError) and not _REFUSALS.search(str(error))
+    lasting = _NO_BUCKET in str(error) or _REFUSALS.search(str(error))
+    return isinstance(error, exceptions.GenericError) and not lasting
 
 
 def _as_regex(pattern: str) -> str:

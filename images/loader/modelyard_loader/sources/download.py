@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import re
+import shutil
 import socket
 import ssl
 from collections.abc import Mapping
@@ -191,7 +192,8 @@ class Download:
         self._write(response, start)
 
     def _write(self, response: http.client.HTTPResponse, start: int) -> None:
-        expected = response.getheader("Content-Length")
+        expected = _length(response)
+        self._check_room(start, expected)
         with self.target.open("r+b" if start else "wb") as out:
             out.seek(start)
             while chunk := response.read(_CHUNK_BYTES):
@@ -212,8 +214,20 @@ class Download:
                         remedy="put the file on a faster server, or into a bucket",
                     )
             out.truncate()
-        if expected is not None and self._has - start < int(expected):
+        if expected is not None and self._has - start < expected:
             raise _BrokenOffError(f"ended after {self._has:,} bytes")
+
+    def _check_room(self, start: int, expected: int | None) -> None:
+        """Raises DataError before anything is read, where the server says that it is more than fits."""
+        room = shutil.disk_usage(self.target.parent).free
+        if expected is None or expected <= min(room, self.limits.size - start):
+            return
+        raise DataError(
+            f"is {start + expected:,} bytes large, {min(room + start, self.limits.size):,} can be taken",
+            field=FIELD,
+            value=self.url,
+            remedy="split the file, or give the pod more ephemeral-storage in resources.limits",
+        )
 
 
 @dataclass(frozen=True)
@@ -265,6 +279,11 @@ def _start(response: http.client.HTTPResponse) -> int:
         return 0
     found = _RANGE.match(response.getheader("Content-Range") or "")
     return int(found.group(1)) if found else -1
+
+
+def _length(response: http.client.HTTPResponse) -> int | None:
+    said = response.getheader("Content-Length") or ""
+    return int(said) if said.isdecimal() else None
 
 
 def _strong(response: http.client.HTTPResponse) -> str | None:

@@ -77,18 +77,18 @@ class _Told:
 
     def target(self) -> Target:
         """What its values become. Raises InvalidSpecError for types that have no canonical one."""
-        if self.type in _INTEGERS:
-            return Target(ColumnType.INTEGER)
-        if self.type in _NUMBERS:
-            return Target(ColumnType.NUMBER, exact=self.type == "numeric")
-        if self.type == "bool":
-            return Target(ColumnType.BOOLEAN)
         if self.type in _REFUSED or self.is_array:
             raise InvalidSpecError(
                 f"column {self.name} is of type {self.type}{'[]' if self.is_array else ''}, which has no canonical type",
                 field=QUERY,
                 remedy="leave it out, or cast it to text in the query",
             )
+        if self.type in _INTEGERS:
+            return Target(ColumnType.INTEGER)
+        if self.type in _NUMBERS:
+            return Target(ColumnType.NUMBER, exact=self.type == "numeric")
+        if self.type == "bool":
+            return Target(ColumnType.BOOLEAN)
         return Target(ColumnType.TEXT, _FORMS.get(self.type, Form.PLAIN))
 
 

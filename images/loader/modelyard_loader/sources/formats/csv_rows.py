@@ -64,9 +64,17 @@ class CsvFormat(Format):
         try:
             header = next((line for line in lines if line), [])
         except csv.Error as error:
-            raise DataError(f"the header cannot be read ({error})", field=file.name) from error
+            raise DataError(
+                f"the header cannot be read ({error})",
+                field=file.name,
+                remedy="check csv.delimiter and csv.quote",
+            ) from error
         if not header:
-            raise EmptySourceError("is empty, it has not even a header", field=file.name)
+            raise EmptySourceError(
+                "is empty, it has not even a header",
+                field=file.name,
+                remedy="put a header and rows there, or take the file away",
+            )
         _check_header(header, file.name)
         return header
 
@@ -89,9 +97,9 @@ class CsvFormat(Format):
         self, file: FileText, names: list[str], wanted: Sequence[str], reject: RejectSink
     ) -> Iterator[RawBatch]:
         """The rows, with larger blocks where one does not hold a row; what was given already is not given again."""
-        given = 0
+        given, told = 0, _Told(reject)
         for block in _BLOCKS:
-            reading = _Reading(self._options, file.name, names, given, reject)
+            reading = _Reading(self._options, file.name, names, given, told)
             try:
                 with closing(UnpackedFile(file.path, file.name)) as packed:
                     stream = self._decoded(packed, file)
@@ -109,6 +117,20 @@ class CsvFormat(Format):
         )
 
 
+@dataclass
+class _Told:
+    """Hands ragged rows on, each once: parsing runs ahead of the rows that are given."""
+
+    sink: RejectSink
+    last: int = 0
+
+    def reject(self, reject: Reject) -> None:
+        number = reject.row_number or 0
+        if number > self.last:
+            self.last = number
+            self.sink(reject)
+
+
 class _RowTooLongError(Exception):
     """A row does not fit into a block."""
 
@@ -122,7 +144,7 @@ class _Reading:
     names: list[str]
     known: int
     """Rows that an earlier pass has given."""
-    reject: RejectSink
+    told: _Told
     reached: int = 0
     """Rows seen, rejected ones included."""
     _bad: deque[int] = field(default_factory=deque)
@@ -150,7 +172,11 @@ class _Reading:
                 raise self._too_many() from error
             if "straddling" in str(error):
                 raise _RowTooLongError from error
-            raise DataError(f"cannot be read as CSV ({error})", field=self.name) from error
+            raise DataError(
+                f"cannot be read as CSV ({error})",
+                field=self.name,
+                remedy="check csv.delimiter and csv.quote, or set format to what it is",
+            ) from error
         if self._open or not last:
             raise DataError(
                 "a quote is opened and never closed, so that its value holds the rest of the file",
@@ -192,9 +218,8 @@ class _Reading:
         self._rejected += 1
         if self._rejected > REJECTS_LIMIT:
             return "error"
-        if number > self.known:
-            reason = f"has {row.actual_columns} values instead of {row.expected_columns}"
-            self.reject(Reject(number, reason, kept_text(row.text)))
+        reason = f"has {row.actual_columns} values instead of {row.expected_columns}"
+        self.told.reject(Reject(number, reason, kept_text(row.text)))
         return "skip"
 
     def _fresh(self, rows: pa.RecordBatch) -> Iterator[RawBatch]:

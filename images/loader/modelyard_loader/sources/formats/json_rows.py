@@ -28,6 +28,7 @@ _BLOCK_BYTES = 1024 * 1024
 _LINE_BYTES = 16 * 1024 * 1024
 _EXACT = 2.0**53
 _BOUND = 2**63
+_SHOWN = 60
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,11 @@ class JsonLinesFormat(Format):
             yield lines.read(block, schema, reject)
             self._check(lines.names, schema.names, file)
             if lines.rejected > REJECTS_LIMIT:
-                raise DataError(f"more than {REJECTS_LIMIT:,} lines do not fit", field=file.name)
+                raise DataError(
+                    f"more than {REJECTS_LIMIT:,} lines do not fit",
+                    field=file.name,
+                    remedy="put one JSON object on each line",
+                )
 
     def _check(self, names: Iterable[str], wanted: Sequence[str], file: FileText) -> None:
         additional = [Difference(name, "is new") for name in names if name not in wanted]
@@ -231,7 +236,7 @@ class _Lines:
         if isinstance(parsed, ValueError):
             return f"is no JSON ({parsed})", []
         if DAMAGE.encode() in line:
-            return "holds bytes that are not UTF-8", []
+            return "holds bytes that its encoding does not have", []
         if not isinstance(parsed, dict):
             return "is no JSON object", []
         self.names.update(parsed)
@@ -279,8 +284,10 @@ def _number_as(literal: _Literal, type_: ColumnType) -> tuple[bool, object]:
 
 
 def _shown(value: object) -> str:
-    text = value.text if isinstance(value, _Literal) else json.dumps(value, default=str)
-    return text if len(text) <= 80 else text[:79] + "…"  # noqa: PLR2004  a line's worth
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
+    text = value.text if isinstance(value, _Literal) else json.dumps(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
 def _one_batch(table: pa.Table) -> pa.RecordBatch:

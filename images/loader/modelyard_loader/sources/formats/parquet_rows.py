@@ -90,7 +90,11 @@ def _opened(file: FileText) -> pq.ParquetFile:
     names = opened.schema_arrow.names
     twins = sorted({name for name in names if names.count(name) > 1})
     if twins:
-        raise DataError(f"has more than one column called {twins[0]}", field=file.name)
+        raise DataError(
+            f"has more than one column called {twins[0]}",
+            field=file.name,
+            remedy="give every column a name of its own",
+        )
     return opened
 
 

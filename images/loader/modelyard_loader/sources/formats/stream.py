@@ -137,7 +137,7 @@ _ASCII_INSIDE = frozenset({"utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252"
 def check_encoding(encoding: str, field: str) -> None:
     """Raises InvalidSpecError for the name of no text encoding."""
     try:
-        b"".decode(encoding)
+        "a".encode(encoding)
         known = True
     except LookupError:
         known = False
