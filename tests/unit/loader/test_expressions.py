@@ -10,12 +10,13 @@ from modelyard_loader.transforms.relation import DIALECT, Relation
 from modelyard_runtime.errors import InvalidSpecError
 
 
-def _type_is_not_asked(_expression: exp.Expression) -> str:
+def _types_are_not_asked(_select: exp.Select) -> dict[str, str]:
     raise AssertionError
 
 
 _RELATION = Relation(
     name="rows",
+    target="v1 1",
     key=("id",),
     columns=(
         Column(name="id", type=ColumnType.INTEGER),
@@ -23,7 +24,7 @@ _RELATION = Relation(
         Column(name="title", type=ColumnType.TEXT),
     ),
     path="spec.variants v1.transforms[0].filter",
-    sql_type=_type_is_not_asked,
+    types_of=_types_are_not_asked,
 )
 
 

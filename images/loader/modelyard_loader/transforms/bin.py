@@ -7,44 +7,68 @@ from itertools import pairwise
 
 from sqlglot import exp
 
+from modelyard_api.contract.manifest import Column
 from modelyard_api.v1alpha1.common import ColumnType
-from modelyard_api.v1alpha1.transforms import Bin
-from modelyard_loader.transforms.relation import Made, Relation, column_ref
+from modelyard_api.v1alpha1.transform_rows import Bin
+from modelyard_loader.transforms.guards import refusal
+from modelyard_loader.transforms.learned import borders
+from modelyard_loader.transforms.relation import NUMERIC, Made, Relation, column_ref, missing, scalar
 from modelyard_runtime.errors import InvalidSpecError
-
-_NUMERIC = (ColumnType.INTEGER, ColumnType.NUMBER)
 
 
 def bin_column(transform: Bin, relation: Relation) -> Made:
-    """All rows with the number of the interval last; a value outside all intervals, or a null, gives null."""
+    """All rows with the number of the interval last; a value outside all intervals, or a missing one, gives null."""
     column = relation.find(transform.column, "column")
-    if column.type not in _NUMERIC:
-        raise InvalidSpecError(
-            f"is a column of type {column.type}",
-            field=f"{relation.path}.column",
-            value=transform.column,
-            remedy="bin a numeric column",
-        )
+    relation.check_type(column, NUMERIC, "column", "bin a numeric column")
     relation.check_new(transform.into, "into")
-    _check_ascending(transform, relation.path)
+    if transform.quantiles is not None:
+        return _by_quantiles(column, transform.quantiles, transform, relation)
+    edges = transform.edges or []
+    _check_ascending(edges, relation.path)
     cases = exp.Case()
     value = column_ref(column.name)
-    for number, (low, high) in enumerate(pairwise(transform.edges)):
+    for number, (low, high) in enumerate(pairwise(edges)):
         inside = exp.and_(exp.GT(this=value.copy(), expression=_edge(low)), _at_most(value, high))
         cases = cases.when(inside, _number(number))
     if transform.open_ended:
-        above = exp.GT(this=value.copy(), expression=_edge(transform.edges[-1]))
-        cases = cases.when(above, _number(len(transform.edges) - 1))
+        above = exp.GT(this=value.copy(), expression=_edge(edges[-1]))
+        cases = cases.when(exp.and_(missing(column).not_(), above), _number(len(edges) - 1))
     return relation.with_column(transform.into, ColumnType.INTEGER, cases)
 
 
-def _check_ascending(transform: Bin, path: str) -> None:
-    for low, high in pairwise(transform.edges):
+def _by_quantiles(column: Column, intervals: int, transform: Bin, relation: Relation) -> Made:
+    """Borders that fall together make one: the number is that of different borders below the value."""
+    relation.check_marked("quantiles")
+    helpers, found, names = borders(relation, column, intervals)
+    value = column_ref(column.name)
+    number: exp.Expr = _number(0)
+    for before, name in zip([None, *names], names, strict=False):
+        above: exp.Expr = exp.GT(this=value.copy(), expression=scalar(found, name))
+        if before is not None:
+            above = exp.and_(above, exp.GT(this=scalar(found, name), expression=scalar(found, before)))
+        number = exp.Add(this=number, expression=exp.cast(above, exp.DType.BIGINT))
+    unlearned = refusal(
+        f"no row of the training part has a value in column {column.name}",
+        field=relation.path,
+        remedy="give edges",
+    )
+    nothing = scalar(found, names[0]).is_(exp.null())
+    cases = (
+        exp.Case()
+        .when(missing(column), exp.cast(exp.null(), exp.DType.BIGINT))
+        .when(nothing, exp.cast(unlearned, exp.DType.BIGINT))
+        .else_(number)
+    )
+    return relation.with_column(transform.into, ColumnType.INTEGER, cases, helpers)
+
+
+def _check_ascending(edges: list[str], path: str) -> None:
+    for low, high in pairwise(edges):
         if Decimal(low) >= Decimal(high):
             raise InvalidSpecError(
                 f"{high} is not greater than {low} before it",
                 field=f"{path}.edges",
-                value=", ".join(transform.edges),
+                value=", ".join(edges),
                 remedy="list the edges in ascending order",
             )
 

@@ -5,39 +5,26 @@ from __future__ import annotations
 from sqlglot import exp
 
 from modelyard_api.v1alpha1.common import ColumnType
-from modelyard_api.v1alpha1.transforms import Derive
+from modelyard_api.v1alpha1.transform_rows import Derive
 from modelyard_loader.transforms.expressions import judged
-from modelyard_loader.transforms.relation import Made, Relation
+from modelyard_loader.transforms.relation import SQL_TYPES, Made, Relation, finite
+from modelyard_loader.transforms.sql_types import canonical_kind
 from modelyard_runtime.errors import InvalidSpecError
-
-_INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"})
-_NUMBERS = frozenset({"HUGEINT", "UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL"})
 
 
 def derive_column(transform: Derive, relation: Relation) -> Made:
     """All rows with the new column last."""
     relation.check_new(transform.column, "column")
     expression = judged(transform.as_, relation, "as")
-    kind = relation.sql_type(expression).split("(", maxsplit=1)[0]
-    if kind in _INTEGERS:
-        return relation.with_column(
-            transform.column, ColumnType.INTEGER, exp.cast(expression, exp.DType.BIGINT)
+    sql_type = relation.sql_type(expression)
+    kind = canonical_kind(sql_type)
+    if kind is None:
+        raise InvalidSpecError(
+            f"gives {sql_type}, which no column can hold",
+            field=f"{relation.path}.as",
+            value=transform.as_,
+            remedy="cast it to bigint, double, boolean or varchar",
         )
-    if kind in _NUMBERS:
-        return relation.with_column(transform.column, ColumnType.NUMBER, _finite(expression))
-    if kind == "BOOLEAN":
-        return relation.with_column(transform.column, ColumnType.BOOLEAN, expression)
-    if kind == "VARCHAR":
-        return relation.with_column(transform.column, ColumnType.TEXT, expression)
-    raise InvalidSpecError(
-        f"gives {kind}, which no column can hold",
-        field=f"{relation.path}.as",
-        value=transform.as_,
-        remedy="cast it to bigint, double, boolean or varchar",
-    )
-
-
-def _finite(expression: exp.Expression) -> exp.Case:
-    number = exp.cast(expression, exp.DType.DOUBLE)
-    finite = exp.Anonymous(this="isfinite", expressions=[number])
-    return exp.Case().when(finite, number.copy())
+    if kind is ColumnType.NUMBER:
+        return relation.with_column(transform.column, kind, finite(expression))
+    return relation.with_column(transform.column, kind, exp.cast(expression, SQL_TYPES[kind]))

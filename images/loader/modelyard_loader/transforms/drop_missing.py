@@ -1,17 +1,14 @@
-"""dropMissing: keep the rows that have a value in each of the columns."""
+"""dropMissing: keep the rows that have a value in each of the columns; NaN is none."""
 
 from __future__ import annotations
 
-from sqlglot import exp
-
-from modelyard_api.v1alpha1.transforms import DropMissing
-from modelyard_loader.transforms.relation import Made, Relation, column_ref
+from modelyard_api.v1alpha1.transform_rows import DropMissing
+from modelyard_loader.transforms.relation import Made, Relation, missing
 
 
 def drop_missing(transform: DropMissing, relation: Relation) -> Made:
     """The rows that stay. The key has no nulls, so that it need not be asked."""
-    names = [relation.find(name, "columns").name for name in transform.columns] or [
-        name for name in relation.names if name not in relation.key
+    columns = relation.find_all(transform.columns, "columns") or [
+        column for column in relation.columns if column.name not in relation.key
     ]
-    present = [column_ref(name).is_(exp.null()).not_() for name in names]
-    return relation.fewer_rows(*present)
+    return relation.fewer_rows(*(missing(column).not_() for column in columns))

@@ -1,29 +1,47 @@
-"""DuckDB as a pure function: sees one table, no files, no extensions, one thread, settings locked."""
+"""DuckDB as a pure function: sees one table, no files, no extensions, settings locked, memory and disk bounded."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
 import duckdb
 import pyarrow as pa
+from duckdb.func import PythonUDFType
 from sqlglot import exp
 
+from modelyard_loader.transforms.limits import Limits
 from modelyard_loader.transforms.relation import DIALECT
-from modelyard_runtime.errors import InvalidSpecError, StepError
+from modelyard_loader.transforms.rows import BATCH_ROWS, Rows, Stream
+from modelyard_loader.transforms.unicode_forms import NFKC_FUNCTION, composed
+from modelyard_runtime.errors import DataError, InvalidSpecError, StepError
 
 SOURCE = "rows"
 """Name of the one table."""
+MARKED = "marked rows"
+"""The same table with the column that says which rows are held out; no user's SQL can name it."""
 ENGINE = f"duckdb {duckdb.__version__}"
 
-_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
-    "threads": 1,
+_Settings = dict[str, str | bool | int | float | list[str]]
+_SETTINGS: _Settings = {
     "enable_external_access": False,
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "python_enable_replacements": False,
     "allow_community_extensions": False,
     "error_on_division_by_zero": False,
-    "temp_directory": "",
+    "preserve_insertion_order": False,
+    "disabled_optimizers": "filter_pushdown,filter_pullup,reorder_filter",
     "lock_configuration": True,
 }
+"""Filters stay where they stand: a transform must not meet rows that one before it has dropped."""
+
+_NEARLY = 0.8
+_OF_VALUES = ("Conversion Error", "Out of Range Error", "Invalid Input Error", "Type Mismatch Error")
 
 
 class EngineError(Exception):
@@ -31,37 +49,119 @@ class EngineError(Exception):
 
 
 class Engine:
-    """A throw-away database in memory."""
+    """A throw-away database in memory that spills into a directory of its own."""
 
-    def __init__(self, rows: pa.Table) -> None:
-        self._connection = duckdb.connect(":memory:", config=_SETTINGS)
-        self._connection.register(SOURCE, rows)
+    def __init__(self, rows: Rows | pa.Table, limits: Limits | None = None) -> None:
+        self.rows = rows if isinstance(rows, Rows) else Rows.of(rows)
+        limits = limits or Limits()
+        # The engine makes it when it has to.
+        self._directory = (limits.directory or Path(tempfile.gettempdir())) / f"modelyard-engine-{uuid4()}"
+        self._disk_bytes = limits.disk_bytes
+        settings = _settings(limits, self._directory)
+        self._connection = duckdb.connect(":memory:", config=settings)
+        self._streams = [Stream(self.rows, marked=False)]
+        self._connection.register(SOURCE, self._streams[0])
+        if self.rows.held_out is not None:
+            self._streams.append(Stream(self.rows, marked=True))
+            self._connection.register(MARKED, self._streams[1])
+        self._connection.create_function(
+            NFKC_FUNCTION,
+            composed,
+            [duckdb.sqltypes.VARCHAR],
+            duckdb.sqltypes.VARCHAR,
+            type=PythonUDFType.ARROW,
+        )
 
     def type_of(self, select: exp.Select, field: str) -> str:
         """SQL type of the only column of a query. Raises InvalidSpecError if the query has no meaning."""
+        return next(iter(self.types_of(select, field).values()))
+
+    def types_of(self, select: exp.Select, field: str) -> dict[str, str]:
+        """SQL types of a query's columns. Raises InvalidSpecError if the query has no meaning."""
         try:
-            return str(self._connection.sql(select.sql(DIALECT)).types[0])
+            relation = self._connection.sql(select.sql(DIALECT))
         except duckdb.Error as error:
             raise InvalidSpecError(
                 f"the engine refuses it ({_first_line(error)})",
                 field=field,
                 remedy="check the types of the columns, and cast where they do not match",
             ) from error
+        return dict(zip(relation.columns, (str(each) for each in relation.types), strict=True))
 
     def run(self, select: exp.Select) -> pa.Table:
-        """All rows of a query. Raises EngineError where values do not fit it, MemoryError where memory does not."""
-        try:
+        """All rows of a query. Raises what ``stream`` raises."""
+        with self._told():
             return self._connection.sql(select.sql(DIALECT)).to_arrow_table()
-        except duckdb.OutOfMemoryException as error:
-            raise MemoryError from error
-        except (duckdb.DataError, duckdb.InvalidInputException) as error:
-            raise EngineError(_first_line(error)) from error
-        except duckdb.Error as error:
-            raise StepError(f"the engine failed: {_first_line(error)}", field=ENGINE) from error
+
+    def stream(self, select: exp.Select) -> Iterator[pa.RecordBatch]:
+        """Rows of a query in batches. One query runs at a time.
+
+        Raises EngineError where values do not fit it, DataError where memory or disk do not suffice, and what the
+        reading of the rows raises.
+        """
+        with self._told():
+            reader = self._connection.sql(select.sql(DIALECT)).to_arrow_reader(BATCH_ROWS)
+            try:
+                yield from reader
+            finally:
+                reader.close()
 
     def close(self) -> None:
-        """Frees the memory."""
+        """Frees memory and disk."""
         self._connection.close()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Errors of the engine as ours. Those that come while a result is read bear their class in the text alone."""
+        for stream in self._streams:
+            stream.failure = None
+        try:
+            yield
+        except (duckdb.Error, OSError, pa.ArrowException) as error:
+            raise self._translated(error) from error
+
+    def _translated(self, error: Exception) -> Exception:
+        failure = next((stream.failure for stream in self._streams if stream.failure is not None), None)
+        if failure is not None:
+            return failure
+        text = str(error)
+        if isinstance(error, duckdb.OutOfMemoryException) or text.startswith("Out of Memory Error"):
+            return self._too_large(error)
+        values = isinstance(error, (duckdb.DataError, duckdb.InvalidInputException))
+        if values or text.startswith(_OF_VALUES):
+            return EngineError(_first_line(error))
+        if "No space left" in text:
+            return _disk_full()
+        return StepError(f"the engine failed: {_first_line(error)}", field=ENGINE)
+
+    def _too_large(self, error: Exception) -> DataError:
+        """The engine says the same where its memory and where its part of the disk is used up."""
+        spilled = sum(file.stat().st_size for file in self._directory.glob("*"))
+        if self._disk_bytes is not None and spilled > _NEARLY * self._disk_bytes:
+            return _disk_full()
+        return DataError(
+            f"the rows do not fit into memory ({_first_line(error)})",
+            field="spec.resources.limits.memory",
+            remedy="ask for more memory, or leave rows and columns out before this transform",
+        )
+
+
+def _settings(limits: Limits, directory: Path) -> _Settings:
+    settings = {**_SETTINGS, "threads": limits.threads, "temp_directory": str(directory)}
+    if limits.memory_bytes is not None:
+        settings["memory_limit"] = f"{limits.memory_bytes}B"
+    if limits.disk_bytes is not None:
+        settings["max_temp_directory_size"] = f"{limits.disk_bytes}B"
+    return settings
+
+
+def _disk_full() -> DataError:
+    return DataError(
+        "the rows do not fit into the room for temporary files",
+        field="/tmp",  # noqa: S108  as people know it
+        remedy="ask for more of it: tmpSize of the loader in the chart's values",
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -6,6 +6,7 @@ What is executed is what was judged: the SQL is written anew from the parsed tre
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import sqlglot
 from sqlglot import exp
@@ -15,7 +16,7 @@ from modelyard_loader.suggestions import use_one_of
 from modelyard_loader.transforms.relation import DIALECT, Relation, column_ref
 from modelyard_runtime.errors import InvalidSpecError
 
-_STRUCTURE: frozenset[type[exp.Expression]] = frozenset({
+_STRUCTURE: frozenset[type[exp.Expr]] = frozenset({
     exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Null, exp.Paren,
     exp.And, exp.Or, exp.Not, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Is, exp.In, exp.Between,
     exp.NullSafeEQ, exp.NullSafeNEQ, exp.Like, exp.ILike, exp.Escape, exp.DPipe,
@@ -23,7 +24,7 @@ _STRUCTURE: frozenset[type[exp.Expression]] = frozenset({
     exp.Case, exp.If, exp.Cast, exp.TryCast, exp.DataType,
 })  # fmt: skip
 
-_FUNCTIONS: dict[type[exp.Expression], str] = {
+_FUNCTIONS: dict[type[exp.Expr], str] = {
     exp.Abs: "abs", exp.Cbrt: "cbrt", exp.Ceil: "ceil", exp.Coalesce: "coalesce", exp.Concat: "concat",
     exp.Contains: "contains", exp.Exp: "exp", exp.Floor: "floor", exp.Greatest: "greatest", exp.IsInf: "isinf",
     exp.IsNan: "isnan",
@@ -50,78 +51,82 @@ _DEPTH = 100
 _LOGARITHMS = {"10": "log10", "2": "log2"}
 
 
-def judged(text: str, relation: Relation, field: str) -> exp.Expression:
-    """The expression, with its columns checked and quoted. Raises InvalidSpecError that names what does not fit."""
-    tree = _parsed(text, f"{relation.path}.{field}")
-    for node in tree.walk():
-        _judge(node, text, relation, field)
-    return _rewritten(tree)
+@dataclass(frozen=True)
+class Judge:
+    """Looks at a text of a user: parses it, and says of each node whether it is on the list."""
 
+    text: str
+    relation: Relation
+    field: str
+    """Field of the transform that holds the text."""
+    noun: str = "expression"
+    also: frozenset[type[exp.Expr]] = frozenset()
+    """What is allowed besides operators, CASE, casts and functions of a row."""
+    names: tuple[str, ...] = FUNCTION_NAMES
+    """Functions to name in a refusal."""
 
-def _parsed(text: str, field: str) -> exp.Expression:
-    try:
-        statements = sqlglot.parse(text, read=DIALECT)
-    except SqlglotError as error:
-        reason = str(error).split("\n", maxsplit=1)[0].rstrip(".")
-        raise InvalidSpecError(
-            f"is not an expression ({reason})", field=field, value=text, remedy="write one SQL expression"
-        ) from error
-    except RecursionError as error:
-        raise _too_deep(text, field) from error
-    if len(statements) != 1:
-        raise InvalidSpecError(
-            f"holds {len(statements)} statements",
-            field=field,
-            value=text,
-            remedy="write one expression without a semicolon",
+    def refusal(self, problem: str, remedy: str) -> InvalidSpecError:
+        """The error that says so."""
+        return InvalidSpecError(
+            problem, field=f"{self.relation.path}.{self.field}", value=self.text, remedy=remedy
         )
-    tree = statements[0]
-    if not isinstance(tree, exp.Expression):
-        raise InvalidSpecError("is empty", field=field, value=text, remedy="write one SQL expression")
-    if any(node.depth > _DEPTH for node in tree.bfs()):
-        raise _too_deep(text, field)
-    return tree
 
+    def parsed(self) -> exp.Expr:
+        """The one statement of the text. Raises InvalidSpecError."""
+        try:
+            statements = sqlglot.parse(self.text, read=DIALECT)
+        except SqlglotError as error:
+            reason = str(error).split("\n", maxsplit=1)[0].rstrip(".")
+            raise self.refusal(f"is not an expression ({reason})", f"write one SQL {self.noun}") from error
+        except RecursionError as error:
+            raise self._too_deep() from error
+        if len(statements) != 1:
+            raise self.refusal(
+                f"holds {len(statements)} statements", f"write one {self.noun} without a semicolon"
+            )
+        tree = statements[0]
+        if not isinstance(tree, exp.Expr):
+            raise self.refusal("is empty", f"write one SQL {self.noun}")
+        if any(node.depth > _DEPTH for node in tree.bfs()):
+            raise self._too_deep()
+        return tree
 
-def _too_deep(text: str, field: str) -> InvalidSpecError:
-    return InvalidSpecError(
-        "is nested too deep", field=field, value=text, remedy=f"keep it within {_DEPTH} levels, in two steps"
-    )
+    def check(self, node: exp.Expr) -> None:
+        """Raises InvalidSpecError if a node is not allowed."""
+        kind = type(node)
+        if kind is exp.Column:
+            self._check_column(node)
+        elif kind in (exp.Cast, exp.TryCast):
+            if node.args["to"].this not in _CASTS or node.args["to"].expressions:
+                raise self.refusal(
+                    f"casts to {node.args['to'].sql(DIALECT)} are not allowed",
+                    "cast to bigint, double, boolean or varchar",
+                )
+        elif kind is exp.Anonymous and node.name.lower() in _ALSO:
+            return
+        elif kind not in _STRUCTURE and kind not in _FUNCTIONS and kind not in self.also:
+            raise self.refusal(
+                f"{_what(node)} is not allowed",
+                f"use operators, CASE and the functions {', '.join(self.names)}",
+            )
 
-
-def _judge(node: exp.Expr, text: str, relation: Relation, field: str) -> None:
-    kind = type(node)
-    path = f"{relation.path}.{field}"
-    if kind is exp.Column:
+    def _check_column(self, node: exp.Expr) -> None:
         if node.args.get("table") is not None:
-            raise InvalidSpecError(
-                f"{node.sql(DIALECT)} names a table", field=path, value=text, remedy="name columns alone"
-            )
-        _check_column(node.name, text, relation, path)
-    elif kind in (exp.Cast, exp.TryCast):
-        if node.args["to"].this not in _CASTS or node.args["to"].expressions:
-            raise InvalidSpecError(
-                f"casts to {node.args['to'].sql(DIALECT)} are not allowed",
-                field=path,
-                value=text,
-                remedy="cast to bigint, double, boolean or varchar",
-            )
-    elif kind is exp.Anonymous and node.name.lower() in _ALSO:
-        return
-    elif kind not in _STRUCTURE and kind not in _FUNCTIONS:
-        raise InvalidSpecError(
-            f"{_what(node)} is not allowed",
-            field=path,
-            value=text,
-            remedy=f"use operators, CASE and the functions {', '.join(FUNCTION_NAMES)}",
-        )
+            raise self.refusal(f"{node.sql(DIALECT)} names a table", "name columns alone")
+        if node.name not in self.relation.by_name:
+            raise self.refusal(f"unknown column {node.name}", use_one_of(node.name, self.relation.names))
+
+    def _too_deep(self) -> InvalidSpecError:
+        return self.refusal("is nested too deep", f"keep it within {_DEPTH} levels, in two steps")
 
 
-def _check_column(name: str, text: str, relation: Relation, path: str) -> None:
-    if name not in relation.by_name:
-        raise InvalidSpecError(
-            f"unknown column {name}", field=path, value=text, remedy=use_one_of(name, relation.names)
-        )
+def judged(text: str, relation: Relation, field: str) -> exp.Expr:
+    """The expression, with its columns checked and quoted. Raises InvalidSpecError that names what does not fit."""
+    judge = Judge(text, relation, field)
+    tree = judge.parsed()
+    for node in tree.walk():
+        judge.check(node)
+    return rewritten(tree)
 
 
 def _what(node: exp.Expr) -> str:
@@ -131,7 +136,7 @@ def _what(node: exp.Expr) -> str:
     return type(node).__name__.upper()
 
 
-def _rewritten(tree: exp.Expression) -> exp.Expression:
+def rewritten(tree: exp.Expr) -> exp.Expr:
     """The tree with quoted columns, and without the detour by which a parser reads some functions."""
     for node in reversed(list(tree.bfs())):
         node.comments = None
@@ -144,7 +149,7 @@ def _rewritten(tree: exp.Expression) -> exp.Expression:
     return tree
 
 
-def _fresh(node: exp.Expr) -> exp.Expression | None:
+def _fresh(node: exp.Expr) -> exp.Expr | None:
     if isinstance(node, exp.Column):
         return column_ref(node.name)
     if isinstance(node, exp.Log) and isinstance(node.this, exp.Literal) and node.expression is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from modelyard_api.v1alpha1.transforms import Filter
+from modelyard_api.v1alpha1.transform_rows import Filter
 from modelyard_loader.transforms.expressions import judged
 from modelyard_loader.transforms.relation import Made, Relation
 from modelyard_runtime.errors import InvalidSpecError

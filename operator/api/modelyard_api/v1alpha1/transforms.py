@@ -7,55 +7,27 @@ from typing import Annotated
 from pydantic import Field
 
 from modelyard_api.base import ApiModel, OneOf, rules
-from modelyard_api.v1alpha1.common import ColumnName, DecimalString
-
-Expression = Annotated[str, Field(min_length=1, max_length=1024)]
-
-
-class Filter(ApiModel):
-    """Keep the rows for which a SQL condition is true."""
-
-    where: Expression
-    """Condition over the columns, for example ``MedHouseVal <= 5.0``."""
-
-
-class Derive(ApiModel):
-    """Add a column computed from the others of its row."""
-
-    column: ColumnName
-    """Name of the new column."""
-    as_: Annotated[Expression, Field(alias="as")]
-    """SQL expression over the columns, for example ``AveRooms * AveOccup``."""
-
-
-class Bin(ApiModel):
-    """Add a column with the number of the interval that a value falls into, the first being 0.
-
-    Intervals are closed on the right, as in pandas.cut; a value outside all of them gives null.
-    """
-
-    column: ColumnName
-    """Numeric column to look at."""
-    into: ColumnName
-    """Name of the new column."""
-    edges: Annotated[list[DecimalString], Field(min_length=2, max_length=100)]
-    """Borders of the intervals, ascending."""
-    open_ended: bool = False
-    """True adds a last interval above the highest edge."""
-
-
-class DropMissing(ApiModel):
-    """Drop the rows that miss a value."""
-
-    columns: Annotated[list[ColumnName], Field(max_length=1000)] = []
-    """Columns to look at; all if empty."""
-
-
-class Select(ApiModel):
-    """Keep these columns, in this order. The key is always kept."""
-
-    columns: Annotated[list[ColumnName], Field(min_length=1, max_length=1000)]
-    """Columns to keep."""
+from modelyard_api.v1alpha1.transform_rows import (
+    Bin,
+    Cast,
+    Derive,
+    DropMissing,
+    FillMissing,
+    Filter,
+    Rename,
+    Sample,
+    Select,
+    Text,
+)
+from modelyard_api.v1alpha1.transform_tables import (
+    Aggregate,
+    Balance,
+    Dedupe,
+    Join,
+    Sort,
+    Sql,
+    VariantName,
+)
 
 
 class Transform(OneOf):
@@ -69,19 +41,46 @@ class Transform(OneOf):
     """Add the number of the interval of a value."""
     drop_missing: DropMissing | None = None
     """Drop rows that miss a value."""
+    fill_missing: FillMissing | None = None
+    """Give a value to rows that miss one."""
     select: Select | None = None
     """Keep some columns."""
+    rename: Rename | None = None
+    """Give columns other names."""
+    cast: Cast | None = None
+    """Turn columns into another type."""
+    dedupe: Dedupe | None = None
+    """Keep one row of those that have the same values."""
+    sort: Sort | None = None
+    """Add the place of the row in an order."""
+    sample: Sample | None = None
+    """Keep a share of the rows."""
+    balance: Balance | None = None
+    """Make the classes of the training part equally large."""
+    join: Join | None = None
+    """Add columns of another variant."""
+    aggregate: Aggregate | None = None
+    """One row for each group of rows."""
+    text: Text | None = None
+    """Normalise texts."""
+    sql: Sql | None = None
+    """What a SELECT answers."""
 
 
 class Variant(ApiModel):
     """A declarative version of the data; ``from`` names an earlier one, else the loaded rows."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=30)]
+    name: VariantName
     """Name by which training refers to it."""
     from_: Annotated[str | None, Field(alias="from", max_length=30)] = None
     """Earlier variant that this one starts from."""
     transforms: Annotated[list[Transform], Field(max_length=50)] = []
     """Steps in order."""
+
+    @property
+    def joined(self) -> list[str]:
+        """Names of the variants that it takes columns of, in order of use."""
+        return [transform.join.variant for transform in self.transforms if transform.join is not None]
 
 
 VARIANT_RULES = rules(
@@ -92,6 +91,13 @@ VARIANT_RULES = rules(
     (
         "self.all(v, !has(v.from) || self.exists(w, w.name == v.from))",
         "from must name another variant of the list",
+    ),
+    (
+        (
+            "self.all(v, !has(v.transforms) || v.transforms.all(t, !has(t.join) || "
+            "(t.join.variant != v.name && self.exists(w, w.name == t.join.variant))))"
+        ),
+        "join must name another variant of the list",
     ),
     (
         "self.all(v, !has(v.from) || v.from != v.name)",
