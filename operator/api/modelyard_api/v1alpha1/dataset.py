@@ -94,6 +94,9 @@ class DatasetSpec(JobOptions):
                 raise ValueError(
                     f"variants: {variant.name} starts from {variant.from_}, which is not an earlier variant"
                 )
+            later = next((name for name in variant.joined if name not in seen), None)
+            if later is not None:
+                raise ValueError(f"variants: {variant.name} joins {later}, which is not an earlier variant")
             seen.add(variant.name)
         return self
 
