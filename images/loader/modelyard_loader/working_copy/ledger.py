@@ -21,7 +21,10 @@ from modelyard_runtime.errors import DataError
 
 GENESIS = "sha256:" + "0" * 64
 """What the first entry holds in place of a hash before it."""
-_REMEDY = "restore the table from a backup; the record on S3 is not affected"
+_REMEDY = (
+    "an administrator of Postgres must put the entry back; a rebuild, asked for by the annotation"
+    " modelyard.dev/rebuild, says where S3 has it"
+)
 _TIMES = ("started_at", "completed_at")
 _ADDED = frozenset({"requested_by", "trigger"})
 """Members that entries of earlier releases lack; they are hashed without, so that their chain still holds."""
@@ -148,6 +151,13 @@ def append(connection: psycopg.Connection, schema: str, entry: LedgerEntry) -> N
         values=sql.SQL(", ").join(map(sql.Placeholder, values)),
     )
     connection.execute(statement, values)
+
+
+def extent(connection: psycopg.Connection, schema: str, uid: str) -> tuple[int, int]:
+    """How many loads the ledger holds, and the number of the last; they differ where entries are missing."""
+    query = sql.SQL("SELECT count(*), coalesce(max(sequence), 0) FROM {table} WHERE dataset_uid = %s")
+    row = connection.execute(query.format(table=_table(schema)), [uid]).fetchone() or (0, 0)
+    return int(row[0]), int(row[1])
 
 
 def last_owner(connection: psycopg.Connection, schema: str, dataset: str) -> str | None:
