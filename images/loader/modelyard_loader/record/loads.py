@@ -63,6 +63,8 @@ class LoadContent(StatusModel):
     key: list[str]
     columns: list[Column]
     """Empty in entries of the first release, which named no types: the columns are those of the parts."""
+    numbered: bool = False
+    """Whether the key is the number of the row, which the source does not have."""
     cycle: int = 1
     updated: int = 0
     """Rows of ``parts`` that replaced others."""
@@ -71,6 +73,8 @@ class LoadContent(StatusModel):
     current: list[PlacedPart] | None = None
     """Where this load replaced rows: files with all rows after it, since those before it were written anew."""
     snapshot: Snapshot | None = None
+    missing: list[int] = []
+    """Nulls and NaNs of each column in all rows after this load; empty where they were not counted."""
     sums: AccumulatorState | None = None
     """Sums behind the content digest of all rows after this load."""
 
@@ -124,7 +128,11 @@ class LoadRecords:
 
     def write(self, entry: LedgerEntry) -> None:
         """Records a load that is committed; one that is recorded already is left alone."""
-        self._store.create(self._key(entry.sequence, entry.hash), canonical_json(entry.to_document()))
+        self._store.create(self.key(entry), canonical_json(entry.to_document()))
+
+    def key(self, entry: LedgerEntry) -> str:
+        """Key of a load's object in the bucket."""
+        return self._key(entry.sequence, entry.hash)
 
     def hashes(self) -> dict[int, str]:
         """Hash of each load that is recorded, from the names alone. Raises DataError for two of one number."""
