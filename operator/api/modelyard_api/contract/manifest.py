@@ -110,7 +110,7 @@ class Manifest(StatusModel):
     profile: str | None = None
     """Address of the mergeable sketches behind the statistics."""
     sample: list[dict[str, str | int | float | bool | None]] = []
-    """Up to 20 rows, the same ones whatever order they arrived in."""
+    """Up to 20 rows, the same ones whatever order they arrived in; a row leaves out what it misses."""
     label: str | None = None
     """Column whose values are classes, where balance or stratifyBy names one."""
 

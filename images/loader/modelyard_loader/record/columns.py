@@ -1,0 +1,300 @@
+"""What is known of one column, made of parts and added up: the same whatever the parts were and however they came."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections import Counter
+from fractions import Fraction
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from modelyard_api.base import StatusModel
+from modelyard_api.contract.manifest import Column, ColumnStatistics
+from modelyard_api.v1alpha1.common import ColumnType
+from modelyard_loader.record.sketches import Distinct, Quantiles, exact_sum, in_units, units
+from modelyard_runtime.columns import ARROW_TYPES
+from modelyard_runtime.hashing import cells, fixed_width, mix
+
+Value = bool | int | float | str
+
+MOST_VALUES = 1000
+"""Different values up to which each is counted."""
+SHOWN_VALUES = 20
+_SHARES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+_INTERVALS = 20
+_SHOWN_TEXT = 120
+_LONGEST_VALUE = 256
+_PROBE_ROWS = 4096
+_CHUNK_ROWS = 32_768
+"""Rows whose intermediate arrays fit the cache of a core."""
+_LARGEST_SQUARED = 1e150
+_ROUNDING = Fraction(1, 2**53)
+_WORST_ERROR = Fraction(1, 10**6)
+
+
+class ColumnState(StatusModel):
+    """A ``ColumnProfile`` as a document; whole numbers of any length are hex."""
+
+    column: Column
+    missing: int
+    infinite: int
+    numbers: int
+    minimum: int | float | str | None
+    maximum: int | float | str | None
+    total: str
+    squares: str | None
+    bits: int
+    buckets: list[int]
+    counts: list[int]
+    values: list[tuple[bool | int | float | str, int]] | None
+    registers: str | None
+
+
+class ColumnProfile:
+    """Counts, sums and sketches of a column."""
+
+    def __init__(self, column: Column) -> None:
+        self.column = Column(name=column.name, type=column.type)
+        self.missing = 0
+        self.infinite = 0
+        self._numbers = 0
+        self._minimum: int | float | str | None = None
+        self._maximum: int | float | str | None = None
+        self._total = 0
+        self._squares: int | None = 0
+        self._quantiles = Quantiles()
+        self.values: Counter[Value] | None = Counter()
+        """Rows of each finite value, while there are few."""
+        self._distinct = Distinct()
+
+    def add(self, values: pa.Array) -> None:
+        """Adds values of the column's canonical type."""
+        for start in range(0, len(values), _CHUNK_ROWS):
+            self._add(values.slice(start, _CHUNK_ROWS))
+
+    def _add(self, values: pa.Array) -> None:
+        self.missing += values.null_count
+        present = values.drop_null() if values.null_count else values
+        if self.column.type is ColumnType.TEXT:
+            self._add_texts(present)
+        elif self.column.type is ColumnType.NUMBER:
+            self._add_numbers(fixed_width(present, np.float64))
+        elif self.column.type is ColumnType.INTEGER:
+            self._add_integers(fixed_width(present, np.int64))
+        elif len(present):
+            self._count_values(present)
+
+    def merge(self, other: ColumnProfile) -> None:
+        """Adds what another profile of the column holds."""
+        self.missing += other.missing
+        self.infinite += other.infinite
+        self._numbers += other._numbers
+        self._widen(other._minimum, other._maximum)
+        self._total += other._total
+        if self._squares is not None:
+            self._squares = None if other._squares is None else self._squares + other._squares
+        self._quantiles.merge(other._quantiles)
+        if other.values is None:
+            self._give_up_values()
+        self._distinct.merge(other._distinct)
+        if other.values is not None:
+            self._count(other.values)
+
+    def statistics(self) -> ColumnStatistics:
+        """What people read."""
+        distinct = self._distinct.estimate() if self.values is None else len(self.values)
+        edges, counts = self._histogram()
+        return ColumnStatistics(
+            name=self.column.name,
+            missing=self.missing,
+            infinite=self.infinite,
+            distinct=distinct,
+            mean=self._mean(),
+            deviation=self._deviation(),
+            minimum=self._minimum,
+            maximum=self._maximum,
+            quantiles=[self._clamped(self._quantiles.at(share)) for share in _SHARES]
+            if self._numbers
+            else [],
+            edges=edges,
+            counts=counts,
+            values=self._shown_values(),
+        )
+
+    def state(self) -> ColumnState:
+        """The profile as a document."""
+        values = None
+        if self.values is not None:
+            values = sorted(self.values.items(), key=lambda pair: (str(type(pair[0])), pair[0]))
+        registers = base64.b64encode(self._distinct.registers.tobytes()).decode()
+        return ColumnState(
+            column=self.column,
+            missing=self.missing,
+            infinite=self.infinite,
+            numbers=self._numbers,
+            minimum=self._minimum,
+            maximum=self._maximum,
+            total=_packed(self._total),
+            squares=None if self._squares is None else _packed(self._squares),
+            bits=self._quantiles.bits,
+            buckets=self._quantiles.buckets.tolist(),
+            counts=self._quantiles.counts.tolist(),
+            values=values,
+            registers=registers if values is None else None,
+        )
+
+    @classmethod
+    def restored(cls, state: ColumnState) -> ColumnProfile:
+        """The profile that ``state`` was made of."""
+        made = cls(state.column)
+        made.missing, made.infinite, made._numbers = state.missing, state.infinite, state.numbers
+        made._minimum, made._maximum = state.minimum, state.maximum
+        made._total = _unpacked(state.total)
+        made._squares = None if state.squares is None else _unpacked(state.squares)
+        made._quantiles.bits = state.bits
+        made._quantiles.buckets = np.array(state.buckets, dtype=np.int64)
+        made._quantiles.counts = np.array(state.counts, dtype=np.int64)
+        made.values = None if state.values is None else Counter(dict(state.values))
+        if state.registers is not None:
+            held = np.frombuffer(base64.b64decode(state.registers), dtype=np.uint8)
+            made._distinct = Distinct(held.copy())
+        return made
+
+    def _add_texts(self, present: pa.Array) -> None:
+        if len(present) == 0:
+            return
+        ends = pc.min_max(present).as_py()
+        self._widen(ends["min"][:_SHOWN_TEXT], ends["max"][:_SHOWN_TEXT])
+        if self.values is not None and pc.max(pc.binary_length(present)).as_py() > _LONGEST_VALUE:
+            self._give_up_values()
+        self._count_values(present)
+
+    def _add_numbers(self, numbers: np.ndarray) -> None:
+        finite = np.isfinite(numbers)
+        if not finite.all():
+            nans = int(np.isnan(numbers).sum())
+            self.missing += nans
+            self.infinite += len(numbers) - int(finite.sum()) - nans
+            numbers = numbers[finite]
+        if len(numbers) == 0:
+            return
+        numbers = numbers + 0.0
+        self._widen(float(numbers.min()), float(numbers.max()))
+        self._total += exact_sum(numbers)
+        self._measure(numbers)
+        self._count_values(pa.array(numbers))
+
+    def _add_integers(self, integers: np.ndarray) -> None:
+        if len(integers) == 0:
+            return
+        self._widen(int(integers.min()), int(integers.max()))
+        upper, lower = integers >> 32, integers & 0xFFFFFFFF
+        self._total += units((int(upper.sum()) << 32) + int(lower.sum()))
+        self._measure(integers.astype(np.float64))
+        self._count_values(pa.array(integers))
+
+    def _measure(self, numbers: np.ndarray) -> None:
+        self._numbers += len(numbers)
+        self._quantiles.add(numbers)
+        if self._squares is not None:
+            largest = max(float(numbers.max()), -float(numbers.min()))
+            self._squares = (
+                None if largest > _LARGEST_SQUARED else self._squares + exact_sum(numbers * numbers)
+            )
+
+    def _widen(self, low: float | str | None, high: float | str | None) -> None:
+        if low is not None and (self._minimum is None or low < self._minimum):  # type: ignore[operator]
+            self._minimum = low
+        if high is not None and (self._maximum is None or high > self._maximum):  # type: ignore[operator]
+            self._maximum = high
+
+    def _count_values(self, present: pa.Array) -> None:
+        """Counts each value while there are few of them, and only sketches how many there are beyond that."""
+        if self.values is not None and len(present.slice(0, _PROBE_ROWS).unique()) > MOST_VALUES:
+            self._give_up_values()
+        if self.values is not None:
+            pairs = present.value_counts()
+            if len(pairs) <= MOST_VALUES:
+                found = zip(pairs.field(0).to_pylist(), pairs.field(1).to_pylist(), strict=True)
+                self._count(Counter(dict(found)))
+                return
+            self._give_up_values()
+        self._distinct.add(mix(cells(self.column.type, present)))
+
+    def _count(self, added: Counter[Value]) -> None:
+        if self.values is None:
+            self._see(added)
+            return
+        self.values.update(added)
+        if len(self.values) > MOST_VALUES:
+            self._give_up_values()
+
+    def _give_up_values(self) -> None:
+        if self.values is not None:
+            self._see(self.values)
+            self.values = None
+
+    def _see(self, values: Counter[Value]) -> None:
+        held = pa.array(list(values), ARROW_TYPES[self.column.type])
+        self._distinct.add(mix(cells(self.column.type, held)))
+
+    def _mean(self) -> float | None:
+        return float(_fraction(self._total) / self._numbers) if self._numbers else None
+
+    def _deviation(self) -> float | None:
+        """Of the sample, with n - 1; the squares were rounded once, which must not show."""
+        if self._numbers < 2 or self._squares is None:  # noqa: PLR2004  a deviation needs two
+            return None
+        squares = _fraction(self._squares)
+        scattered = squares - _fraction(self._total) ** 2 / self._numbers
+        if scattered <= 0 or squares * _ROUNDING > scattered * _WORST_ERROR:
+            return 0.0 if self._minimum == self._maximum else None
+        return math.sqrt(scattered / (self._numbers - 1))
+
+    def _histogram(self) -> tuple[list[float], list[int]]:
+        if not self._numbers:
+            return [], []
+        low, high = float(self._minimum or 0), float(self._maximum or 0)
+        if not math.isfinite(high - low):
+            return [], []
+        if low == high:
+            return [low, high], [self._numbers]
+        edges = np.linspace(low, high, _INTERVALS + 1)
+        places = np.clip(self._quantiles.representatives(), low, high)
+        counts, _ = np.histogram(places, bins=edges, weights=self._quantiles.counts)
+        return edges.tolist(), [int(count) for count in counts]
+
+    def _clamped(self, value: float) -> float:
+        return min(max(value, float(self._minimum or 0)), float(self._maximum or 0))
+
+    def _shown_values(self) -> dict[str, int]:
+        if self.values is None or len(self.values) > SHOWN_VALUES:
+            return {}
+        return {shown_value(value): rows for value, rows in sorted(self.values.items(), key=_largest_first)}
+
+
+def shown_value(value: Value) -> str:
+    """A value as the key of a JSON object: booleans as JSON spells them."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _largest_first(pair: tuple[Value, int]) -> tuple[int, str]:
+    return -pair[1], str(pair[0])
+
+
+def _fraction(total: int) -> Fraction:
+    return Fraction(total, in_units(1.0))
+
+
+def _packed(total: int) -> str:
+    """Hex digits and, after ``p``, how many zero bits follow."""
+    zeros = (total & -total).bit_length() - 1 if total else 0
+    return f"{total >> zeros:x}p{zeros}"
+
+
+def _unpacked(text: str) -> int:
+    digits, _, zeros = text.partition("p")
+    return int(digits, 16) << int(zeros)
