@@ -1,0 +1,1 @@
+"""Rules about the data: checked against the columns before anything is built, judged before anything is published."""

@@ -1,0 +1,50 @@
+"""What the rules said, as rows of the table ``data_rules``."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import sql
+
+from modelyard_api.contract.steps import Owner
+from modelyard_loader.validation.judging import Verdict
+from modelyard_loader.working_copy.connection import Postgres
+
+RESULTS = "data_rules"
+
+_STATEMENT = """
+INSERT INTO {table}
+  (dataset, dataset_uid, sequence, variant, rule, severity, observed, required, passed, judged_at)
+SELECT %(dataset)s, %(uid)s, %(sequence)s, %(variant)s, %(rule)s, %(severity)s, %(observed)s, %(required)s, %(passed)s,
+       %(at)s
+WHERE (%(severity)s::text, %(observed)s::text, %(required)s::text, %(passed)s::boolean) IS DISTINCT FROM (
+  SELECT (severity, observed, required, passed) FROM {table}
+  WHERE dataset_uid = %(uid)s AND sequence = %(sequence)s AND variant = %(variant)s AND rule = %(rule)s
+  ORDER BY judged_at DESC LIMIT 1)
+"""
+
+
+def record_results(postgres: Postgres, owner: Owner, sequence: int, verdict: Verdict) -> None:
+    """Writes a row for each rule; none where the last one says the same, so that a step may be repeated.
+
+    Raises PlatformError where Postgres does not answer.
+    """
+
+    def work(connection: psycopg.Connection) -> None:
+        statement = sql.SQL(_STATEMENT).format(table=sql.Identifier(postgres.schema, RESULTS))
+        for judgement in verdict.judgements:
+            values = {
+                "dataset": owner.name,
+                "uid": owner.uid,
+                "sequence": sequence,
+                "variant": judgement.variant,
+                "rule": judgement.rule,
+                "severity": judgement.severity,
+                "observed": judgement.observed,
+                "required": judgement.required,
+                "passed": judgement.passed,
+                "at": verdict.at,
+            }
+            connection.execute(statement, values)
+
+    if verdict.judgements:
+        postgres.transact(work)
