@@ -92,6 +92,8 @@ class VerifyOutcome(StatusModel):
     """How the second build differed, for example ``4 threads, rows reversed``."""
     differing: list[str] = []
     """Variants whose values were others, and in which columns."""
+    skipped: list[str] = []
+    """Variants whose version was made by an earlier spec, so that it could not be built again."""
 
 
 class SweepOutcome(StatusModel):
