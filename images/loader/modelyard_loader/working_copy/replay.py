@@ -73,7 +73,9 @@ class Replay:
 
     def _copy(self, target: sql.Identifier, parts: Iterable[Part], sequence: int) -> None:
         for part in parts:
-            rows = fitted(read_part(self._store, part), self._schema)
+            rows = read_part(self._store, part)
+            if not rows.schema.equals(self._schema):
+                raise DataError("the columns are not those of the ledger", field=part.uri)
             copy_rows(self._connection, target, self._schema, rows.to_batches(), sequence=sequence)
 
     def _replace(self, entry: LedgerEntry) -> None:
@@ -118,15 +120,3 @@ def schema_of(store: ObjectStore, entries: Sequence[LedgerEntry]) -> pa.Schema:
         return pa.schema([pa.field(each.name, ARROW_TYPES[each.type]) for each in columns])
     schema: pa.Schema = read_part(store, LoadContent.of(entries[0]).parts[0]).schema
     return schema
-
-
-def fitted(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The rows with the columns of ``schema``; those that came later than the rows are null."""
-    known = set(rows.column_names)
-    columns = [
-        rows.column(field.name).cast(field.type)
-        if field.name in known
-        else pa.nulls(rows.num_rows, field.type)
-        for field in schema
-    ]
-    return pa.Table.from_arrays(columns, schema=schema)
