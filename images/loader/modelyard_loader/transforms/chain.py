@@ -40,6 +40,11 @@ class ChainStep:
     needs: tuple[ChainStep, ...] = ()
     """Steps of another variant that it joins."""
 
+    @property
+    def fitted(self) -> bool:
+        """Whether it, or a step of what it joins, looks at which rows are held out."""
+        return is_fitted(self.transform) or any(step.fitted for step in self.needs)
+
     def parts(self) -> Iterator[tuple[str, exp.Select]]:
         """Named parts of the query, each after those that it reads."""
         for step in self.needs:
@@ -77,10 +82,7 @@ class Chain:
     @property
     def fitted(self) -> bool:
         """Whether it must be known which rows are held out."""
-        return any(
-            is_fitted(each.transform) or any(is_fitted(other.transform) for other in each.needs)
-            for each in self.steps
-        )
+        return any(step.fitted for step in self.steps)
 
     @property
     def label(self) -> str | None:

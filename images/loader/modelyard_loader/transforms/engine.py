@@ -28,7 +28,6 @@ ENGINE = f"duckdb {duckdb.__version__}"
 
 _Settings = dict[str, str | bool | int | float | list[str]]
 _SETTINGS: _Settings = {
-    "enable_external_access": False,
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "python_enable_replacements": False,
@@ -36,11 +35,11 @@ _SETTINGS: _Settings = {
     "error_on_division_by_zero": False,
     "preserve_insertion_order": False,
     "disabled_optimizers": "filter_pushdown,filter_pullup,reorder_filter",
-    "lock_configuration": True,
 }
 """Filters stay where they stand: a transform must not meet rows that one before it has dropped."""
+_LOCKS = ("SET enable_external_access = false", "SET lock_configuration = true")
+"""These come last: without access to the outside, the engine takes no word about its own directory either."""
 
-_NEARLY = 0.8
 _OF_VALUES = ("Conversion Error", "Out of Range Error", "Invalid Input Error", "Type Mismatch Error")
 
 
@@ -56,9 +55,13 @@ class Engine:
         limits = limits or Limits()
         # The engine makes it when it has to.
         self._directory = (limits.directory or Path(tempfile.gettempdir())) / f"modelyard-engine-{uuid4()}"
-        self._disk_bytes = limits.disk_bytes
         settings = _settings(limits, self._directory)
         self._connection = duckdb.connect(":memory:", config=settings)
+        if limits.disk_bytes is not None:
+            # Given to connect(), this setting would be shown but not obeyed.
+            self._connection.execute(f"SET max_temp_directory_size = '{limits.disk_bytes}B'")
+        for setting in _LOCKS:
+            self._connection.execute(setting)
         self._streams = [Stream(self.rows, marked=False)]
         self._connection.register(SOURCE, self._streams[0])
         if self.rows.held_out is not None:
@@ -127,7 +130,7 @@ class Engine:
             return failure
         text = str(error)
         if isinstance(error, duckdb.OutOfMemoryException) or text.startswith("Out of Memory Error"):
-            return self._too_large(error)
+            return _too_large(text)
         values = isinstance(error, (duckdb.DataError, duckdb.InvalidInputException))
         if values or text.startswith(_OF_VALUES):
             return EngineError(_first_line(error))
@@ -135,25 +138,22 @@ class Engine:
             return _disk_full()
         return StepError(f"the engine failed: {_first_line(error)}", field=ENGINE)
 
-    def _too_large(self, error: Exception) -> DataError:
-        """The engine says the same where its memory and where its part of the disk is used up."""
-        spilled = sum(file.stat().st_size for file in self._directory.glob("*"))
-        if self._disk_bytes is not None and spilled > _NEARLY * self._disk_bytes:
-            return _disk_full()
-        return DataError(
-            f"the rows do not fit into memory ({_first_line(error)})",
-            field="spec.resources.limits.memory",
-            remedy="ask for more memory, or leave rows and columns out before this transform",
-        )
-
 
 def _settings(limits: Limits, directory: Path) -> _Settings:
     settings = {**_SETTINGS, "threads": limits.threads, "temp_directory": str(directory)}
     if limits.memory_bytes is not None:
         settings["memory_limit"] = f"{limits.memory_bytes}B"
-    if limits.disk_bytes is not None:
-        settings["max_temp_directory_size"] = f"{limits.disk_bytes}B"
     return settings
+
+
+def _too_large(text: str) -> DataError:
+    if "offload" in text:
+        return _disk_full()
+    return DataError(
+        f"the rows do not fit into memory ({text.split(chr(10), maxsplit=1)[0]})",
+        field="spec.resources.limits.memory",
+        remedy="ask for more memory, or leave rows and columns out before this transform",
+    )
 
 
 def _disk_full() -> DataError:
