@@ -3,11 +3,12 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from modelyard_api.contract.outcome import TERMINATION_VARIABLE, Outcome, parse_outcome
+from modelyard_api.contract.progress import PROGRESS_VARIABLE
 from modelyard_api.contract.steps import (
     CREDENTIALS_VARIABLE,
     POSTGRES_PASSWORD,
@@ -109,11 +110,13 @@ class LoaderRun:
         """The project's part of the store."""
         return self.s3.endpoint(self.project.schema)
 
-    def start(self, step: LoadStep) -> "subprocess.Popen[str]":
-        """Starts the loader."""
+    def start(
+        self, step: LoadStep, *, within: Sequence[str] = (), changes: Mapping[str, str] | None = None
+    ) -> "subprocess.Popen[str]":
+        """Starts the loader: ``within`` another program, if given, and with these changes of its environment."""
         return subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "modelyard_loader"],
-            env=self._environment(step),
+            [*within, sys.executable, "-W", "error", "-m", "modelyard_loader"],
+            env={**self._environment(step), **(changes or {})},
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -155,4 +158,5 @@ class LoaderRun:
             STEP_VARIABLE: document,
             CREDENTIALS_VARIABLE: str(self.mounted()),
             TERMINATION_VARIABLE: str(self._answer),
+            PROGRESS_VARIABLE: "0",
         }

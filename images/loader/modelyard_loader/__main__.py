@@ -6,8 +6,8 @@ import os
 import sys
 from functools import partial
 
-from modelyard_loader.load import load
+from modelyard_loader.dispatch import carry_out
 from modelyard_runtime.exit import run_step
 
 if __name__ == "__main__":
-    sys.exit(run_step(partial(load, environment=os.environ), os.environ))
+    sys.exit(run_step(partial(carry_out, environment=os.environ), os.environ))

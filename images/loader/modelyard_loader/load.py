@@ -1,109 +1,108 @@
-"""The step of a Dataset from beginning to end: source, batch on S3, working copy, variants, manifests.
+"""The step of a Dataset from beginning to end: source, files on S3, working copy, versions.
 
-The order is what makes it safe to kill: the batch is on S3 before the transaction that names it is committed, and
-manifests are written only after. A second run finds the ledger's entry and goes on from there.
+The order is what makes it safe to kill: the files of a load are on S3 before the transaction that names them is committed,
+its record and its versions are written only after, and a second run goes on from what is committed.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import closing
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 
-import pyarrow as pa
-
-from modelyard_api.contract.manifest import Part
-from modelyard_api.contract.outcome import LoadOutcome, Outcome
-from modelyard_api.contract.steps import LoadStep, Step
-from modelyard_loader.keys import keyed
-from modelyard_loader.record.files import write_batch
-from modelyard_loader.record.variants import Loaded, PlannedVariant, Publisher, plan
-from modelyard_loader.sources import read_source
-from modelyard_loader.transforms.engine import Engine
-from modelyard_loader.working_copy.connection import Postgres
+from modelyard_api.contract.manifest import Column
+from modelyard_api.contract.outcome import Outcome
+from modelyard_api.contract.steps import LoadStep
+from modelyard_loader.publishing import Publication, plan_of
+from modelyard_loader.record.loads import LoadContent, LoadRecords, parts_after
+from modelyard_loader.staging.direct import load_directly
+from modelyard_loader.staging.refresh import refresh
+from modelyard_loader.staging.steps import NextRows
+from modelyard_loader.staging.work import Before, Work
+from modelyard_loader.surroundings import Surroundings
+from modelyard_loader.transforms.limits import pod_limits
 from modelyard_loader.working_copy.ledger import LedgerEntry
-from modelyard_loader.working_copy.loads import Batch, last_load, load_all
-from modelyard_runtime.credentials import Credentials
-from modelyard_runtime.errors import InvalidSpecError
-from modelyard_runtime.manifests import read_part
-from modelyard_runtime.s3 import ObjectStore
+from modelyard_loader.working_copy.loads import LoadTransaction, check_next, commit, committed
+from modelyard_loader.working_copy.rebuild import caught_up
+
+_ALL = "100"
 
 _log = logging.getLogger(__name__)
 
 
-def utc_now() -> datetime:
-    """The time of day."""
-    return datetime.now(UTC)
-
-
-def load(step: Step, environment: Mapping[str, str], clock: Callable[[], datetime] = utc_now) -> Outcome:
-    """Carries out a load step. Raises the errors of ``modelyard_runtime.errors``."""
-    if step.load is None:
-        raise InvalidSpecError(f"the loader cannot carry out a step of kind {step.chosen}")
-    ask = step.load
-    credentials = Credentials.mounted(environment)
-    postgres = Postgres(ask.postgres, credentials.postgres())
-    return Loader(ask, ObjectStore(ask.s3, credentials.s3()), postgres, clock).run()
+def load(step: LoadStep, surroundings: Surroundings) -> Outcome:
+    """Makes sure that a load is committed, and publishes it. Raises the errors of ``modelyard_runtime.errors``."""
+    return Loader(step, surroundings).run()
 
 
 class Loader:
     """One step and the places that it works on."""
 
-    def __init__(
-        self, step: LoadStep, store: ObjectStore, postgres: Postgres, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, step: LoadStep, surroundings: Surroundings) -> None:
         self._step = step
-        self._store = store
-        self._postgres = postgres
-        self._clock = clock
-        self._key = tuple(step.primary_key)
+        self._surroundings = surroundings
+        self._records = LoadRecords(surroundings.store, step.owner.name, step.owner.uid)
 
     def run(self) -> Outcome:
-        """Loads, unless that is done, and publishes every variant."""
-        known = last_load(self._postgres, self._step.owner)
-        if known is not None:
-            return self._go_on(known)
-        started = self._clock()
-        source = read_source(self._step.source)
-        rows = keyed(source.table, self._key)
-        with closing(Engine(rows)) as engine:
-            planned = self._plan(rows, engine)
-            part = write_batch(self._store, self._step.owner.name, rows)
-            batch = Batch(rows, self._key, part, source.digest, started)
-            entry = load_all(self._postgres, self._step.owner, batch, self._clock)
-            _log.info("load %d is committed: %d rows", entry.sequence, entry.total_rows)
-            if _recorded(entry).sha256 == part.sha256:
-                return self._publish(engine, planned, Loaded(rows, part, entry))
-        return self._go_on(entry)
+        """Loads, unless that is done or there is nothing to load, and publishes every variant."""
+        before = self._committed()
+        check_next(len(before), self._step)
+        known = before[: self._step.sequence]
+        changed = True
+        if len(known) < self._step.sequence:
+            entry = self._load(known)
+            changed = entry is not None
+            known = [*known, entry] if entry else known
+        else:
+            _log.info("load %d was committed before", self._step.sequence)
+            self._tidy(before[-1])
+        outcome = Publication(self._step, self._surroundings, known).publish(changed=changed)
+        return Outcome(load=outcome)
 
-    def _go_on(self, entry: LedgerEntry) -> Outcome:
-        """Publishes what another run has committed."""
-        _log.info("load %d was committed before", entry.sequence)
-        part = _recorded(entry)
-        rows = read_part(self._store, part)
-        with closing(Engine(rows)) as engine:
-            return self._publish(engine, self._plan(rows, engine), Loaded(rows, part, entry))
+    def _committed(self) -> list[LedgerEntry]:
+        """All loads, ledger and record on S3 having been made to agree."""
+        postgres, owner = self._surroundings.postgres, self._step.owner
+        if caught_up(postgres, self._surroundings.store, owner) is None:
+            return []
+        return committed(postgres, owner)
 
-    def _plan(self, rows: pa.Table, engine: Engine) -> list[PlannedVariant]:
-        return plan(self._step.variants, rows, self._key, engine)
+    def _load(self, known: Sequence[LedgerEntry]) -> LedgerEntry | None:
+        """Makes the load; None where there is nothing new."""
+        work = Work(self._step, self._surroundings, self._surroundings.clock(), self._judge, _before(known))
+        snapshot = work.before.content.snapshot if work.before else None
+        if work.before is None and self._step.percent == _ALL:
+            entry = self._commit(lambda transaction: load_directly(work, transaction))
+        elif work.before is None or (
+            snapshot is not None and snapshot.loaded < snapshot.rows and not self._step.refresh
+        ):
+            rows = NextRows(work)
+            entry = self._commit(rows.load)
+            rows.tidy()
+        else:
+            entry = self._commit(lambda transaction: refresh(work, transaction))
+        return entry
 
-    def _publish(self, engine: Engine, planned: list[PlannedVariant], loaded: Loaded) -> Outcome:
-        publisher = Publisher(self._step, self._store, engine, loaded)
-        variants = [publisher.publish(each) for each in planned]
-        entry = loaded.entry
-        return Outcome(
-            load=LoadOutcome(
-                sequence=entry.sequence,
-                rows=entry.total_rows,
-                rejected=entry.rejected,
-                source_digest=entry.source_digest,
-                audit_head=entry.hash,
-                variants=variants,
-            )
-        )
+    def _commit(self, make: Callable[[LoadTransaction], LedgerEntry | None]) -> LedgerEntry | None:
+        entry = commit(self._surroundings.postgres, self._step, make)
+        if entry is None:
+            _log.info("the source has nothing new")
+            return None
+        _log.info("load %d is committed: %d rows", entry.sequence, entry.total_rows)
+        self._records.write(entry)
+        return entry
+
+    def _tidy(self, last: LedgerEntry) -> None:
+        """Removes rows that waited and are loaded, which a loader that was killed has left."""
+        snapshot = LoadContent.of(last).snapshot
+        if snapshot is None or snapshot.staging is None:
+            Work(self._step, self._surroundings, last.started_at, self._judge).area.clear()
+
+    def _judge(self, columns: tuple[Column, ...]) -> None:
+        plan_of(self._step, columns, pod_limits(self._surroundings.environment))
 
 
-def _recorded(entry: LedgerEntry) -> Part:
-    """The batch that a load is made of."""
-    return Part.model_validate(entry.metadata["batch"])
+def _before(known: Sequence[LedgerEntry]) -> Before | None:
+    if not known:
+        return None
+    last = known[-1]
+    parts = parts_after(known, last.sequence)
+    return Before(LoadContent.of(last), tuple(parts), last.total_rows, last.source_digest)

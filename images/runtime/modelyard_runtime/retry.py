@@ -52,8 +52,9 @@ def patiently(
             deadline = now + patience.total if deadline is None else deadline
             if not passing(error) or now + pause > deadline:
                 raise
-            _log.warning("%s: %s; trying again", what, error)
-            patience.notice(f"{what} does not answer ({_first_line(error)})")
+            clause = _first_line(error)
+            _log.warning("%s: %s; trying again", what, clause)
+            patience.notice(f"{what} does not answer ({clause})")
         else:
             if deadline is not None:
                 patience.notice("")

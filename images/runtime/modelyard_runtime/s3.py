@@ -6,6 +6,7 @@ object that is there already is as good as one just written.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ _REFUSED = (exceptions.UnauthenticatedError, exceptions.PermissionDeniedError)
 
 LONG_SECONDS = 3600.0
 """What one request for a large object may take."""
+_REFUSAL = re.compile(r"non-2xx status code: 40[13]\b")
 _QUICK_RETRIES = 2
 _QUICK_SECONDS = 3.0
 """What the library tries by itself: a dropped connection, not an outage, of which someone wants to hear."""
@@ -196,21 +198,27 @@ class ObjectStore:
             raise ObjectMissingError("is not on S3", field=self.uri(key)) from error
         except exceptions.AlreadyExistsError:
             raise
-        except _REFUSED as error:
+        except (exceptions.BaseError, OSError) as error:
+            if not _is_refusal(error):
+                raise PlatformError(
+                    f"S3 at {where} did not answer",
+                    field=self.uri(key),
+                    remedy="check that the store is up and reachable from the project's namespace",
+                ) from error
             raise PlatformError(
                 "the store refuses the project's credential",
                 field=self.uri(key),
                 remedy="check the S3 keys of the project's Secret and the policy of the bucket",
             ) from error
-        except (exceptions.BaseError, OSError) as error:
-            raise PlatformError(
-                f"S3 at {where} did not answer",
-                field=self.uri(key),
-                remedy="check that the store is up and reachable from the project's namespace",
-            ) from error
 
 
 def _may_pass(error: Exception) -> bool:
     """Whether the store may answer otherwise in a while: not where it has answered that it will not."""
-    lasting = (FileNotFoundError, exceptions.AlreadyExistsError, *_REFUSED)
-    return isinstance(error, exceptions.GenericError | OSError) and not isinstance(error, lasting)
+    lasting = (FileNotFoundError, exceptions.AlreadyExistsError)
+    passing = isinstance(error, exceptions.GenericError | OSError) and not isinstance(error, lasting)
+    return passing and not _is_refusal(error)
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether the store has understood and will not; for a list the library says so in words only."""
+    return isinstance(error, _REFUSED) or _REFUSAL.search(str(error)) is not None

@@ -4,7 +4,7 @@ import math
 
 import pyarrow as pa
 
-from modelyard_api.contract.manifest import Manifest, manifest_uri
+from modelyard_api.contract.manifest import Manifest, manifest_uri, version_key
 from modelyard_api.contract.outcome import LoadOutcome
 from modelyard_runtime.table import Version, load_version
 from tests.support.loading import Finished, LoaderRun
@@ -103,17 +103,27 @@ def test_an_untransformed_variant_shares_the_files_of_the_batch(loader: LoaderRu
     assert "/batches/" in parts["v1"][0]
 
 
-def test_objects_are_named_by_their_content_and_nothing_else_is_written(loader: LoaderRun) -> None:
+def test_data_are_named_by_their_content_and_nothing_else_is_written(loader: LoaderRun) -> None:
     outcome = outcome_of(loader.run())
     project = loader.project.schema
     manifests: list[Manifest] = [each.manifest for each in versions_of(loader, outcome).values()]
     store = loader.s3.store(project)
     expected = {store.key(part.uri) for manifest in manifests for part in manifest.parts}
+    expected |= {store.key(manifest.profile) for manifest in manifests if manifest.profile}
     expected |= {
         store.key(manifest_uri(BUCKET, project, loader.name, each.name, each.manifest))
         for each in outcome.variants
     }
-    assert set(store.keys(project)) == expected
+    expected |= {
+        version_key(project, loader.name, loader.uid, each.name, 1, each.manifest)
+        for each in outcome.variants
+    }
+    records = f"{project}/datasets/{loader.name}/loads/{loader.uid}/"
+    found = set(store.keys(project))
+    assert {key for key in found if not key.startswith(records)} == expected
+    assert [key.removeprefix(records) for key in found - expected] == [
+        f"000001-{outcome.audit_head.removeprefix('sha256:')}.json"
+    ]
 
 
 def test_a_load_gives_the_same_content_in_another_project(

@@ -9,7 +9,8 @@ from modelyard_api.contract.exit_codes import ExitCode, FailureClass
 from modelyard_api.contract.outcome import Failure
 from modelyard_api.contract.steps import LoadStep
 from modelyard_api.v1alpha1.sources import BuiltinName
-from modelyard_loader.load import Loader, utc_now
+from modelyard_loader.load import Loader
+from modelyard_loader.surroundings import Surroundings
 from modelyard_loader.working_copy.connection import Postgres
 from modelyard_runtime.credentials import Login
 from modelyard_runtime.errors import PlatformError
@@ -67,7 +68,7 @@ def test_a_bad_expression_is_refused_before_anything_is_written(
 def test_a_key_that_names_two_rows_is_refused_with_column_and_value(iris: LoaderRun) -> None:
     run = replace(iris, primary_key=["species"])
     failure = failure_of(run.run(run.step(_V1)), ExitCode.DATA)
-    assert failure.message == "primaryKey species = 'setosa': names more than one row"
+    assert failure.message == "primaryKey species = 'setosa': names more than one row; 150 rows share 3 names"
 
 
 def test_a_value_that_does_not_fit_names_its_transform(iris: LoaderRun) -> None:
@@ -141,7 +142,8 @@ def _short_of_patience(loader: LoaderRun, step: LoadStep, login: Login) -> Loade
     postgres = Postgres(
         step.postgres, Login(loader.project.username, loader.project.password), Patience(total=1)
     )
-    return Loader(step, ObjectStore(step.s3, login, Outage(total=1, connect=1, retries=1)), postgres, utc_now)
+    store = ObjectStore(step.s3, login, Outage(total=1, connect=1, retries=1))
+    return Loader(step, Surroundings(store, postgres, loader.directory))
 
 
 def test_a_postgres_that_stays_away_is_a_failure_of_the_platform(iris: LoaderRun) -> None:
