@@ -21,8 +21,10 @@ Result = TypeVar("Result")
 _CHUNK_BYTES = 4 * 1024 * 1024
 _WILD = re.compile(r"[*?]")
 _REFUSALS = re.compile(
-    r"ExpiredToken|InvalidToken|InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|InvalidSecurity"
+    r"ExpiredToken|InvalidToken|InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|InvalidSecurity|UserNotFound"
 )
+_FINAL = re.compile(r"status code: 4(?!08|29)\d\d")
+"""Answers that asking again does not change."""
 _NO_BUCKET = "NoSuchBucket"
 _TOKENS = re.compile(r"\*\*/|\*\*|\*|\?")
 _MATCHING = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
@@ -106,16 +108,16 @@ class Bucket:
                 raise self.missing() from error
             if _REFUSALS.search(str(error)):
                 raise self.refused(_code(error)) from error
+            answer = f"answers {_code(error)}" if _FINAL.search(str(error)) else "did not answer"
             raise PlatformError(
-                f"{self.where} did not answer",
+                f"{self.where} {answer}",
                 field=self.uri(key),
                 remedy="check that the store is up and reachable from the project's namespace",
             ) from error
 
 
 def _may_pass(error: Exception) -> bool:
-    lasting = _NO_BUCKET in str(error) or _REFUSALS.search(str(error))
-    return isinstance(error, exceptions.GenericError) and not lasting
+    return isinstance(error, exceptions.GenericError) and _FINAL.search(str(error)) is None
 
 
 def _as_regex(pattern: str) -> str:

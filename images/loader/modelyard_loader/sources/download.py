@@ -8,6 +8,7 @@ import shutil
 import socket
 import ssl
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
@@ -101,12 +102,12 @@ class Download:
         while True:
             connection = self._connect(urlsplit(url))
             try:
-                response = self._ask(connection, url)
-                if response.status not in _REDIRECTS:
-                    self._take(response)
-                    return
-                seen += 1
-                url = self._next(url, response, seen)
+                with closing(self._ask(connection, url)) as response:
+                    if response.status not in _REDIRECTS:
+                        self._take(response)
+                        return
+                    seen += 1
+                    url = self._next(url, response, seen)
             finally:
                 connection.close()
 
