@@ -1,5 +1,7 @@
 """NetworkPolicies as a graph: who may talk to whom, worked out from the labels of the rendered pods."""
 
+import ipaddress
+
 import pytest
 
 from tests.support.rendering import NAMESPACE, Document, Rendered, Renderer
@@ -8,6 +10,7 @@ PROJECT = "demo"
 Labels = dict[str, str]
 POD_OF_A_PROJECT = {"app.kubernetes.io/managed-by": "modelyard"}
 SERVER = {**POD_OF_A_PROJECT, "modelyard.dev/promotion": "housing"}
+LOADER = {**POD_OF_A_PROJECT, "modelyard.dev/dataset": "houses"}
 
 
 class Network:
@@ -29,6 +32,7 @@ class Network:
         self.pods |= {
             "pod": (PROJECT, POD_OF_A_PROJECT),
             "server": (PROJECT, SERVER),
+            "loader": (PROJECT, LOADER),
             "stranger": (PROJECT, {}),
             "outsider": ("elsewhere", {}),
         }
@@ -94,6 +98,8 @@ ALLOWED = {
     ("prometheus", "server", HTTP),
     ("pod", "postgres", POSTGRES), ("pod", "minio", STORE), ("pod", "mlflow", MLFLOW),
     ("server", "postgres", POSTGRES), ("server", "minio", STORE), ("server", "mlflow", MLFLOW),
+    ("operator", "loader", HTTP),
+    ("loader", "postgres", POSTGRES), ("loader", "minio", STORE), ("loader", "mlflow", MLFLOW),
 }  # fmt: skip
 
 
@@ -123,6 +129,25 @@ def test_a_project_s_clients_reach_its_servers(renderer: Renderer) -> None:
     network = Network(renderer.render({"projects": [{"name": PROJECT, "clients": [peer]}]}))
     assert network.allows("outsider", "server", HTTP)
     assert not network.allows("outsider", "pod", HTTP)
+
+
+def test_sources_at_public_addresses_are_reached_by_loaders_only_where_that_is_switched_on(
+    renderer: Renderer,
+) -> None:
+    closed = renderer.render({}).one("NetworkPolicy", "modelyard-loaders", PROJECT)["spec"]
+    assert "egress" not in closed
+    opened = renderer.render({"networkPolicy": {"publicSources": True, "publicSourcePorts": [443]}})
+    spec = opened.one("NetworkPolicy", "modelyard-loaders", PROJECT)["spec"]
+    (rule,) = spec["egress"]
+    assert [entry["port"] for entry in rule["ports"]] == [443]
+    blocks = [ipaddress.ip_network(peer["ipBlock"]["cidr"]) for peer in rule["to"]]
+    private = [ipaddress.ip_network(text) for peer in rule["to"] for text in peer["ipBlock"]["except"]]
+    assert [block.version for block in blocks] == [4, 6]
+    for address in ("10.96.0.1", "172.18.0.2", "192.168.1.1", "169.254.169.254", "127.0.0.1", "fd00::1"):
+        assert any(ipaddress.ip_address(address) in block for block in private), address
+    assert not any(ipaddress.ip_address("93.184.216.34") in block for block in private)
+    assert selects(spec["podSelector"], LOADER)
+    assert not selects(spec["podSelector"], SERVER)
 
 
 def test_policies_can_be_left_to_others(renderer: Renderer) -> None:

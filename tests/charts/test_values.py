@@ -14,7 +14,8 @@ from tests.support.rendering import CHART, CRD_CHART, Rendered, Renderer, enviro
 
 # Settings that a pod has no use for, or that are right as they are.
 NOT_IN_THE_CHART = {
-    "host", "port", "server_port", "kubeconfig", "credentials_directory", "project_secret", "write_grace_seconds", "retry",
+    "host", "port", "server_port", "progress_port", "kubeconfig", "credentials_directory", "project_secret",
+    "write_grace_seconds", "retry",
 }  # fmt: skip
 
 

@@ -16,6 +16,13 @@ ATTEMPT = "modelyard.dev/attempt"
 GENERATION = "modelyard.dev/generation"
 ROUTE_DIGEST = "modelyard.dev/route-digest"
 
+RECIPE = "modelyard.dev/recipe"
+"""Annotation of a Dataset's Job: identity of what it is for."""
+STEP = "modelyard.dev/step"
+"""Annotation of a Dataset's Job: number of the step that it carries out."""
+REQUEST = "modelyard.dev/request"
+"""Annotation of a Dataset's Job: value of the annotation that asked for it."""
+
 LOAD_NOW = "modelyard.dev/load-now"
 """Annotation of a Dataset: a new value asks for one step by hand."""
 VERIFY_NOW = "modelyard.dev/verify"

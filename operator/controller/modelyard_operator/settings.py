@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from modelyard_api.contract import steps
+from modelyard_api.contract.progress import PROGRESS_PORT
 from modelyard_api.v1alpha1.common import ResourceRequirements
 
 
@@ -76,6 +77,15 @@ class LeaseSettings(_Group):
     retry: float = 2
 
 
+class HttpSettings(_Group):
+    """Where an ``http`` source of a Dataset may lead."""
+
+    private_addresses: bool = False
+    """Whether addresses of private and link-local networks may be asked."""
+    redirects: bool = False
+    """Whether a redirect is followed."""
+
+
 class RetrySettings(_Group):
     """Pauses between attempts of a step, in seconds."""
 
@@ -122,6 +132,8 @@ class Settings(BaseSettings):
 
     server_port: int = 8080
     """Port on which server pods answer."""
+    progress_port: int = PROGRESS_PORT
+    """Port on which pods of Datasets say how far they are."""
     rollout_patience_seconds: float = 120
     """How long pods may refuse a new version before the champion's route is put back."""
 
@@ -130,11 +142,12 @@ class Settings(BaseSettings):
     postgres: PostgresSettings = PostgresSettings()
     s3: S3Settings = S3Settings()
     mlflow: MLflowSettings = MLflowSettings()
+    http: HttpSettings = HttpSettings()
     loader: PodSettings = PodSettings(
         image="modelyard/loader:0.1.0",
         service_account="modelyard-loader",
         resources=_resources("100m", "512Mi", "2Gi"),
-        tmp_size="2Gi",
+        tmp_size="8Gi",
     )
     trainer: PodSettings = PodSettings(
         image="modelyard/trainer:0.1.0",

@@ -76,11 +76,12 @@ def loaded(dataset: dict[str, Any], now: datetime) -> dict[str, Any]:
             type=DatasetCondition.LOADED, status=ConditionStatus.TRUE, reason=DatasetReason.ROWS_LOADED
         ),
     ]
+    recipe = DatasetSpec.model_validate(dataset["spec"]).recipe()
     status = DatasetStatus(
         observed_generation=1,
         conditions=merge_conditions([], observations, generation=1, now=now.astimezone(UTC)),
-        load=LoadStatus(sequence=1, rows=20640),
-        recipe=DatasetSpec.model_validate(dataset["spec"]).recipe(),
+        load=LoadStatus(sequence=1, rows=20640, percent="100", recipe=recipe),
+        recipe=recipe,
         variants=variants,
     )
     return {"status": status.to_wire()}

@@ -12,14 +12,16 @@ from pydantic import BaseModel
 from modelyard_api.contract.route import Route, RoutedModel
 from modelyard_api.contract.steps import SERVER_VARIABLE, STEP_VARIABLE, ServerSettings, Step
 from modelyard_api.v1alpha1.dataset import DatasetSpec
+from modelyard_api.v1alpha1.dataset_status import DatasetStatus
 from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec
 from modelyard_api.v1alpha1.training_job import DatasetVersion, TrainingJobSpec
+from modelyard_operator.objects.steps import Due, Pinned, References, StepKind, Trigger
 from modelyard_operator.objects.workloads import Job
 from modelyard_operator.resources.common import Parent
 from modelyard_operator.resources.pods import MLFLOW_KEYS, POSTGRES_KEYS, S3_KEYS
 from modelyard_operator.resources.server import ServerPods, build_deployment, build_route_map, build_service
 from modelyard_operator.resources.step_job import JobDefaults, StepJob, build_step_job
-from modelyard_operator.resources.steps import load_step, s3_endpoint, train_step
+from modelyard_operator.resources.steps import DatasetStep, dataset_step, s3_endpoint, train_step
 from modelyard_operator.settings import Settings
 from tests.unit.operator.making import UID, dataset, promotion, training_job
 
@@ -44,14 +46,17 @@ def parent(kind: str, name: str) -> Parent:
     return Parent(kind, "demo", name, UID, 3)
 
 
-def loader() -> Job:
-    spec = dataset().spec
+def loader(**source: Any) -> Job:  # noqa: ANN401  JSON
+    given: dict[str, Any] = {"source": source} if source else {}
+    spec = dataset("houses", **given).spec
     assert isinstance(spec, DatasetSpec)
     owner = parent("Dataset", "houses")
-    step = load_step(owner, spec, 1, SETTINGS)
+    due = Due(StepKind.LOAD, 1, trigger=Trigger.INITIAL)
+    step = dataset_step(DatasetStep(owner, spec, DatasetStatus(), due, 1, References(), "anna"), SETTINGS)
     keys = (*POSTGRES_KEYS, *S3_KEYS)
+    marks = {"modelyard.dev/recipe": "recipe", "modelyard.dev/step": "1"}
     wanted = StepJob(
-        owner, ("recipe",), 1, step, spec, SETTINGS.loader, keys, {"modelyard.dev/recipe": "recipe"}
+        owner, ("recipe",), 1, step, spec, SETTINGS.loader, keys, marks, source_secret=spec.source.secret
     )
     return build_step_job(wanted, DEFAULTS)
 
@@ -83,6 +88,7 @@ def route() -> Route:
 
 MADE = {
     "loader-job": loader(),
+    "loader-job-with-secret": loader(sql={"credentialsSecret": {"name": "warehouse"}, "query": "SELECT 1"}),
     "trainer-job": trainer(),
     "server-deployment": build_deployment(server()),
     "server-service": build_service(server().parent),
@@ -140,6 +146,15 @@ def test_pods_read_their_step_back_as_it_was_meant() -> None:
     container = build_deployment(server()).spec.template.spec.containers[0]
     settings = next(item.value for item in container.env or [] if item.name == SERVER_VARIABLE)
     assert ServerSettings.model_validate_json(settings or "").model_name == "housing"
+
+
+def test_a_version_that_the_operator_does_not_know_is_left_to_the_trainer() -> None:
+    spec = training_job(datasetRef={"name": "houses", "variant": "v1", "sequence": 3}).spec
+    assert isinstance(spec, TrainingJobSpec)
+    step = train_step(parent("TrainingJob", "forest"), spec, Pinned("uid-of-houses"), 1, SETTINGS).train
+    assert step is not None
+    assert (step.data, step.dataset_uid) == (None, "uid-of-houses")
+    assert step.spec.dataset_ref.sequence == 3
 
 
 def test_no_pod_gets_a_credential_that_it_does_not_need() -> None:

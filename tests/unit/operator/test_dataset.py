@@ -5,8 +5,10 @@ from modelyard_api.contract.exit_codes import FailureClass
 from modelyard_api.v1alpha1.dataset import DatasetSpec
 from modelyard_api.v1alpha1.dataset_status import DatasetStatus
 from modelyard_operator.decisions.attempts import Pauses, StepFacts
-from modelyard_operator.decisions.dataset import DatasetFacts, decide_dataset, is_published, recorded_attempt
+from modelyard_operator.decisions.dataset import decide_dataset, recorded_attempt
+from modelyard_operator.decisions.dataset_facts import DatasetFacts
 from modelyard_operator.decisions.plan import Plan, Refusal
+from modelyard_operator.decisions.published import is_published
 from modelyard_operator.objects.custom import DatasetObject
 from modelyard_operator.objects.pods import Pod
 from modelyard_operator.objects.workloads import Job
@@ -61,7 +63,10 @@ def test_a_published_dataset_needs_nothing_even_when_it_is_suspended() -> None:
     assert again.start is None
     assert again.status == seen.status
     suspended = dataset(suspend=True).model_copy(update={"status": seen.status})
-    assert decide(suspended).status == seen.status
+    held = decide(suspended)
+    assert held.start is None
+    assert is_published(after(suspended, held))
+    assert reason(after(suspended, held), "Progressing") == "Suspended"
 
 
 def test_an_edit_of_the_recipe_keeps_the_variants_until_the_new_ones_are_there() -> None:
@@ -81,8 +86,9 @@ def test_a_failure_stays_until_the_spec_is_edited_and_then_gets_another_attempt(
     assert reason(gone_wrong, "Stalled") == "Data"
     assert decide(gone_wrong).start is None, "not even when the Job is gone"
     edited = after(gone_wrong, Plan(gone_wrong.status), generation=2)
-    recipe = gone_wrong.status.recipe or ""
-    assert recorded_attempt(edited, recipe) == 2
+    step = StepFacts(now=NOW, pauses=Pauses(10, 300), jobs=tuple(jobs), pods=tuple(pods))
+    assert recorded_attempt(gone_wrong, DatasetFacts(step=step)) == 1
+    assert recorded_attempt(edited, DatasetFacts(step=step)) == 2
     plan = decide(edited, jobs, pods)
     assert plan.start is not None
     assert plan.start.attempt == 2

@@ -62,3 +62,11 @@ def test_who_waits_for_a_dataset_is_known_until_it_is_gone() -> None:
     assert store.waiting_for("other", "houses") == []
     store.remove(TRAINING_JOB, "demo", "forest", None)
     assert store.waiting_for("demo", "houses") == []
+
+
+def test_datasets_that_are_made_from_another_wait_for_it_too() -> None:
+    store = Store()
+    store.put(DATASET, dataset())
+    store.put(DATASET, dataset("copy", source={"dataset": {"name": "houses", "variant": "v1"}}))
+    assert store.waiting_for("demo", "houses") == [Key("Dataset", "demo", "copy")]
+    assert store.waiting_for("demo", "copy") == []

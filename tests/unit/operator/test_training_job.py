@@ -7,13 +7,15 @@ import pytest
 
 from modelyard_api.catalog import Problem
 from modelyard_api.conditions import find_condition
+from modelyard_api.contract.outcome import Outcome, parse_outcome
 from modelyard_api.v1alpha1.training_job import DatasetRef, DatasetVersion, TrainingJobStatus
 from modelyard_operator.decisions.attempts import Pauses, StepFacts
-from modelyard_operator.decisions.data_version import Mismatch, Waiting, find_version
+from modelyard_operator.decisions.data_version import Waiting, find_version
 from modelyard_operator.decisions.plan import Plan
 from modelyard_operator.decisions.training_job import TrainingFacts, decide_training_job
 from modelyard_operator.objects.custom import TrainingJobObject
 from modelyard_operator.objects.pods import Pod
+from modelyard_operator.objects.steps import Pinned
 from modelyard_operator.objects.workloads import Job
 from tests.support.resources import trained
 from tests.unit.operator.making import NOW, complete, dataset, ended, job, later, pod, training_job
@@ -106,8 +108,6 @@ def test_nothing_starts_without_data() -> None:
     plan = decide_training_job(seen, replace(facts(), data=Waiting("not there")))
     assert plan.start is None
     assert reason(after(seen, plan)) == ("Unknown", "WaitingForDataset")
-    mismatch = decide_training_job(seen, replace(facts(), data=Mismatch("another")))
-    assert reason(after(seen, mismatch)) == ("False", "DatasetMismatch")
 
 
 def test_which_version_of_a_dataset_is_meant() -> None:
@@ -122,8 +122,35 @@ def test_which_version_of_a_dataset_is_meant() -> None:
     unknown = find_version(ref.model_copy(update={"variant": "v9"}), ready)
     assert isinstance(unknown, Waiting)
     assert "it has v1, v2" in unknown.message
-    other = ref.model_copy(update={"digest": "sha256:" + "f" * 64})
-    assert isinstance(find_version(other, ready), Mismatch)
+
+
+def test_a_version_that_is_not_the_latest_is_looked_up_by_the_trainer() -> None:
+    ready = published()
+    for pin in (
+        {"digest": "sha256:" + "f" * 64},
+        {"as_of": NOW},
+        {"sequence": 1, "digest": "sha256:" + "f" * 64},
+    ):
+        found = find_version(DatasetRef.model_validate({"name": "houses", "variant": "v1", **pin}), ready)
+        assert found == Pinned(ready.metadata.uid), pin
+    latest = find_version(DatasetRef(name="houses", variant="v1", sequence=1), ready)
+    assert isinstance(latest, DatasetVersion)
+    later_one = find_version(DatasetRef(name="houses", variant="v1", sequence=2), ready)
+    assert isinstance(later_one, Waiting)
+    assert "the last load of the Dataset houses is 1" in later_one.message
+    nothing = find_version(DatasetRef(name="houses", variant="v1", sequence=1), dataset())
+    assert isinstance(nothing, Waiting)
+
+
+def test_the_status_tells_which_version_the_trainer_found() -> None:
+    seen = training_job(datasetRef={"name": "houses", "variant": "v1", "sequence": 1})
+    found = DatasetVersion(variant="v1", sequence=1, digest="sha256:" + "9" * 64, uri="s3://m/1")
+    outcome = parse_outcome(trained())
+    assert outcome is not None
+    assert outcome.train is not None
+    message = Outcome(train=outcome.train.model_copy(update={"data": found})).encode().decode()
+    pinned = replace(facts([complete()], [ended(message=message)]), data=Pinned("uid"))
+    assert decide_training_job(seen, pinned).status.dataset_version == found
 
 
 def test_a_pinned_version_is_taken_even_while_its_dataset_loads_anew() -> None:

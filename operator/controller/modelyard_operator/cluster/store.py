@@ -114,9 +114,13 @@ class Store:
         return news
 
     def waiting_for(self, namespace: str, dataset: str) -> list[Key]:
-        """TrainingJobs that refer to a Dataset."""
+        """TrainingJobs that refer to a Dataset, and Datasets that are made from it."""
         names = self._training_jobs.get((namespace, dataset), ())
-        return [Key(TRAINING_JOB.name, namespace, name) for name in names]
+        made = (item.metadata.name for item in self.all(DATASET, namespace) if _source_of(item) == dataset)
+        return [
+            *(Key(TRAINING_JOB.name, namespace, name) for name in names),
+            *(Key(DATASET.name, namespace, name) for name in made),
+        ]
 
     def promotions_of(self, namespace: str, training_job: BaseModel) -> list[Key]:
         """ModelPromotions of the model that a TrainingJob has registered."""
@@ -141,6 +145,11 @@ class Store:
                 self._training_jobs[(place[1], dataset)].add(place[2])
         elif kind.name not in _PARENT_NAMES and (parent := parent_of(item)) is not None:
             self._children[parent].add(place)
+
+
+def _source_of(dataset: BaseModel) -> str | None:
+    source = getattr(dataset.spec, "source", None)  # type: ignore[attr-defined]
+    return None if source is None or source.dataset is None else str(source.dataset.name)
 
 
 def _dataset_of(training_job: BaseModel) -> str | None:

@@ -43,6 +43,8 @@ class StepFacts:
     pods: tuple[Pod, ...] = ()
     quota: str = ""
     log_tail: str = ""
+    patient: bool = False
+    """Whether failures that may pass by themselves are tried again for as long as they last."""
 
     def latest(self) -> Job | None:
         """Job of the last attempt."""
@@ -128,7 +130,7 @@ def _after_failure(options: JobOptions, facts: StepFacts, sight: Sight, attempt:
     told = Progress(
         State.FAILED, attempt, failure=failure, message=sight.explain(), ended=sight.ended or facts.now
     )
-    if failure.failure_class not in RETRYABLE or attempt > options.backoff_limit:
+    if failure.failure_class not in RETRYABLE or (attempt > options.backoff_limit and not facts.patient):
         return told
     if options.suspend:
         return _held(attempt)

@@ -1,200 +1,223 @@
-"""What a Dataset needs next."""
+"""What a Dataset needs next: one step at a time, and one status."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
-from modelyard_api.conditions import Condition, Observation, find_condition, merge_conditions
-from modelyard_api.contract.manifest import manifest_uri
-from modelyard_api.contract.outcome import LoadOutcome, VariantOutcome
+from modelyard_api.conditions import Condition, Observation
 from modelyard_api.v1alpha1.dataset import DatasetSpec
-from modelyard_api.v1alpha1.dataset_status import DatasetStatus, LoadStatus, VariantStatus
-from modelyard_api.v1alpha1.reasons import DatasetCondition, DatasetReason
-from modelyard_operator.decisions.attempts import Progress, State, StepFacts, progress
-from modelyard_operator.decisions.plan import LOOK_AGAIN_SECONDS, Plan, Refusal, false, true
+from modelyard_api.v1alpha1.dataset_status import DatasetStatus, LoadStatus, ParentVersion
+from modelyard_api.v1alpha1.reasons import DatasetReason
+from modelyard_operator.decisions.attempts import Progress, State, attempt_of, progress
+from modelyard_operator.decisions.data_version import Waiting
+from modelyard_operator.decisions.dataset_conditions import (
+    PROGRESSING,
+    READY,
+    at_work,
+    in_the_way,
+    kept_ready,
+    resting,
+    said_of_failure,
+    stalled,
+    verify_failed,
+    with_conditions,
+)
+from modelyard_operator.decisions.dataset_end import Answer, fit, marked, take_answer
+from modelyard_operator.decisions.dataset_facts import DatasetFacts, DatasetPlan
+from modelyard_operator.decisions.due import (
+    due_of,
+    next_due,
+    next_load_time,
+    pending_load,
+    settled,
+)
+from modelyard_operator.decisions.load_progress import load_progress
+from modelyard_operator.decisions.plan import LOOK_AGAIN_SECONDS, Refusal, false
+from modelyard_operator.decisions.schedule import schedule_fault
 from modelyard_operator.objects.custom import DatasetObject, Unreadable
+from modelyard_operator.objects.steps import POLL_SECONDS, Due, StepEnd, StepKind, Trigger
 from modelyard_operator.objects.workloads import Job
 
-READY = DatasetCondition.READY
-LOADED = DatasetCondition.LOADED
-STALLED = DatasetCondition.STALLED
+_KEPT_ATTEMPTS = 3
 
 
-@dataclass(frozen=True)
-class DatasetFacts:
-    """What is seen around a Dataset."""
-
-    step: StepFacts
-    """Jobs of the present recipe."""
-    outdated: tuple[Job, ...] = ()
-    """Jobs of earlier recipes that still run."""
-    bucket: str = ""
-    refusal: Refusal | None = None
-    """Why the Job cannot be made, where that was tried."""
-
-
-def is_published(dataset: DatasetObject) -> bool:
-    """Whether every variant of the present spec exists."""
-    ready = find_condition(dataset.status.conditions, READY)
-    return (
-        isinstance(dataset.spec, DatasetSpec)
-        and dataset.status.recipe == dataset.recipe
-        and ready is not None
-        and ready.status == "True"
-    )
-
-
-def recorded_attempt(dataset: DatasetObject, recipe: str) -> int:
-    """The attempt that the status knows of; a spec that was edited after a failure is tried once more."""
+def recorded_attempt(dataset: DatasetObject, facts: DatasetFacts) -> int:
+    """The attempt that the status knows of; one more where a failure is over, as something asked for another."""
     status = dataset.status
-    if status.recipe != recipe:
+    if status.recipe != dataset.recipe:
         return 0
-    stalled = _stalled(dataset)
-    edited = stalled is not None and stalled.observed_generation != dataset.metadata.generation
-    return status.attempt + 1 if edited else status.attempt
+    return status.attempt + 1 if stalled(dataset) and not _gave_up(dataset, facts) else status.attempt
 
 
-def decide_dataset(dataset: DatasetObject, facts: DatasetFacts) -> Plan[DatasetStatus]:
+def decide_dataset(dataset: DatasetObject, facts: DatasetFacts) -> DatasetPlan:
     """One status and what is to be done for it."""
-    spec, status = dataset.spec, dataset.status
+    spec = dataset.spec
     if isinstance(spec, Unreadable):
-        return Plan(_with(dataset, facts, status, *_gives_up(DatasetReason.INVALID_SPEC, spec.problems)))
-    recipe = dataset.recipe
-    if is_published(dataset):
-        ready = find_condition(status.conditions, READY)
-        kept = true(READY, DatasetReason.PUBLISHED, ready.message if ready else "")
-        return Plan(_with(dataset, facts, status, kept), stop=facts.outdated)
-    if _gave_up(dataset, recipe):
-        return Plan(status, stop=facts.outdated)
+        return _stop(dataset, facts, DatasetReason.INVALID_SPEC, spec.problems)
+    if fault := schedule_fault(spec.load, facts.step.now):
+        return _stop(dataset, facts, DatasetReason.INVALID_SPEC, fault)
+    if facts.circle:
+        observed = in_the_way(dataset, DatasetReason.INVALID_SPEC, facts.circle, final=True)[:2]
+        return _plan(dataset, facts, dataset.status, observed)
+    if _gave_up(dataset, facts):
+        return DatasetPlan(dataset.status, stop=facts.outdated)
     if facts.refusal is not None:
-        return _refused(dataset, facts, facts.refusal, recipe)
-    seen = progress(spec, facts.step, recorded_attempt(dataset, recipe))
+        return _refused(dataset, facts, facts.refusal)
+    return _step(dataset, spec, facts)
+
+
+def _step(dataset: DatasetObject, spec: DatasetSpec, facts: DatasetFacts) -> DatasetPlan:
+    latest = facts.step.latest()
+    at_hand = due_of(latest) if latest is not None else None
+    status = settled(dataset, spec, facts.parent)
+    dataset = dataset.model_copy(update={"status": status}) if status != dataset.status else dataset
+    following = next_due(dataset, spec, facts.parent, facts.step.now)
+    due = at_hand or following
+    if due is None:
+        return _rest(dataset, spec, facts)
+    seen = progress(spec, facts.step, recorded_attempt(dataset, facts))
     if seen.state is State.START:
-        return Plan(status, start=seen.start, stop=facts.outdated)
-    return _follow(dataset, facts, seen, recipe)
+        if following is not None and (following.kind, following.sequence) == (due.kind, due.sequence):
+            # The same step, as the spec asks for it by now.
+            due = following
+        if due.trigger == Trigger.INITIAL and isinstance(facts.parent, Waiting):
+            reason, message = DatasetReason.WAITING_FOR_DATASET, facts.parent.message
+            return _plan(dataset, facts, status, in_the_way(dataset, reason, message, final=False))
+        return DatasetPlan(status, start=seen.start, stop=facts.outdated, due=due)
+    return _follow(dataset, spec, facts, seen, due)
 
 
-def _refused(
-    dataset: DatasetObject, facts: DatasetFacts, refusal: Refusal, recipe: str
-) -> Plan[DatasetStatus]:
+def _follow(
+    dataset: DatasetObject, spec: DatasetSpec, facts: DatasetFacts, seen: Progress, due: Due
+) -> DatasetPlan:
+    latest = facts.step.latest()
+    entered = {"recipe": dataset.recipe, "attempt": seen.attempt}
+    if latest is not None:
+        entered["job_name"] = latest.metadata.name
+    status = dataset.status.model_copy(update=entered)
+    dataset_now = dataset.model_copy(update={"status": status})
+    if seen.state is State.DONE:
+        return _done(dataset_now, spec, facts, seen, due)
+    if seen.state is State.FAILED and seen.failure is not None:
+        return _failed(dataset_now, spec, facts, due, str(seen.failure.failure_class), seen.message)
+    page = facts.page if seen.state is State.RUNNING else None
+    if status.load is not None or page is not None:
+        told = load_progress(page) if page is not None else None
+        load = (status.load or LoadStatus()).model_copy(update={"progress": told})
+        status = status.model_copy(update={"load": load})
+    plan = _plan(dataset, facts, status, at_work(dataset, seen, due, page))
+    after = POLL_SECONDS if seen.state is State.RUNNING else seen.after
+    return replace(plan, hold=seen.hold, stop=(*plan.stop, *_old(facts)), after=after, due=due)
+
+
+def _done(
+    dataset: DatasetObject, spec: DatasetSpec, facts: DatasetFacts, seen: Progress, due: Due
+) -> DatasetPlan:
+    answer = take_answer(dataset, spec, facts, seen, due)
+    if answer is None:
+        message = "The loader gave an answer of another kind"
+        return _failed(dataset, spec, facts, due, DatasetReason.CODE, message)
+    return _ended(dataset, spec, facts, answer)
+
+
+def _failed(
+    dataset: DatasetObject, spec: DatasetSpec, facts: DatasetFacts, due: Due, reason: str, message: str
+) -> DatasetPlan:
+    """A step that loads stalls the Dataset; one beside it is told of, and not made again by itself."""
+    end = StepEnd(due.kind, None, failed=True)
+    told = f"{due.told()}: {message}"
+    if due.kind is not StepKind.LOAD:
+        beside = (verify_failed(reason, told),) if due.kind is StepKind.VERIFY else ()
+        answer = Answer(marked(dataset, due), (*beside, false(PROGRESSING, reason, told)), end)
+        return _ended(dataset, spec, facts, answer)
+    status = dataset.status
+    load = (status.load or LoadStatus()).model_copy(update={"progress": None})
+    if due.request:
+        load = load.model_copy(update={"handled_request": due.request})
+    if status.load is not None or due.request:
+        status = status.model_copy(update={"load": load})
+    text = message if due.trigger in {Trigger.INITIAL, Trigger.EDIT} else told
+    plan = _plan(dataset, facts, status, in_the_way(dataset, reason, text, final=True))
+    return replace(plan, ended=end)
+
+
+def _ended(dataset: DatasetObject, spec: DatasetSpec, facts: DatasetFacts, answer: Answer) -> DatasetPlan:
+    """The status after a step, and what follows it at once."""
+    observed = answer.observed
+    status = answer.status.model_copy(update={"steps": answer.status.steps + 1, "attempt": 0})
+    if status.load is not None:
+        due = next_load_time(spec, status.load)
+        load = status.load.model_copy(update={"progress": None, "next_time": due})
+        status = status.model_copy(update={"load": load})
+        after = dataset.model_copy(update={"status": status})
+        told = {item.type for item in observed}
+        if PROGRESSING not in told and next_due(after, spec, facts.parent, facts.step.now) is None:
+            observed = (*observed, resting(spec, load, due))
+        if READY not in told:
+            observed = (*kept_ready(dataset), *observed)
+    plan = _plan(dataset, facts, status, observed)
+    return replace(plan, ended=answer.end, announce=answer.announce, after=0)
+
+
+def _rest(dataset: DatasetObject, spec: DatasetSpec, facts: DatasetFacts) -> DatasetPlan:
+    status, load = dataset.status, dataset.status.load
+    assert load is not None  # noqa: S101  else the first load is due
+    following = next_load_time(spec, load)
+    if load.next_time != following:
+        load = load.model_copy(update={"next_time": following})
+        status = status.model_copy(update={"load": load})
+    progressing = said_of_failure(dataset) or resting(spec, load, following)
+    observed = (*kept_ready(dataset), progressing)
+    wait = (following - facts.step.now).total_seconds() if following is not None else None
+    return replace(_plan(dataset, facts, status, observed), after=wait)
+
+
+def _refused(dataset: DatasetObject, facts: DatasetFacts, refusal: Refusal) -> DatasetPlan:
+    observed = in_the_way(dataset, refusal.reason, refusal.message, final=refusal.final)
     status = dataset.status
     if not refusal.final:
-        fault = false(READY, refusal.reason, refusal.message)
-        return Plan(_with(dataset, facts, status, fault), after=LOOK_AGAIN_SECONDS)
-    entered = _entered(status, recipe, status.attempt if status.recipe == recipe else 0)
-    return Plan(_with(dataset, facts, entered, *_gives_up(refusal.reason, refusal.message)))
+        return replace(_plan(dataset, facts, status, observed), after=LOOK_AGAIN_SECONDS)
+    attempt = status.attempt if status.recipe == dataset.recipe else 0
+    status = status.model_copy(update={"recipe": dataset.recipe, "attempt": attempt})
+    return _plan(dataset, facts, status, observed)
 
 
-def _follow(dataset: DatasetObject, facts: DatasetFacts, seen: Progress, recipe: str) -> Plan[DatasetStatus]:
+def _stop(dataset: DatasetObject, facts: DatasetFacts, reason: str, message: str) -> DatasetPlan:
+    return _plan(dataset, facts, dataset.status, in_the_way(dataset, reason, message, final=True))
+
+
+def _plan(
+    dataset: DatasetObject, facts: DatasetFacts, status: DatasetStatus, observed: tuple[Observation, ...]
+) -> DatasetPlan:
+    status = fit(with_conditions(dataset, status, facts.step.now, *observed))
+    return DatasetPlan(status, stop=facts.outdated)
+
+
+def _old(facts: DatasetFacts) -> tuple[Job, ...]:
+    """Attempts that nobody asks for any more: the first tells when the step began, the last ones what became of it."""
+    return tuple(sorted(facts.step.jobs, key=attempt_of)[1 : 1 - _KEPT_ATTEMPTS])
+
+
+def _gave_up(dataset: DatasetObject, facts: DatasetFacts) -> bool:
+    """Whether the step failed for good and nothing has asked for another attempt since."""
+    failed = stalled(dataset)
+    if failed is None or _asked_again(dataset, failed):
+        return False
+    return not _has_other_parent(facts)
+
+
+def _asked_again(dataset: DatasetObject, failed: Condition) -> bool:
+    edited = failed.observed_generation != dataset.metadata.generation
+    return edited or bool(pending_load(dataset))
+
+
+def _has_other_parent(facts: DatasetFacts) -> bool:
+    """Whether the Dataset that is the source has another version than the one that the last attempt was given."""
     latest = facts.step.latest()
-    status = _entered(dataset.status, recipe, seen.attempt)
-    if latest is not None:
-        status = status.model_copy(update={"job_name": latest.metadata.name})
-    if seen.state is State.DONE:
-        load = seen.outcome.load if seen.outcome else None
-        if load is None:
-            faults = _gives_up(DatasetReason.CODE, "The loader gave an answer of another kind")
-            return Plan(_with(dataset, facts, status, *faults))
-        published = _published(dataset, facts, status, load)
-        return Plan(
-            _with(
-                dataset,
-                facts,
-                published,
-                true(READY, DatasetReason.PUBLISHED, published.summary or ""),
-                true(LOADED, DatasetReason.ROWS_LOADED, f"{load.rows} rows, load {load.sequence}"),
-            ),
-            stop=facts.outdated,
-        )
-    if seen.state is State.FAILED and seen.failure is not None:
-        faults = _gives_up(str(seen.failure.failure_class), seen.message)
-        return Plan(_with(dataset, facts, status, *faults), stop=facts.outdated)
-    observed = _observe(seen)
-    loaded = find_condition(status.conditions, LOADED)
-    first = () if loaded else (false(LOADED, observed.reason, "Nothing is loaded yet"),)
-    return Plan(
-        _with(dataset, facts, status, observed, *first),
-        hold=seen.hold,
-        stop=facts.outdated,
-        after=seen.after,
-    )
-
-
-def _observe(seen: Progress) -> Observation:
-    if seen.state is State.RETRYING:
-        return false(READY, DatasetReason.RETRYING, f"Attempt {seen.attempt}: {seen.message}")
-    if seen.state is State.HELD:
-        return false(READY, DatasetReason.SUSPENDED, "spec.suspend is true")
-    if seen.failure is not None:
-        return false(READY, str(seen.failure.failure_class), seen.message)
-    if seen.state is State.RUNNING:
-        return false(READY, DatasetReason.LOADING, f"Attempt {seen.attempt} is at work")
-    return false(READY, DatasetReason.LOADING, seen.message or f"Attempt {seen.attempt} has its Job")
-
-
-def _gives_up(reason: str, message: str) -> tuple[Observation, Observation]:
-    return false(READY, reason, message), true(STALLED, reason, "Nothing is tried until the spec is edited")
-
-
-def _published(
-    dataset: DatasetObject, facts: DatasetFacts, status: DatasetStatus, load: LoadOutcome
-) -> DatasetStatus:
-    variants = [_variant(dataset, facts, load.sequence, item) for item in load.variants]
-    summary = ", ".join(f"{item.name} {item.rows}×{item.columns}" for item in variants)  # noqa: RUF001  a sign of size
-    return status.model_copy(
-        update={
-            "load": LoadStatus(
-                sequence=load.sequence,
-                rows=load.rows,
-                rejected=load.rejected,
-                source_digest=load.source_digest,
-                audit_head=load.audit_head,
-            ),
-            "variants": variants,
-            "summary": summary[:512],
-        }
-    )
-
-
-def _variant(
-    dataset: DatasetObject, facts: DatasetFacts, sequence: int, item: VariantOutcome
-) -> VariantStatus:
-    meta = dataset.metadata
-    return VariantStatus(
-        name=item.name,
-        sequence=sequence,
-        rows=item.rows,
-        columns=item.columns,
-        digest=f"sha256:{item.digest.removeprefix('sha256:')}",
-        uri=manifest_uri(facts.bucket, meta.namespace, meta.name, item.name, item.manifest),
-    )
-
-
-def _gave_up(dataset: DatasetObject, recipe: str) -> bool:
-    stalled = _stalled(dataset)
+    given = due_of(latest) if latest is not None else None
     return (
-        dataset.status.recipe == recipe
-        and stalled is not None
-        and stalled.observed_generation == dataset.metadata.generation
+        given is not None
+        and given.parent is not None
+        and isinstance(facts.parent, ParentVersion)
+        and facts.parent.digest != given.parent.digest
     )
-
-
-def _stalled(dataset: DatasetObject) -> Condition | None:
-    stalled = find_condition(dataset.status.conditions, STALLED)
-    return stalled if stalled is not None and stalled.status == "True" else None
-
-
-def _entered(status: DatasetStatus, recipe: str, attempt: int) -> DatasetStatus:
-    return status.model_copy(update={"recipe": recipe, "attempt": attempt})
-
-
-def _with(
-    dataset: DatasetObject, facts: DatasetFacts, status: DatasetStatus, *observed: Observation
-) -> DatasetStatus:
-    generation = dataset.metadata.generation
-    if not any(item.type == STALLED for item in observed) and _stalled(dataset) is not None:
-        observed = (*observed, false(STALLED, observed[0].reason, "Work goes on"))
-    conditions = merge_conditions(
-        dataset.status.conditions, observed, generation=generation, now=facts.step.now
-    )
-    return status.model_copy(update={"conditions": conditions, "observed_generation": generation})

@@ -22,9 +22,10 @@ from modelyard_api.v1alpha1.training_job import (
     Usage,
 )
 from modelyard_operator.decisions.attempts import Progress, State, StepFacts, progress
-from modelyard_operator.decisions.data_version import Mismatch, Waiting
+from modelyard_operator.decisions.data_version import Waiting
 from modelyard_operator.decisions.plan import LOOK_AGAIN_SECONDS, Plan, Refusal, false, true, unknown
 from modelyard_operator.objects.custom import TrainingJobObject, Unreadable
+from modelyard_operator.objects.steps import Pinned
 
 SUCCEEDED = TrainingJobCondition.SUCCEEDED
 RUNNING = TrainingJobCondition.RUNNING
@@ -40,7 +41,7 @@ class TrainingFacts:
     """What is seen around a TrainingJob."""
 
     step: StepFacts
-    data: DatasetVersion | Waiting | Mismatch
+    data: DatasetVersion | Waiting | Pinned
     """Version that is or would be trained on."""
     problems: Sequence[Problem] = ()
     job_name: str | None = None
@@ -70,8 +71,6 @@ def decide_training_job(job: TrainingJobObject, facts: TrainingFacts) -> Plan[Tr
     if refusal is not None:
         active = _active(refusal.reason, refusal.message)
         return Plan(_with(job, facts, job.status, *active), after=LOOK_AGAIN_SECONDS)
-    if isinstance(facts.data, Mismatch):
-        return _fail(job, facts, TrainingJobReason.DATASET_MISMATCH, facts.data.message)
     if isinstance(facts.data, Waiting):
         return _wait(job, spec, facts, facts.data.message)
     seen = progress(spec, facts.step, job.status.attempt)
@@ -169,6 +168,7 @@ def _succeed(
     status = status.model_copy(
         update={
             "completion_time": _time(facts.step.now),
+            "dataset_version": status.dataset_version or outcome.data,
             "run": RunRef(id=outcome.run_id),
             "model": model,
             "metrics": [NamedValue(name=name, value=repr(values[name])) for name in names],

@@ -32,6 +32,7 @@ from modelyard_operator.reconcilers.dataset import reconcile_dataset
 from modelyard_operator.reconcilers.promotion import reconcile_promotion
 from modelyard_operator.reconcilers.training_job import reconcile_training_job
 from modelyard_operator.serving.client import Servers
+from modelyard_operator.serving.pages import Pages
 from modelyard_operator.settings import Settings
 from modelyard_operator.tracking.client import Tracking
 
@@ -79,7 +80,8 @@ class _Machine:
 
 
 def _assemble(settings: Settings, credentials: Credentials, leadership: Leadership) -> _Machine:
-    cluster, store = Cluster(credentials, leadership.check), Store()
+    cluster, store, metrics = Cluster(credentials, leadership.check), Store(), Metrics()
+    clock = partial(datetime.now, UTC)
     tracking = Tracking(
         settings.mlflow.url,
         settings.credentials_directory,
@@ -94,9 +96,10 @@ def _assemble(settings: Settings, credentials: Credentials, leadership: Leadersh
         events=EventRecorder("modelyard-operator"),
         tracking=tracking,
         servers=Servers(settings.server_port),
-        clock=partial(datetime.now, UTC),
+        pages=Pages(settings.progress_port, clock),
+        step_metrics=metrics.steps,
+        clock=clock,
     )
-    metrics = Metrics()
     metrics.leader.set_function(lambda: float(_is_well(leadership.check)))
     return _Machine(
         settings, credentials, leadership, context, WorkQueue(), metrics, asyncio.Event(), asyncio.Event()

@@ -160,6 +160,14 @@ class ConfigMapVolume(StatusModel):
     optional: bool | None = None
 
 
+class SecretVolume(StatusModel):
+    """All keys of a Secret as files."""
+
+    secret_name: str
+    optional: bool | None = None
+    default_mode: int | None = None
+
+
 class Volume(StatusModel):
     """A volume of a pod."""
 
@@ -167,6 +175,7 @@ class Volume(StatusModel):
     empty_dir: EmptyDir | None = None
     projected: Projected | None = None
     config_map: ConfigMapVolume | None = None
+    secret: SecretVolume | None = None
 
 
 class PodSpec(StatusModel):

@@ -13,7 +13,9 @@ from modelyard_operator.cluster.store import Store
 from modelyard_operator.decisions.attempts import Pauses
 from modelyard_operator.resources.step_job import JobDefaults
 from modelyard_operator.serving.client import Servers
+from modelyard_operator.serving.pages import Pages
 from modelyard_operator.settings import Settings
+from modelyard_operator.step_metrics import StepMetrics
 from modelyard_operator.tracking.client import Tracking
 
 
@@ -28,12 +30,15 @@ class Context:
     events: EventRecorder
     tracking: Tracking
     servers: Servers
+    pages: Pages
+    step_metrics: StepMetrics
     clock: Callable[[], datetime]
 
     async def close(self) -> None:
         """Ends all connections."""
         await self.tracking.close()
         await self.servers.close()
+        await self.pages.close()
         await self.cluster.close()
 
     @property

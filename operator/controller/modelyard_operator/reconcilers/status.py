@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from modelyard_api.conditions import Condition, ConditionStatus, find_condition
+from modelyard_api.conditions import Condition, ConditionStatus, Observation, find_condition
 from modelyard_api.v1alpha1.common import ResourceStatus
 from modelyard_operator.cluster.events import Happening
 from modelyard_operator.cluster.kinds import Kind
@@ -36,9 +36,14 @@ async def write_status(
         await refresh(context, kind, parent)
         return False
     context.store.put(kind, written)
-    for type_ in told:
-        _tell(context, kind, parent, status, type_)
+    for reason, changed in _changes(parent, status, told).items():
+        _record(context, kind, parent, reason, changed.message, warning=_is_warning(status, changed))
     return True
+
+
+def tell(context: Context, kind: Kind[Any], parent: Parent, what: Observation) -> None:
+    """An event about something that no condition tells."""
+    _record(context, kind, parent, what.reason, what.message, warning=what.status == ConditionStatus.FALSE)
 
 
 async def refresh(context: Context, kind: Kind[Any], parent: Parent) -> None:
@@ -65,11 +70,20 @@ def difference(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     return patch
 
 
-def _tell(context: Context, kind: Kind[Any], parent: Parent, status: ResourceStatus, type_: str) -> None:
-    before = find_condition(cast("ResourceStatus", parent.status).conditions, type_)
-    after = find_condition(status.conditions, type_)
-    if after is None or (before is not None and _same(before, after)):
-        return
+def _changes(parent: Parent, status: ResourceStatus, told: tuple[str, ...]) -> dict[str, Condition]:
+    """Conditions that changed, by reason: several that change for one reason are told of once."""
+    changes: dict[str, Condition] = {}
+    for type_ in told:
+        before = find_condition(cast("ResourceStatus", parent.status).conditions, type_)
+        after = find_condition(status.conditions, type_)
+        if after is not None and not (before is not None and _same(before, after)):
+            changes.setdefault(after.reason, after)
+    return changes
+
+
+def _record(
+    context: Context, kind: Kind[Any], parent: Parent, reason: str, message: str, *, warning: bool
+) -> None:
     meta = parent.metadata
     context.events.record(
         Happening(
@@ -77,9 +91,9 @@ def _tell(context: Context, kind: Kind[Any], parent: Parent, status: ResourceSta
             namespace=meta.namespace,
             name=meta.name,
             uid=meta.uid,
-            warning=_is_warning(status, after),
-            reason=after.reason,
-            message=after.message,
+            warning=warning,
+            reason=reason,
+            message=message,
             resource_version=meta.resource_version,
         )
     )
@@ -97,6 +111,10 @@ def _is_warning(status: ResourceStatus, summary: Condition) -> bool:
         "Image",
         "Quota",
         "Platform",
+        "RulesBroken",
+        "DifferentValues",
+        "Data",
+        "Code",
         "GateFailed",
         "ModelUnusable",
     }

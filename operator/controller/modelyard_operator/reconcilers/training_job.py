@@ -12,11 +12,12 @@ from modelyard_api.v1alpha1.training_job import DatasetVersion, TrainingJobSpec,
 from modelyard_operator.cluster.kinds import DATASET, JOB, TRAINING_JOB
 from modelyard_operator.cluster.store import Key
 from modelyard_operator.decisions.attempts import StepFacts, owned_jobs
-from modelyard_operator.decisions.data_version import Mismatch, Waiting, find_version
+from modelyard_operator.decisions.data_version import Waiting, find_version
 from modelyard_operator.decisions.plan import Refusal, Start
 from modelyard_operator.decisions.training_job import TrainingFacts, decide_training_job, is_ended
 from modelyard_operator.errors import TrackingError, UnavailableError
 from modelyard_operator.objects.custom import TrainingJobObject
+from modelyard_operator.objects.steps import Pinned
 from modelyard_operator.objects.workloads import Job
 from modelyard_operator.reconcilers.context import AGAIN, DONE, Context, Next
 from modelyard_operator.reconcilers.status import write_status
@@ -84,7 +85,7 @@ def _problems(spec: TrainingJobSpec) -> Sequence[Problem]:
 
 def _data(
     context: Context, key: Key, job: TrainingJobObject, spec: TrainingJobSpec, jobs: Sequence[Job]
-) -> DatasetVersion | Waiting | Mismatch:
+) -> DatasetVersion | Waiting | Pinned:
     """Once chosen the version stays: the status says which it is, and before that the first Job's step."""
     if job.status.dataset_version is not None:
         return job.status.dataset_version
@@ -92,14 +93,14 @@ def _data(
         text = made.variable(STEP_VARIABLE)
         step = Step.model_validate_json(text) if text else None
         if step is not None and step.train is not None:
-            return step.train.data
+            return step.train.data or Pinned(step.train.dataset_uid)
     return find_version(spec.dataset_ref, context.store.get(DATASET, key.namespace, spec.dataset_ref.name))
 
 
 async def _start(
     context: Context, job: TrainingJobObject, spec: TrainingJobSpec, facts: TrainingFacts, start: Start
 ) -> Refusal | None:
-    assert isinstance(facts.data, DatasetVersion)  # noqa: S101  decided so
+    assert not isinstance(facts.data, Waiting)  # noqa: S101  decided so
     meta = job.metadata
     parent = Parent("TrainingJob", meta.namespace, meta.name, meta.uid, meta.generation)
     wanted = StepJob(

@@ -11,6 +11,7 @@ from modelyard_operator.objects.pods import (
     Projected,
     ProjectedSecret,
     Projection,
+    SecretVolume,
     SecurityContext,
     Volume,
     VolumeMount,
@@ -42,3 +43,16 @@ def mounts() -> list[VolumeMount]:
         VolumeMount(name="tmp", mount_path="/tmp"),  # noqa: S108  the pod's own
         VolumeMount(name="credentials", mount_path=steps.CREDENTIALS_DIRECTORY, read_only=True),
     ]
+
+
+def source_volume(secret: str) -> Volume:
+    """The source's credentials. Without the Secret the directory is empty, and the loader says what is missing."""
+    return Volume(
+        name="source",
+        secret=SecretVolume(secret_name=secret, optional=True, default_mode=_READABLE_BY_GROUP),
+    )
+
+
+def source_mount() -> VolumeMount:
+    """Where the source's credentials are seen."""
+    return VolumeMount(name="source", mount_path=steps.SOURCE_DIRECTORY, read_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from modelyard_api import labels
-from modelyard_api.contract.steps import STEP_VARIABLE, Step
+from modelyard_api.contract.steps import STEP_VARIABLE, TMP_SIZE_VARIABLE, Step
 from modelyard_api.labels import child_name
 from modelyard_api.v1alpha1.common import JobOptions
 from modelyard_operator.objects.pods import (
@@ -26,14 +26,17 @@ from modelyard_operator.objects.workloads import (
     PodFailureRule,
 )
 from modelyard_operator.resources.common import Parent
-from modelyard_operator.resources.pods import RESTRICTED, mounts, tmp_and_credentials
+from modelyard_operator.resources.pods import (
+    RESTRICTED,
+    mounts,
+    source_mount,
+    source_volume,
+    tmp_and_credentials,
+)
 from modelyard_operator.settings import PodSettings
 
 STEP_LIMIT_BYTES = 120_000
 """Linux refuses a single variable of 128 KiB."""
-
-RECIPE = "modelyard.dev/recipe"
-"""Annotation: identity of what a loader's Job is for."""
 
 QUEUE = "kueue.x-k8s.io/queue-name"
 _GRACE_SECONDS = 30
@@ -55,6 +58,8 @@ class StepJob:
     marks: dict[str, str] = field(default_factory=dict)
     """Annotations by which the Job is found again."""
     deadline_seconds: int | None = None
+    source_secret: str | None = None
+    """Secret with the source's credentials, where the step reads a source that needs one."""
 
     @cached_property
     def document(self) -> str:
@@ -111,14 +116,17 @@ def build_step_job(wanted: StepJob, defaults: JobDefaults) -> Job:
 
 
 def _pod(wanted: StepJob, defaults: JobDefaults) -> PodSpec:
-    options, pod = wanted.options, wanted.pod
+    options, pod, secret = wanted.options, wanted.pod, wanted.source_secret
     container = Container(
         name=STEP_CONTAINER,
         image=pod.image,
         image_pull_policy=defaults.pull_policy,
-        env=[EnvVar(name=STEP_VARIABLE, value=wanted.document)],
+        env=[
+            EnvVar(name=STEP_VARIABLE, value=wanted.document),
+            EnvVar(name=TMP_SIZE_VARIABLE, value=pod.tmp_size),
+        ],
         resources=options.resources or pod.resources,
-        volume_mounts=mounts(),
+        volume_mounts=[*mounts(), *([source_mount()] if secret else [])],
         security_context=RESTRICTED,
         termination_message_policy="File",
     )
@@ -130,7 +138,10 @@ def _pod(wanted: StepJob, defaults: JobDefaults) -> PodSpec:
         enable_service_links=False,
         termination_grace_period_seconds=_GRACE_SECONDS,
         security_context=PodSecurityContext(),
-        volumes=tmp_and_credentials(defaults.secret, wanted.keys, pod.tmp_size),
+        volumes=[
+            *tmp_and_credentials(defaults.secret, wanted.keys, pod.tmp_size),
+            *([source_volume(secret)] if secret else []),
+        ],
         node_selector=options.node_selector,
         tolerations=options.tolerations or None,
         priority_class_name=options.priority_class_name,

@@ -2,56 +2,71 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 from modelyard_api.contract.steps import (
     LoadStep,
     MLflowEndpoint,
+    NetworkRules,
     Owner,
     PostgresEndpoint,
+    Published,
+    RebuildStep,
     S3Endpoint,
     Step,
+    SweepStep,
     TrainStep,
+    VerifyStep,
 )
-from modelyard_api.v1alpha1.dataset import DatasetSpec
+from modelyard_api.v1alpha1.dataset import DatasetSpec, Retention
+from modelyard_api.v1alpha1.dataset_status import DatasetStatus
 from modelyard_api.v1alpha1.training_job import DatasetVersion, TrainingJobSpec
+from modelyard_operator.objects.steps import Due, Pinned, References, StepKind
 from modelyard_operator.resources.common import Parent
 from modelyard_operator.settings import Settings
 
 
-def load_step(parent: Parent, spec: DatasetSpec, attempt: int, settings: Settings) -> Step:
+@dataclass(frozen=True)
+class DatasetStep:
+    """What a step of a Dataset is made from."""
+
+    parent: Parent
+    spec: DatasetSpec
+    status: DatasetStatus
+    due: Due
+    attempt: int
+    references: References
+    """Used by a sweep only."""
+    requested_by: str = ""
+
+
+def dataset_step(wanted: DatasetStep, settings: Settings) -> Step:
     """What a loader is asked to do."""
-    return Step(
-        load=LoadStep(
-            owner=_owner(parent, attempt, settings.loader.image),
-            source=spec.source,
-            primary_key=spec.primary_key,
-            variants=spec.variants,
-            split=spec.split,
-            postgres=PostgresEndpoint(
-                host=settings.postgres.host,
-                port=settings.postgres.port,
-                database=settings.postgres.database,
-                schema_=parent.namespace,
-                sslmode=settings.postgres.sslmode,
-            ),
-            s3=s3_endpoint(parent.namespace, settings),
-        )
-    )
+    work = _work(wanted, settings)
+    match wanted.due.kind:
+        case StepKind.LOAD:
+            return Step(load=_load(wanted, work, settings))
+        case StepKind.VERIFY:
+            return Step(verify=_verify(wanted, work))
+        case StepKind.SWEEP:
+            return Step(sweep=_sweep(wanted, work, settings))
+        case StepKind.REBUILD:
+            return Step(rebuild=RebuildStep(**work))
 
 
 def train_step(
-    parent: Parent, spec: TrainingJobSpec, data: DatasetVersion, attempt: int, settings: Settings
+    parent: Parent, spec: TrainingJobSpec, data: DatasetVersion | Pinned, attempt: int, settings: Settings
 ) -> Step:
     """What a trainer is asked to do."""
     return Step(
         train=TrainStep(
             owner=_owner(parent, attempt, settings.trainer.image),
             spec=spec,
-            data=data,
+            data=None if isinstance(data, Pinned) else data,
+            dataset_uid=data.dataset_uid if isinstance(data, Pinned) else "",
             s3=s3_endpoint(parent.namespace, settings),
-            mlflow=MLflowEndpoint(
-                url=settings.mlflow.url,
-                workspace=parent.namespace if settings.mlflow.workspaces else None,
-            ),
+            mlflow=_mlflow(parent.namespace, settings),
         )
     )
 
@@ -64,6 +79,70 @@ def s3_endpoint(project: str, settings: Settings) -> S3Endpoint:
         bucket=settings.s3.bucket,
         prefix=project,
     )
+
+
+def _work(wanted: DatasetStep, settings: Settings) -> dict[str, Any]:
+    """Fields that every step of a Dataset has."""
+    parent, spec = wanted.parent, wanted.spec
+    return {
+        "owner": _owner(parent, wanted.attempt, settings.loader.image),
+        "source": spec.source,
+        "primary_key": spec.primary_key,
+        "columns": spec.columns,
+        "variants": spec.variants,
+        "split": spec.split,
+        "validation": spec.validation,
+        "postgres": PostgresEndpoint(
+            host=settings.postgres.host,
+            port=settings.postgres.port,
+            database=settings.postgres.database,
+            schema_=parent.namespace,
+            sslmode=settings.postgres.sslmode,
+        ),
+        "s3": s3_endpoint(parent.namespace, settings),
+    }
+
+
+def _load(wanted: DatasetStep, work: dict[str, Any], settings: Settings) -> LoadStep:
+    due, plan, source = wanted.due, wanted.spec.load, wanted.due.parent
+    return LoadStep(
+        **work,
+        sequence=due.sequence,
+        percent=due.percent,
+        refresh=due.refresh,
+        order=plan.order,
+        on_reject=plan.on_reject,
+        parent=Published(variant=source.variant, digest=source.digest, uri=source.uri) if source else None,
+        network=NetworkRules(
+            private_addresses=settings.http.private_addresses, redirects=settings.http.redirects
+        ),
+        trigger=due.trigger,
+        requested_by=wanted.requested_by,
+    )
+
+
+def _verify(wanted: DatasetStep, work: dict[str, Any]) -> VerifyStep:
+    versions = [
+        Published(variant=item.name, digest=item.digest, uri=item.uri)
+        for item in wanted.status.variants
+        if item.sequence == wanted.due.sequence
+    ]
+    return VerifyStep(**work, sequence=wanted.due.sequence, versions=versions)
+
+
+def _sweep(wanted: DatasetStep, work: dict[str, Any], settings: Settings) -> SweepStep:
+    return SweepStep(
+        **work,
+        keep_last=(wanted.spec.retention or Retention()).keep_last,
+        protected=list(wanted.references.digests),
+        protected_sequences=list(wanted.references.sequences),
+        dry_run=wanted.due.dry_run,
+        mlflow=_mlflow(wanted.parent.namespace, settings),
+    )
+
+
+def _mlflow(project: str, settings: Settings) -> MLflowEndpoint:
+    return MLflowEndpoint(url=settings.mlflow.url, workspace=project if settings.mlflow.workspaces else None)
 
 
 def _owner(parent: Parent, attempt: int, image: str) -> Owner:
