@@ -31,12 +31,20 @@ from modelyard_runtime.columns import canonical_columns
 from modelyard_runtime.digest import content_digest
 from modelyard_runtime.manifests import write_manifest, write_part
 from modelyard_runtime.s3 import ObjectStore
+from modelyard_runtime.versions import write_version
 from tests.support.mlflow import MLflowProject
 from tests.support.s3 import S3Server
 
+DATASET_UID = "33333333-0000-4000-8000-000000000000"
+
 
 def publish(
-    store: ObjectStore, table: pa.Table, *, key: Sequence[str] = ("row",), dataset: str = "data"
+    store: ObjectStore,
+    table: pa.Table,
+    *,
+    key: Sequence[str] = ("row",),
+    dataset: str = "data",
+    sequence: int = 1,
 ) -> DatasetVersion:
     """Publishes rows as a loader would."""
     buffer = io.BytesIO()
@@ -46,7 +54,7 @@ def publish(
         project=store.endpoint.prefix,
         dataset=dataset,
         variant="v1",
-        sequence=1,
+        sequence=sequence,
         key=list(key),
         columns=canonical_columns(table.schema),
         rows=table.num_rows,
@@ -57,7 +65,8 @@ def publish(
         audit_head="sha256:" + "0" * 64,
     )
     written = write_manifest(store, manifest)
-    return DatasetVersion(variant="v1", sequence=1, digest=manifest.content_digest, uri=written.uri)
+    write_version(store, dataset, DATASET_UID, manifest, written.sha256)
+    return DatasetVersion(variant="v1", sequence=sequence, digest=manifest.content_digest, uri=written.uri)
 
 
 @dataclass(frozen=True)
@@ -98,7 +107,7 @@ class TrainerRun:
         """The project's part of the store."""
         return self.s3.store(self.mlflow.name)
 
-    def step(self, spec: Mapping[str, Any], data: DatasetVersion, *, attempt: int = 1) -> TrainStep:
+    def step(self, spec: Mapping[str, Any], data: DatasetVersion | None, *, attempt: int = 1) -> TrainStep:
         """The step that the operator would ask for; ``spec`` is as a user writes it."""
         return TrainStep(
             owner=Owner(
@@ -110,9 +119,10 @@ class TrainerRun:
                 image="modelyard/trainer:tests",
             ),
             spec=TrainingJobSpec.model_validate(
-                {"datasetRef": {"name": "data", "variant": data.variant}, **spec}
+                {"datasetRef": {"name": "data", "variant": data.variant if data else "v1"}, **spec}
             ),
             data=data,
+            dataset_uid=DATASET_UID,
             s3=self.s3.endpoint(self.mlflow.name),
             mlflow=self.mlflow.endpoint(),
         )

@@ -14,19 +14,21 @@ from modelyard_trainer.features import Plan
 
 def parameters_of(step: TrainStep, version: Version, plan: Plan) -> dict[str, str]:
     """Parameters by dotted names; the same for every attempt of a job, since MLflow lets none change."""
-    manifest = version.manifest
+    manifest, split = version.manifest, version.manifest.split
     found = {
         "dataset": step.spec.dataset_ref.name,
-        "variant": step.data.variant,
-        "sequence": str(step.data.sequence),
+        "variant": manifest.variant,
+        "sequence": str(manifest.sequence),
         "task": str(step.spec.task),
         "target": step.spec.target,
         "features": ", ".join(column.name for column in plan.inputs),
         "rows.train": str(int((~version.is_test).sum())),
         "rows.test": str(int(version.is_test.sum())),
-        "split.testPercent": manifest.split.test_percent,
-        "split.seed": str(manifest.split.seed),
+        "split.testPercent": split.test_percent,
+        "split.seed": str(split.seed),
     }
+    options = {"stratifyBy": split.stratify_by, "groupBy": split.group_by, "timeColumn": split.time_column}
+    found.update({f"split.{name}": column for name, column in options.items() if column is not None})
     found.update(_pipeline(step.spec.pipeline))
     return found
 

@@ -16,11 +16,13 @@ from modelyard_api.contract.manifest import Column
 from modelyard_api.contract.outcome import Outcome, TrainOutcome
 from modelyard_api.contract.steps import Step, TrainStep
 from modelyard_api.metrics import METRICS, Task
+from modelyard_api.v1alpha1.training_job import DatasetVersion
 from modelyard_runtime.credentials import Credentials
 from modelyard_runtime.errors import InvalidSpecError, StepError
 from modelyard_runtime.s3 import ObjectStore
 from modelyard_runtime.table import Version, load_version
 from modelyard_runtime.tracking import MLflowClient
+from modelyard_runtime.versions import Reference, resolve_version
 from modelyard_trainer import machine
 from modelyard_trainer.bundle import Origin, PackedModel, pack, store
 from modelyard_trainer.data import TrainingData, prepare
@@ -37,6 +39,8 @@ TAG_CPU_SECONDS = "modelyard.dev/cpu-seconds"
 TAG_PEAK_MEMORY = "modelyard.dev/peak-memory-bytes"
 TAG_THREADS = "modelyard.dev/threads"
 TAG_FAILURE = "modelyard.dev/failure"
+TAG_DATASET_VERSION = "modelyard.dev/dataset-version"
+"""JSON of the version that was trained on, so that an answer given again names it."""
 
 _DIGEST_LENGTH = 32
 _TAG_LIMIT = 1000
@@ -87,14 +91,15 @@ def train(step: TrainStep, services: Services) -> TrainOutcome:
     if known is not None and known.status == RunStatus.FINISHED:
         _log.info("run %s is finished; nothing is trained again", known.id)
         return _registered(step, services, known)
-    version = load_version(step.data.uri, services.store)
-    _log.info("read %d rows of %s", version.manifest.rows, step.data.uri)
+    source = step.data or resolve_version(services.store, _reference(step))
+    version = load_version(source.uri, services.store)
+    _log.info("read %d rows of %s", version.manifest.rows, source.uri)
     plan = make_plan(version.manifest, step.spec)
     data = prepare(version, plan, step.spec.task)
     run = services.runs.begin(step.owner, services.now())
     try:
-        _log_request(step, services.runs, run, version, plan)
-        trained = _train(step, plan, data, run.id)
+        _log_request(step, services.runs, run, version, plan, source)
+        trained = _train(step, plan, data, run.id, source)
         _log_result(services, run, trained)
     except StepError as error:
         _report_failure(services, run, error)
@@ -105,7 +110,13 @@ def train(step: TrainStep, services: Services) -> TrainOutcome:
     return _registered(step, services, finished)
 
 
-def _train(step: TrainStep, plan: Plan, data: TrainingData, run_id: str) -> Trained:
+def _reference(step: TrainStep) -> Reference:
+    """What the spec pins."""
+    ref = step.spec.dataset_ref
+    return Reference(ref.name, ref.variant, step.dataset_uid or None, ref.sequence, ref.digest, ref.as_of)
+
+
+def _train(step: TrainStep, plan: Plan, data: TrainingData, run_id: str, source: DatasetVersion) -> Trained:
     spec, threads = step.spec, machine.threads()
     classes = sorted(set(data.train.y.tolist())) if spec.task is Task.CLASSIFICATION else []
     model = build(spec.pipeline, spec.task, plan, Build(threads, classes))
@@ -118,31 +129,42 @@ def _train(step: TrainStep, plan: Plan, data: TrainingData, run_id: str) -> Trai
     _log.info("metrics: %s", ", ".join(f"{name}={value:.4g}" for name, value in metrics.items()))
     # Threads of a forest sum in any order; what is stored, compared and served is made on one.
     set_threads(model, None)
-    return Trained(_packed(model, step, plan, data, run_id), metrics, threads)
+    return Trained(_packed(model, step, plan, data, run_id, source), metrics, threads)
 
 
 def _packed(
-    model: FittablePipeline, step: TrainStep, plan: Plan, data: TrainingData, run_id: str
+    model: FittablePipeline,
+    step: TrainStep,
+    plan: Plan,
+    data: TrainingData,
+    run_id: str,
+    source: DatasetVersion,
 ) -> PackedModel:
     missing = accepting_missing(plan, data.missing_in_training)
     inputs = [
         Column(name=column.name, type=column.type, nullable=column.name in missing) for column in plan.inputs
     ]
-    origin = Origin(step.spec.task, step.spec.target, inputs, run_id, step.data.digest)
+    origin = Origin(step.spec.task, step.spec.target, inputs, run_id, source.digest)
     return pack(model, origin, data.train, data.test)
 
 
-def _log_request(step: TrainStep, runs: Runs, run: Run, version: Version, plan: Plan) -> None:
+def _log_request(
+    step: TrainStep, runs: Runs, run: Run, version: Version, plan: Plan, source: DatasetVersion
+) -> None:
     runs.log_parameters(run.id, parameters_of(step, version, plan))
-    runs.tag(run.id, {labels.TAG_DATASET_DIGEST: step.data.digest})
-    digest = step.data.digest.removeprefix("sha256:")[:_DIGEST_LENGTH]
+    tags = {
+        labels.TAG_DATASET_DIGEST: source.digest,
+        TAG_DATASET_VERSION: source.model_dump_json(by_alias=True),
+    }
+    runs.tag(run.id, tags)
+    digest = source.digest.removeprefix("sha256:")[:_DIGEST_LENGTH]
     columns = [column for column in version.manifest.columns if column.name not in version.manifest.key]
     runs.log_input(
         run.id,
         DatasetInput(
-            name=f"{step.spec.dataset_ref.name}/{step.data.variant}",
+            name=f"{step.spec.dataset_ref.name}/{source.variant}",
             digest=digest,
-            uri=step.data.uri,
+            uri=source.uri,
             schema={"mlflow_colspec": column_schema(columns)},
             rows=version.manifest.rows,
         ),
@@ -170,10 +192,11 @@ def _log_result(services: Services, run: Run, trained: Trained) -> None:
 
 def _registered(step: TrainStep, services: Services, run: Run) -> TrainOutcome:
     """The outcome of a finished run, its version registered if that was asked for."""
+    held = run.tags.get(TAG_DATASET_VERSION)
     tags = {
         labels.RUN_TAG_JOB: step.owner.name,
         labels.RUN_TAG_UID: step.owner.uid,
-        labels.TAG_DATASET_DIGEST: step.data.digest,
+        labels.TAG_DATASET_DIGEST: run.tags[labels.TAG_DATASET_DIGEST],
         labels.TAG_MODEL_DIGEST: run.tags[labels.TAG_MODEL_DIGEST],
         labels.TAG_BUNDLE_URI: run.tags[labels.TAG_BUNDLE_URI],
     }
@@ -186,6 +209,7 @@ def _registered(step: TrainStep, services: Services, run: Run) -> TrainOutcome:
         model_digest=run.tags[labels.TAG_MODEL_DIGEST],
         bundle_uri=run.tags[labels.TAG_BUNDLE_URI],
         model_version=version,
+        data=DatasetVersion.model_validate_json(held) if held else step.data,
         metrics={name: value for name, value in run.metrics.items() if name in METRICS},
         cpu_seconds=float(run.tags[TAG_CPU_SECONDS]),
         peak_memory_bytes=int(run.tags[TAG_PEAK_MEMORY]),

@@ -77,7 +77,8 @@ def test_killed_before_a_file_of_the_bundle_is_written_the_next_one_writes_it(
 
 
 def test_asked_to_stop_it_ends_soon_and_leaves_the_run_to_the_next_attempt(trainer: TrainerRun) -> None:
-    step = trainer.step(FOREST, publish(trainer.store, houses()))
+    data = publish(trainer.store, houses())
+    step = trainer.step(FOREST, data)
     with Gate.before(trainer.mlflow.server.port, b"runs/log-inputs") as gate:
         process = trainer.start(step.model_copy(update={"mlflow": trainer.mlflow.endpoint(gate.url)}))
         assert gate.reached.wait(60)
@@ -87,7 +88,7 @@ def test_asked_to_stop_it_ends_soon_and_leaves_the_run_to_the_next_attempt(train
     assert ended.outcome is not None
     assert ended.outcome.failure is not None
     assert ended.outcome.failure.failure_class == "Evicted"
-    again = trainer.run(trainer.step(FOREST, step.data, attempt=2)).trained
+    again = trainer.run(trainer.step(FOREST, data, attempt=2)).trained
     with trainer.mlflow.tracking() as tracking:
         (run,) = tracking.runs_of(trainer.uid)
     assert run["info"]["run_id"] == again.run_id

@@ -62,6 +62,7 @@ def test_a_forest_is_tracked_stored_and_registered(trainer: TrainerRun) -> None:
     ended = trainer.run(trainer.step(FOREST, data))
     trained = ended.trained
     assert ended.exit_status == 0
+    assert trained.data == data
     assert set(trained.metrics) == {"rmse", "mae", "r2", "mape"}
     assert trained.model_version == "1"
     assert trained.cpu_seconds > 0
@@ -113,6 +114,24 @@ def test_text_is_classified_with_probabilities(trainer: TrainerRun) -> None:
     golden = GoldenRequest.model_validate_json(trainer.store.read(f"{prefix}/golden.json"))
     assert golden.probabilities is not None
     assert set(golden.predictions) == {"kitchen", "phone"}
+
+
+def test_a_pinned_version_is_found_in_the_record_and_said_in_the_answer(trainer: TrainerRun) -> None:
+    older = publish(trainer.store, houses(), sequence=1)
+    publish(trainer.store, houses().slice(0, 90), sequence=2)
+    pinned = {**FOREST, "datasetRef": {"name": "data", "variant": "v1", "sequence": 1}}
+    step = trainer.step(pinned, None)
+    first = trainer.run(step).trained
+    assert first.data == older
+    assert trainer.run(step).trained == first
+
+
+def test_a_pin_that_means_no_version_is_refused_with_those_that_there_are(trainer: TrainerRun) -> None:
+    publish(trainer.store, houses())
+    pinned = {**FOREST, "datasetRef": {"name": "data", "variant": "v1", "sequence": 9}}
+    ended = trainer.run(trainer.step(pinned, None))
+    assert "spec.datasetRef.sequence = '9': variant v1 of data has no such version" in ended.complaint
+    assert "there are those of loads 1." in ended.complaint
 
 
 def test_a_finished_step_is_answered_at_once_and_makes_nothing_new(trainer: TrainerRun) -> None:
