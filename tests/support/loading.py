@@ -3,11 +3,12 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from modelyard_api.contract.outcome import TERMINATION_VARIABLE, Outcome, parse_outcome
+from modelyard_api.contract.outcome import TERMINATION_VARIABLE, LoadOutcome, Outcome, parse_outcome
 from modelyard_api.contract.progress import PROGRESS_VARIABLE
 from modelyard_api.contract.steps import (
     CREDENTIALS_VARIABLE,
@@ -25,6 +26,11 @@ from modelyard_api.contract.steps import (
 from modelyard_api.v1alpha1.dataset import Split
 from modelyard_api.v1alpha1.sources import BuiltinName, BuiltinSource, Source
 from modelyard_api.v1alpha1.transforms import Variant
+from modelyard_loader.load import Loader
+from modelyard_loader.surroundings import Surroundings
+from modelyard_loader.working_copy.connection import Postgres
+from modelyard_runtime.credentials import Login
+from modelyard_runtime.s3 import ObjectStore
 from tests.support.postgres import DATABASE, PostgresServer, Project
 from tests.support.s3 import S3Server
 
@@ -105,6 +111,17 @@ class LoaderRun:
             ),
             s3=self.endpoint(),
         )
+
+    def here(self, step: LoadStep) -> LoadOutcome:
+        """Carries a step out in this process, which spares an interpreter."""
+        with tempfile.TemporaryDirectory(dir=self.directory) as scratch:
+            login = Login(self.project.username, self.project.password)
+            surroundings = Surroundings(
+                ObjectStore(step.s3, self.s3.login), Postgres(step.postgres, login), Path(scratch)
+            )
+            outcome = Loader(step, surroundings).run().load
+        assert outcome is not None
+        return outcome
 
     def endpoint(self) -> S3Endpoint:
         """The project's part of the store."""

@@ -27,6 +27,7 @@ def load_directly(work: Work, transaction: LoadTransaction) -> LedgerEntry:
             count = transaction.append(naming, batches)
             written = parts.finish()
         rejects.check()
+        work.check_any(count, rejects)
         refused = work.write_rejects(rejects)
         transaction.set_aside(rejects.table())
         totals = work.totals(written.totals)

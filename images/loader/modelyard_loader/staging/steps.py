@@ -135,6 +135,7 @@ class NextRows:
                 chunks.append(chunk)
                 progress.add(chunk.rows)
             count = sum(chunk.rows for chunk in chunks)
+            work.check_any(count, rejects)
             staged = Staged(
                 order=order,
                 rows=count,

@@ -23,6 +23,7 @@ from modelyard_loader.staging.rejects import Rejects
 from modelyard_loader.staging.staged import StagingArea
 from modelyard_loader.surroundings import Surroundings
 from modelyard_runtime.digest import ContentAccumulator
+from modelyard_runtime.errors import DataError
 from modelyard_runtime.manifests import write_part
 
 
@@ -86,6 +87,16 @@ class Work:
         naming = Naming.of(tuple(columns), self.step.primary_key, required)
         self.judge(naming.columns)
         return naming
+
+    def check_any(self, rows: int, rejects: Rejects) -> None:
+        """Raises DataError where a first load would be one of nothing: no type or rule could be judged by it."""
+        if rows == 0:
+            refused = f"; {rejects.count} rows do not fit" if rejects.count else ""
+            raise DataError(
+                f"has no rows that can be loaded{refused}",
+                field="source",
+                remedy="put rows there, then ask for the load again",
+            )
 
     def rejects(self) -> Rejects:
         """Nothing refused yet."""
