@@ -34,9 +34,7 @@ from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_api.v1alpha1.dataset import Split
 from modelyard_runtime.columns import to_canonical
 from modelyard_runtime.errors import DataError, InvalidSpecError
-from modelyard_runtime.hashing import mix, row_hashes, whole
-
-__all__ = ["SplitLine", "check_split", "draw_line", "held_out", "mix", "row_hashes"]
+from modelyard_runtime.hashing import row_hashes, whole
 
 MOST_CLASSES = 1000
 _TIME, _HASH, _CLASS = "time", "hash", "class"
