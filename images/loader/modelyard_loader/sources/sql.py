@@ -156,6 +156,7 @@ class SqlAnswer(OpenSource):
         self._query = query
         self._context = context
         self._connection: psycopg.Connection | None = None
+        self._opened: psycopg.ServerCursor[tuple[object, ...]] | None = None
         self._hash: _AnswerHash | None = None
         self._finished = False
         with self._explained():
@@ -187,10 +188,11 @@ class SqlAnswer(OpenSource):
 
     def close(self) -> None:
         """Ends the transaction and the connection."""
-        if self._connection is not None:
-            with suppress(psycopg.Error):
-                self._connection.close()
-            self._connection = None
+        for each in (self._opened, self._connection):
+            if each is not None:
+                with suppress(psycopg.Error):
+                    each.close()
+        self._opened = self._connection = None
 
     def _asked(self) -> psycopg.ServerCursor[tuple[object, ...]]:
         self.close()
@@ -204,7 +206,7 @@ class SqlAnswer(OpenSource):
             connection.execute(
                 sql.SQL("SET LOCAL {} TO {}").format(sql.Identifier(name), sql.Literal(seconds * 1000))
             )
-        cursor = connection.cursor(name="modelyard_source")
+        self._opened = cursor = connection.cursor(name="modelyard_source")
         # A query without parameters is sent as it is: a percent sign in it is no place for one.
         cursor.execute(self._query.encode())
         return cursor
