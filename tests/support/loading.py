@@ -112,12 +112,12 @@ class LoaderRun:
             s3=self.endpoint(),
         )
 
-    def here(self, step: LoadStep) -> LoadOutcome:
-        """Carries a step out in this process, which spares an interpreter."""
+    def here(self, step: LoadStep, secrets: Path = Path()) -> LoadOutcome:
+        """Carries a step out in this process, which spares an interpreter. ``secrets`` are those of the source."""
         with tempfile.TemporaryDirectory(dir=self.directory) as scratch:
             login = Login(self.project.username, self.project.password)
             surroundings = Surroundings(
-                ObjectStore(step.s3, self.s3.login), Postgres(step.postgres, login), Path(scratch)
+                ObjectStore(step.s3, self.s3.login), Postgres(step.postgres, login), Path(scratch), secrets
             )
             outcome = Loader(step, surroundings).run().load
         assert outcome is not None
