@@ -38,14 +38,17 @@ SELECT
   versions.load_batch_id,
   {versions}
 FROM versions
-JOIN {ledger} AS load ON load.dataset_uid = {uid} AND load.sequence = versions.load_batch_id
-LEFT JOIN changes AS replaced
-  ON replaced.operation_type = 'UPDATE' AND replaced.{sequence} = versions.load_batch_id AND {same_key}
+LEFT JOIN {ledger} AS load ON load.dataset_uid = {uid} AND load.sequence = versions.load_batch_id
+LEFT JOIN changes AS replaced ON replaced.{sequence} = versions.load_batch_id AND {same_key}
 UNION ALL
 SELECT changes.operation_type, changes.operation_date, changes.{sequence}, {columns}
 FROM changes WHERE changes.operation_type = 'DELETE'
 """)
-"""Inner names are those that are reserved, since a source's column may have any other."""
+"""Inner names are those that are reserved, since a source's column may have any other.
+
+All joins are outer ones without conditions of their own: no guess about tables that were never analysed, as after the
+first load, can then make the planner compare every row with every change.
+"""
 
 _AS_OF_LOAD = sql.SQL("""
 CREATE OR REPLACE FUNCTION {as_of}(load bigint) RETURNS SETOF {table}
