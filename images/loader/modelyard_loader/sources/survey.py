@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,6 +16,10 @@ from modelyard_runtime.errors import DataError
 
 _CODED = r"^\s*[-+]?0[0-9xX]"
 """A number that is written like a code: 007 would come back as 7."""
+_BLANK = 0x20
+"""Characters up to this one are blanks or invisible."""
+_LOWER = 0x20
+"""The bit that makes a letter of ASCII a small one."""
 _LONG = 18
 """Digits that a whole number of 64 bits has in any case."""
 _WIDER = {frozenset({ColumnType.INTEGER, ColumnType.NUMBER}): ColumnType.NUMBER}
@@ -32,20 +37,41 @@ def _all_parse(target: Target, texts: pa.StringArray) -> bool:
     return parse(texts, target).bad is None
 
 
-def _is_number(texts: pa.StringArray, target: Target) -> bool:
+def _is_number(target: Target, texts: pa.StringArray) -> bool:
     """Whether all are numbers of which none would lose digits that may be a name."""
-    if not _all_parse(target, texts) or pc.any(pc.match_substring_regex(texts, _CODED)).as_py():
+    if not _all_parse(target, texts):
         return False
-    longest = pc.max(pc.binary_length(texts)).as_py()
-    if longest is None or longest <= _LONG:
-        return True
+    longest, is_coded = _shape(texts)
+    if is_coded or longest <= _LONG:
+        return not is_coded
     digits = texts.filter(pc.match_substring_regex(texts, r"^\s*[-+]?[0-9]+\s*$"))
     return _all_parse(_INTEGER, digits)
 
 
+def _shape(texts: pa.StringArray) -> tuple[int, bool]:
+    """Bytes of the longest text, and whether one is written like a code; by bytes, which is ten times a pattern's speed."""
+    _, offsets, data = texts.buffers()
+    if data is None or len(texts) == 0:
+        return 0, False
+    borders = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    characters = np.frombuffer(data, np.uint8)
+    starts, lengths = borders[:-1], np.diff(borders)
+    longest = int(lengths.max())
+    starts, lengths = starts[lengths > 1], lengths[lengths > 1]
+    first = characters[starts]
+    if (first <= _BLANK).any():
+        return longest, bool(pc.any(pc.match_substring_regex(texts, _CODED)).as_py())
+    is_signed = (first == ord("+")) | (first == ord("-"))
+    starts = (starts + is_signed)[lengths - is_signed > 1]
+    second = characters[starts + 1]
+    is_digit = (second >= ord("0")) & (second <= ord("9"))
+    is_hex = (second | _LOWER) == ord("x")
+    return longest, bool(((characters[starts] == ord("0")) & (is_digit | is_hex)).any())
+
+
 def _is_word(texts: pa.StringArray) -> bool:
     lower = pc.ascii_lower(pc.utf8_trim_whitespace(texts))
-    return bool(pc.all(pc.is_in(lower, value_set=pa.array(["true", "false"]))).as_py())
+    return bool(pc.all(pc.is_in(lower, value_set=pa.array(["true", "false", ""]))).as_py())
 
 
 _INTEGER = Target(ColumnType.INTEGER)
@@ -63,8 +89,8 @@ def _is_time(texts: pa.StringArray) -> bool:
 
 
 _TESTS: Mapping[Target, Callable[[pa.StringArray], bool]] = {
-    _INTEGER: partial(_is_number, target=_INTEGER),
-    _NUMBER: partial(_is_number, target=_NUMBER),
+    _INTEGER: partial(_is_number, _INTEGER),
+    _NUMBER: partial(_is_number, _NUMBER),
     _BOOLEAN: _is_word,
     _INSTANT: partial(_all_parse, _INSTANT),
     _LOCAL: partial(_all_parse, _LOCAL),
@@ -83,7 +109,9 @@ class _Texts:
     def add(self, texts: pa.StringArray) -> None:
         if self.any_value and not self.possible and not self.may_be_times:
             return
-        texts = texts.filter(pc.not_equal(pc.utf8_trim_whitespace(texts), ""))
+        texts = texts.drop_null() if texts.null_count else texts
+        if not self.any_value:
+            texts = texts.filter(pc.not_equal(pc.utf8_trim_whitespace(texts), ""))
         if len(texts) == 0:
             return
         self.any_value = True
