@@ -150,9 +150,10 @@ class Kubelet:
         label = f"batch.kubernetes.io/job-name={job}"
         return until(lambda: next(iter(self.api.items(POD, self.namespace, label)), None), 30, "a pod")
 
-    def run(self, job: str) -> None:
-        """The pod is at work."""
-        self._set(job, {"phase": "Running"}, {"running": {}})
+    def run(self, job: str, address: str | None = None) -> None:
+        """The pod is at work, perhaps at an address."""
+        place = {"podIP": address, "podIPs": [{"ip": address}]} if address else {}
+        self._set(job, {"phase": "Running", **place}, {"running": {}})
 
     def succeed(self, job: str, message: str) -> None:
         """The pod's container ends with 0 and an answer."""
@@ -184,9 +185,14 @@ class Kubelet:
 
 
 def jobs_of(api: KubeApi, namespace: str, label: str, name: str) -> list[Document]:
-    """Jobs of one of our resources, the oldest attempt first."""
+    """Jobs of one of our resources, the oldest step first, and of each step the oldest attempt."""
     found = api.items(JOB, namespace, f"modelyard.dev/{label}={name}")
-    return sorted(found, key=lambda job: int(job["metadata"]["annotations"]["modelyard.dev/attempt"]))
+
+    def place(job: Document) -> tuple[int, int]:
+        marks = job["metadata"]["annotations"]
+        return int(marks.get("modelyard.dev/step", 0)), int(marks["modelyard.dev/attempt"])
+
+    return sorted(found, key=place)
 
 
 def condition(document: Document | None, type_: str) -> Document:

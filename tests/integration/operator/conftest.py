@@ -1,6 +1,7 @@
 """An operator on a control plane, one namespace a test."""
 
 import itertools
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,11 +28,14 @@ from tests.support.operating import (
     jobs_of,
     running_operator,
 )
+from tests.support.ports import free_port
 from tests.support.resources import dataset, loaded
 from tests.support.waiting import until
 
 POOL = [f"project-{number:02d}" for number in range(6)]
 _NEXT = itertools.cycle(POOL)
+PAGES_PORT = free_port()
+"""Where the shared operator asks pods how far they are."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,26 @@ class Project:
 
         return until(look, 30, f"attempt {attempt} of {name}")
 
+    def step(self, name: str, number: int, attempt: int = 1) -> tuple[str, Document]:
+        """Name of the Job of a Dataset's step, once it is there, and what it asks its pod for."""
+        wanted = {"modelyard.dev/step": str(number), "modelyard.dev/attempt": str(attempt)}
+
+        def look() -> Document | None:
+            for job in self.jobs("dataset", name):
+                if wanted.items() <= job["metadata"]["annotations"].items():
+                    return job
+            return None
+
+        job = until(look, 30, f"step {number} of {name}")
+        (container,) = job["spec"]["template"]["spec"]["containers"]
+        text = next(item["value"] for item in container["env"] if item["name"] == "MODELYARD_STEP")
+        return str(job["metadata"]["name"]), json.loads(text)
+
+    def annotate(self, kind: Kind, name: str, key: str, value: str) -> None:
+        """A person asks for something."""
+        change = {"metadata": {"annotations": {key: value}}}
+        assert self.api.merge(kind, self.namespace, name, change).is_success
+
     def await_reason(self, kind: Kind, name: str, type_: str, reason: str) -> Document:
         """The resource, once a condition has this reason."""
 
@@ -102,7 +126,8 @@ def operator(
     """The operator that most tests share."""
     assert kube.ready()
     directory: Path = tmp_path_factory.mktemp("operator")
-    with running_operator(control_plane, directory, POOL) as running:
+    port = str(PAGES_PORT)
+    with running_operator(control_plane, directory, POOL, {"PROGRESS_PORT": port}) as running:
         yield running
 
 

@@ -1,5 +1,7 @@
 """Failures: each gets its class, its words and the right number of attempts, whoever noticed it."""
 
+import json
+
 import pytest
 
 from modelyard_api.contract.exit_codes import FailureClass
@@ -106,12 +108,20 @@ def test_a_pipeline_that_cannot_be_built_ends_without_a_pod(
     assert project.jobs("training-job", "forest") == []
 
 
-def test_a_pinned_version_that_is_not_there_is_a_mismatch(project: Project) -> None:
+def test_a_pinned_version_that_is_not_the_latest_is_looked_up_by_the_trainer(project: Project) -> None:
     project.load_houses()
     ref = {"name": "houses", "variant": "v1", "digest": "sha256:" + "9" * 64}
     project.apply(training_job("forest", project.namespace, datasetRef=ref))
-    done = project.training("forest", "DatasetMismatch")
-    assert f"sha256:{1:064x}" in condition(done, "Succeeded")["message"]
+    job = project.job("training-job", "forest")
+    uid = (project.api.read(DATASET, project.namespace, "houses") or {})["metadata"]["uid"]
+    (made,) = project.jobs("training-job", "forest")
+    step = json.loads(made["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"])["train"]
+    assert "data" not in step
+    assert step["datasetUid"] == uid
+    message = "spec.datasetRef.digest: no version of v1 has it"
+    project.kubelet.fail(job, 10, failed(FailureClass.INVALID_SPEC, message))
+    done = project.training("forest", "InvalidSpec")
+    assert message in condition(done, "Succeeded")["message"]
 
 
 def test_a_job_of_somebody_else_under_our_name_is_a_conflict(project: Project) -> None:
