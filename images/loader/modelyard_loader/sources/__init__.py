@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from modelyard_api.v1alpha1.sources import Source
-from modelyard_loader.sources.builtin import open_builtin, read_builtin
-from modelyard_loader.sources.data_set import SourceData
+from modelyard_loader.sources.builtin import open_builtin
 from modelyard_loader.sources.http import open_http
 from modelyard_loader.sources.parent import open_dataset
 from modelyard_loader.sources.reading import (
@@ -46,8 +45,3 @@ def open_source(source: Source, context: SourceContext) -> OpenSource:
     Raises InvalidSpecError, DataError and PlatformError; EmptySourceError where there is nothing to read yet.
     """
     return READERS[source.chosen](source, context)
-
-
-def read_source(source: Source) -> SourceData:
-    """All rows of a built-in data set, in memory."""
-    return read_builtin(source)

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 
-import pyarrow as pa
-from pyarrow import csv
-
 from modelyard_api.contract.manifest import Column
 from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_api.v1alpha1.sources import BuiltinName, FileFormat, Files, Source
-from modelyard_loader.sources.data_set import SourceData
 from modelyard_loader.sources.files import ALL_KNOWN, FilesSource, Listing, RemoteFile, written
 from modelyard_loader.sources.reading import OpenSource, SourceContext
-from modelyard_runtime.columns import ARROW_TYPES
 from modelyard_runtime.errors import InvalidSpecError
 
 _TEXT = ColumnType.TEXT
@@ -58,15 +52,6 @@ FILES: Mapping[BuiltinName, BuiltinFile] = {
 }
 
 
-def read_builtin(source: Source) -> SourceData:
-    """Rows of a built-in data set."""
-    if source.builtin is None:
-        raise InvalidSpecError("is not set", field="spec.source.builtin")
-    file = FILES[source.builtin.name]
-    content = file.content()
-    return SourceData(_parse(content, file), "sha256:" + hashlib.sha256(content).hexdigest())
-
-
 def open_builtin(source: Source, context: SourceContext) -> OpenSource:
     """Rows of a built-in data set; all of them, however often it is asked."""
     if source.builtin is None:
@@ -91,12 +76,3 @@ class _Builtin(FilesSource):
 
 def _names(content: bytes) -> list[str]:
     return content[: content.index(b"\n")].decode().rstrip("\r").split(",")
-
-
-def _parse(content: bytes, file: BuiltinFile) -> pa.Table:
-    types = {name: ARROW_TYPES[file.others.get(name, file.type)] for name in _names(content)}
-    return csv.read_csv(
-        pa.BufferReader(content),
-        read_options=csv.ReadOptions(use_threads=False),
-        convert_options=csv.ConvertOptions(column_types=types, strings_can_be_null=False),
-    )
