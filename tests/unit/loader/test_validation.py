@@ -266,7 +266,7 @@ def test_all_counts_of_a_variant_take_one_pass_over_the_columns_that_they_need()
 def test_what_the_statistics_prove_takes_no_pass() -> None:
     reading = Reading()
     statistics = [
-        ColumnStatistics(name="n", missing=2, minimum=1, maximum=9),
+        ColumnStatistics(name="n", missing=2, minimum=1, maximum=2**62),
         ColumnStatistics(name="x", missing=0, minimum=0.5, maximum=2.5),
         ColumnStatistics(name="t", missing=3),
     ]
@@ -276,12 +276,13 @@ def test_what_the_statistics_prove_takes_no_pass() -> None:
         {"rule": "missingValues", "column": "n"},
         {"rule": "nullValues", "column": "x"},
         {"rule": "nullValues", "column": "t"},
-        {"rule": "range", "column": "n", "min": "1", "max": "9"},
+        {"rule": "range", "column": "n", "min": "1", "max": "1e19"},
+        {"rule": "range", "column": "n", "max": str(2**62)},
         {"rule": "range", "column": "x", "min": "0.5"},
         {"rule": "duplicateValues", "columns": ["t", "id"]},
     ]
     found = verdict(*rules, reading=reading, statistics=statistics)
-    assert [each.observed for each in found.judgements] == ["8", "2", "2", "0", "3", "0", "0", "0"]
+    assert [each.observed for each in found.judgements] == ["8", "2", "2", "0", "3", "0", "0", "0", "0"]
     assert not reading.read
 
 
@@ -315,6 +316,16 @@ def test_what_the_statistics_do_not_prove_is_counted(
     reading = Reading()
     assert judged(rule, reading=reading, statistics=[statistics]) == judged(rule)
     assert len(reading.read) == 1
+
+
+def test_duplicates_of_a_part_of_the_key_are_counted() -> None:
+    reading = Reading()
+    book = rulebook(
+        [Rule.model_validate({"rule": "duplicateValues", "column": "t"})],
+        [Judged("v1", None, ("id", "t"), COLUMNS)],
+    )
+    assert judge(book, [reading.candidate()], NOW).judgements[0].observed == "1"
+    assert reading.read == [["t"]]
 
 
 def _three(*rules: dict[str, Any]) -> Verdict:

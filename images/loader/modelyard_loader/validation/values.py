@@ -27,8 +27,6 @@ from modelyard_loader.validation.counting import (
 from modelyard_loader.validation.patterns import check_pattern, matches
 
 _NUMERIC = (ColumnType.INTEGER, ColumnType.NUMBER)
-_EXACT = 2**53
-"""Whole numbers up to here are the same as floats, which is how statistics hold them."""
 
 
 def null_values(rule: Rule, place: Place) -> Count:
@@ -128,8 +126,6 @@ def _inside(column: Column, low: float | None, high: float | None) -> Callable[[
             return None
         least, greatest = found.minimum, found.maximum
         if least is None or greatest is None or isinstance(least, str) or isinstance(greatest, str):
-            return None
-        if column.type is ColumnType.INTEGER and max(abs(least), abs(greatest)) > _EXACT:
             return None
         inside = (low is None or least >= low) and (high is None or greatest <= high)
         return 0 if inside else None
