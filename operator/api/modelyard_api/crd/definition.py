@@ -69,7 +69,7 @@ KINDS = (
             Column("Valid", _condition("Valid", "status")),
             Column("Sequence", ".status.load.sequence", "integer", wide=True),
             Column("Rejected", ".status.load.rejected", "integer", wide=True),
-            Column("Next", ".status.load.nextTime", "date", wide=True),
+            Column("Next", ".status.load.nextTime", wide=True),
             Column("Message", _condition("Ready", "message"), wide=True),
             _AGE,
         ),
