@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +28,9 @@ from modelyard_runtime.hashing import row_hashes, whole
 from modelyard_runtime.s3 import ObjectStore
 
 SAMPLE_ROWS = 20
+_THREADS = 2
+_WORTH_THREADS = 65_536
+"""Rows from which on columns are looked at side by side; each of them alone, so that nothing depends on it."""
 _SAMPLE_SEED = 0x73616D706C65
 _SHOWN_TEXT = 200
 _NAME_LENGTH = 63
@@ -66,10 +71,15 @@ class Profile:
     def add(self, rows: pa.Table) -> None:
         """Adds rows. Raises DataError where the columns are others, or a row has no value in its key."""
         table = to_canonical(rows)
-        self.content.add(table)
-        for column in self._columns:
-            column.add(whole(table.column(column.column.name)))
-        self._draw(table)
+        tasks: list[Callable[[], None]] = [partial(self.content.add, table), partial(self._draw, table)]
+        tasks += [partial(_add_column, column, table) for column in self._columns]
+        if table.num_rows < _WORTH_THREADS:
+            for task in tasks:
+                task()
+            return
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="profile") as pool:
+            for done in [pool.submit(task) for task in tasks]:
+                done.result()
 
     def merge(self, other: Profile) -> None:
         """Adds what the profile of other rows holds."""
@@ -159,6 +169,10 @@ def read_profile(store: ObjectStore, uri: str) -> Profile:
         return Profile.restored(ProfileState.model_validate_json(content))
     except ValidationError as error:
         raise DataError("is not a profile that this release can read", field=uri) from error
+
+
+def _add_column(column: ColumnProfile, table: pa.Table) -> None:
+    column.add(whole(table.column(column.column.name)))
 
 
 def _json(value: SampleValue) -> SampleValue:

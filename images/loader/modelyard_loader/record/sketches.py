@@ -86,9 +86,12 @@ class Quantiles:
         """Adds finite float64 values."""
         if len(values) == 0:
             return
-        probe = Quantiles()
-        probe._take(*_counted(values[:_PROBE_ROWS], self.bits), self.bits)
-        self._take(*_counted(values, probe.bits), probe.bits)
+        if len(self.buckets) == 0:
+            # What some values need less than 20 bits for, all do.
+            self._take(*_counted(values[:_PROBE_ROWS], self.bits), self.bits)
+            values = values[_PROBE_ROWS:]
+        if len(values):
+            self._take(*_counted(values, self.bits), self.bits)
 
     def merge(self, other: Quantiles) -> None:
         """Adds what another sketch holds."""
@@ -112,6 +115,13 @@ class Quantiles:
         return np.where(magnitude == 0, 0.0, np.copysign(middle, self.buckets))
 
     def _take(self, buckets: np.ndarray, counts: np.ndarray, bits: int) -> None:
+        if bits == self.bits and len(self.buckets):
+            places = np.minimum(np.searchsorted(self.buckets, buckets), len(self.buckets) - 1)
+            known = self.buckets[places] == buckets
+            self.counts[places[known]] += counts[known]
+            if known.all():
+                return
+            buckets, counts = buckets[~known], counts[~known]
         target = min(self.bits, bits)
         own = _coarser(self.buckets, self.bits - target)
         added = _coarser(buckets, bits - target)
