@@ -43,7 +43,7 @@ def _sweep(step: SweepStep, around: Surroundings) -> Outcome:
 
 
 def _rebuild(step: RebuildStep, around: Surroundings) -> Outcome:
-    return rebuild(step, around.store, around.postgres)
+    return rebuild(step, around.store, around.postgres, around.progress)
 
 
 CARRIED_OUT: Mapping[str, Callable[..., Outcome]] = {

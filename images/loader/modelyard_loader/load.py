@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from modelyard_api.contract.manifest import Column
 from modelyard_api.contract.outcome import Outcome
 from modelyard_api.contract.steps import LoadStep
-from modelyard_loader.publishing import Publication, plan_of
+from modelyard_loader.publishing import Plan, Publication, plan_of
 from modelyard_loader.record.loads import LoadContent, LoadRecords, parts_after
 from modelyard_loader.staging.direct import load_directly
 from modelyard_loader.staging.refresh import refresh
@@ -40,6 +40,7 @@ class Loader:
     def __init__(self, step: LoadStep, surroundings: Surroundings) -> None:
         self._step = step
         self._surroundings = surroundings
+        self._plans: dict[tuple[Column, ...], Plan] = {}
         self._records = LoadRecords(surroundings.store, step.owner.name, step.owner.uid)
 
     def run(self) -> Outcome:
@@ -55,19 +56,19 @@ class Loader:
         else:
             _log.info("load %d was committed before", self._step.sequence)
             self._tidy(before[-1])
-        outcome = Publication(self._step, self._surroundings, known).publish(changed=changed)
+        outcome = Publication(self._step, self._surroundings, known, self._planned).publish(changed=changed)
         return Outcome(load=outcome)
 
     def _committed(self) -> list[LedgerEntry]:
         """All loads, ledger and record on S3 having been made to agree."""
         postgres, owner = self._surroundings.postgres, self._step.owner
-        if caught_up(postgres, self._surroundings.store, owner) is None:
+        if caught_up(postgres, self._surroundings.store, owner, self._surroundings.progress) is None:
             return []
         return committed(postgres, owner)
 
     def _load(self, known: Sequence[LedgerEntry]) -> LedgerEntry | None:
         """Makes the load; None where there is nothing new."""
-        work = Work(self._step, self._surroundings, self._surroundings.clock(), self._judge, _before(known))
+        work = Work(self._step, self._surroundings, self._surroundings.clock(), self._planned, _before(known))
         snapshot = work.before.content.snapshot if work.before else None
         if work.before is None and self._step.percent == _ALL:
             entry = self._commit(lambda transaction: load_directly(work, transaction))
@@ -94,10 +95,14 @@ class Loader:
         """Removes rows that waited and are loaded, which a loader that was killed has left."""
         snapshot = LoadContent.of(last).snapshot
         if snapshot is None or snapshot.staging is None:
-            Work(self._step, self._surroundings, last.started_at, self._judge).area.clear()
+            Work(self._step, self._surroundings, last.started_at, self._planned).area.clear()
 
-    def _judge(self, columns: tuple[Column, ...]) -> None:
-        plan_of(self._step, columns, pod_limits(self._surroundings.environment))
+    def _planned(self, columns: tuple[Column, ...]) -> Plan:
+        """The plan for these columns, made once."""
+        if columns not in self._plans:
+            limits = pod_limits(self._surroundings.environment)
+            self._plans[columns] = plan_of(self._step, columns, limits)
+        return self._plans[columns]
 
 
 def _before(known: Sequence[LedgerEntry]) -> Before | None:

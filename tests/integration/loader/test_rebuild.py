@@ -13,6 +13,7 @@ from modelyard_loader.rebuild import rebuild
 from modelyard_loader.working_copy.ledger import GENESIS, LedgerEntry, append, entries, head
 from modelyard_loader.working_copy.rebuild import caught_up, rebuilt
 from modelyard_runtime.errors import DataError, InvalidSpecError, ObjectMissingError
+from modelyard_runtime.progress import Progress
 from tests.support.postgres import PostgresServer
 from tests.support.s3 import S3Server
 from tests.support.working_copy import UID, WorkingCopy, houses, texts_of
@@ -74,6 +75,13 @@ def test_a_rebuild_of_what_is_intact_changes_nothing_and_says_so(place: WorkingC
     assert (outcome.sequence, outcome.rows, outcome.repaired) == (3, 121, [])
     assert outcome.audit_head == place.records.chain()[-1].hash
     assert place.state() == before
+
+
+def test_a_rebuild_tells_how_far_it_is(place: WorkingCopy) -> None:
+    progress = Progress()
+    rebuilt(place.postgres, place.store, place.owner, progress)
+    seen = progress.now()
+    assert (seen.phase, seen.done, seen.total) == ("Loading", 123, 123)
 
 
 @pytest.mark.parametrize(

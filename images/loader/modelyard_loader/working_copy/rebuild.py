@@ -31,6 +31,7 @@ from modelyard_loader.working_copy.repair import counted_noun, repaired_audit, r
 from modelyard_loader.working_copy.replay import Replay, schema_of
 from modelyard_loader.working_copy.tables import DatasetTable, exists, lock, make_way
 from modelyard_runtime.errors import DataError
+from modelyard_runtime.progress import Progress
 from modelyard_runtime.s3 import ObjectStore
 
 _log = logging.getLogger(__name__)
@@ -55,6 +56,13 @@ class _Standing:
 
 
 @dataclass(frozen=True)
+class _Place:
+    schema: str
+    owner: Owner
+    progress: Progress
+
+
+@dataclass(frozen=True)
 class Truth:
     """What the loads were, by record and ledger together."""
 
@@ -67,7 +75,9 @@ class Truth:
     """Entries that S3 lacks."""
 
 
-def caught_up(postgres: Postgres, store: ObjectStore, owner: Owner) -> LedgerEntry | None:
+def caught_up(
+    postgres: Postgres, store: ObjectStore, owner: Owner, progress: Progress | None = None
+) -> LedgerEntry | None:
     """The last load of a Dataset, None before the first; for the beginning of every step.
 
     Looks at names on S3 and at the end of the ledger. Where they agree, that is all; a load that a killed loader left
@@ -83,7 +93,7 @@ def caught_up(postgres: Postgres, store: ObjectStore, owner: Owner) -> LedgerEnt
     if not standing.entries and not recorded:
         return None
     if not _is_level(standing, recorded):
-        return rebuilt(postgres, store, owner).entry
+        return rebuilt(postgres, store, owner, progress).entry
     if standing.head is not None and len(recorded) < standing.head.sequence:
         chain = postgres.transact(lambda connection: entries(connection, postgres.schema, owner.uid))
         for entry in chain:
@@ -92,7 +102,9 @@ def caught_up(postgres: Postgres, store: ObjectStore, owner: Owner) -> LedgerEnt
     return standing.head
 
 
-def rebuilt(postgres: Postgres, store: ObjectStore, owner: Owner) -> Rebuilt:
+def rebuilt(
+    postgres: Postgres, store: ObjectStore, owner: Owner, progress: Progress | None = None
+) -> Rebuilt:
     """Compares everything with the record and puts back what differs, in one transaction.
 
     Raises DataError where nothing was ever loaded, where files of the record are missing or changed, and, after the
@@ -101,13 +113,15 @@ def rebuilt(postgres: Postgres, store: ObjectStore, owner: Owner) -> Rebuilt:
     records = LoadRecords(store, owner.name, owner.uid)
     recorded = records.read(records.hashes())
 
+    told = progress or Progress()
+
     def work(connection: psycopg.Connection) -> tuple[Truth, list[str], list[str]]:
         # As long as the rows take; a peer that is gone is noticed all the same.
         connection.execute("SET LOCAL statement_timeout = 0")
         lock(connection, postgres.schema, owner.name)
         kept = {entry.sequence: entry for entry in stored(connection, postgres.schema, owner.uid)}
         truth = truth_of(recorded, kept, owner.name)
-        repaired, foreign = _restored(connection, postgres.schema, store, owner, truth)
+        repaired, foreign = _restored(connection, store, _Place(postgres.schema, owner, told), truth)
         return truth, repaired, foreign
 
     truth, repaired, foreign = postgres.transact(work)
@@ -180,9 +194,10 @@ def _is_level(standing: _Standing, recorded: Mapping[int, str]) -> bool:
 
 
 def _restored(
-    connection: psycopg.Connection, schema: str, store: ObjectStore, owner: Owner, truth: Truth
+    connection: psycopg.Connection, store: ObjectStore, place: _Place, truth: Truth
 ) -> tuple[list[str], list[str]]:
     """Clauses of what was put back, and of what should not be there."""
+    schema, owner = place.schema, place.owner
     before = last_owner(connection, schema, owner.name)
     if before not in (owner.uid, None) and len(truth.lost) == len(truth.chain):
         make_way(connection, schema, owner)
@@ -191,7 +206,7 @@ def _restored(
     lost = [f"{LEDGER} lacked {counted_noun(len(truth.lost), 'load')}"] if truth.lost else []
     table = _table(schema, owner, truth.chain[-1])
     columns = schema_of(store, truth.chain)
-    Replay(connection, store, table, columns).run(truth.chain)
+    Replay(connection, store, table, columns, place.progress).run(truth.chain)
     rows = repaired_rows(connection, table, columns, is_ours=before is not None)
     lacking, foreign = repaired_audit(connection, table)
     make_history(connection, table)

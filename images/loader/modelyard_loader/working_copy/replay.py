@@ -9,6 +9,7 @@ import pyarrow as pa
 from psycopg import sql
 
 from modelyard_api.contract.manifest import Part
+from modelyard_api.contract.progress import Phase
 from modelyard_loader.record.loads import LoadContent
 from modelyard_loader.working_copy.history import write_changes
 from modelyard_loader.working_copy.ledger import LedgerEntry
@@ -18,6 +19,7 @@ from modelyard_loader.working_copy.tables import DatasetTable
 from modelyard_runtime.columns import ARROW_TYPES
 from modelyard_runtime.errors import DataError
 from modelyard_runtime.manifests import read_part
+from modelyard_runtime.progress import Progress
 from modelyard_runtime.s3 import ObjectStore
 
 ROWS = sql.Identifier("pg_temp", "recorded_rows")
@@ -32,16 +34,24 @@ class Replay:
     """Makes the tables ``ROWS`` and ``RECORDED`` and fills them; at most one part is in memory at a time."""
 
     def __init__(
-        self, connection: psycopg.Connection, store: ObjectStore, table: DatasetTable, schema: pa.Schema
+        self,
+        connection: psycopg.Connection,
+        store: ObjectStore,
+        table: DatasetTable,
+        schema: pa.Schema,
+        progress: Progress,
     ) -> None:
         self._connection = connection
         self._store = store
         self._table = table
         self._schema = schema
+        self._progress = progress
         self._is_named = False
 
     def run(self, entries: Sequence[LedgerEntry]) -> None:
         """Carries out all loads. Raises DataError for files that are missing, changed or not those of the ledger."""
+        self._progress.begin(Phase.LOADING, sum(entry.accepted for entry in entries))
+        self._progress.again()
         make_table(self._connection, ROWS, self._schema, self._table.key)
         for name, copy in RECORDED.items():
             like = sql.SQL("CREATE TABLE {} (LIKE {})")
@@ -77,6 +87,7 @@ class Replay:
             if not rows.schema.equals(self._schema):
                 raise DataError("the columns are not those of the ledger", field=part.uri)
             copy_rows(self._connection, target, self._schema, rows.to_batches(), sequence=sequence)
+            self._progress.add(rows.num_rows)
 
     def _replace(self, entry: LedgerEntry) -> None:
         write_changes(
