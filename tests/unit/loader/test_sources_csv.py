@@ -1,7 +1,10 @@
 """CSV files as they come: which rows and types they give, and what each of their faults is called."""
 
+import csv
 import gzip
 import hashlib
+import io
+import random
 from pathlib import Path
 
 import pyarrow as pa
@@ -168,6 +171,36 @@ def test_rows_keep_their_numbers_over_blocks_and_files(reading: Reading) -> None
 def test_values_may_hold_delimiters_quotes_and_line_breaks(reading: Reading) -> None:
     given = _csv(reading, b'x,y\n"a,b","he said ""no"""\n"two\nlines",z\n')
     assert given.rows == [{"x": "a,b", "y": 'he said "no"'}, {"x": "two\nlines", "y": "z"}]
+
+
+@pytest.mark.parametrize("padding", [1, 40_000])
+def test_text_behind_a_closing_quote_is_not_joined_to_the_value(reading: Reading, padding: int) -> None:
+    before = b'"a ""b""","c\nd"\n' * padding
+    given = _csv(reading, b"x,y\n" + before + b'1,"two" three\n2,"two"\n"3"4,z\n5,six" inches\n6,"a\n" b\n')
+    assert given.table.slice(padding).to_pylist() == [{"x": "2", "y": "two"}, {"x": "5", "y": 'six" inches'}]
+    assert given.reasons == {
+        padding + 1: "column y: 'two\" three' goes on behind its closing quote",
+        padding + 3: "column x: '3\"4' goes on behind its closing quote",
+        padding + 5: "column y: 'a\\n\" b' goes on behind its closing quote",
+    }
+
+
+def test_a_row_that_is_rejected_does_not_change_the_type_of_its_column(reading: Reading) -> None:
+    given = _csv(reading, b'x,y\n1,a\n"2" ,b\n3\xff,c\n4,d\n')
+    assert given.types["x"] == "Integer"
+    assert given.numbers == [1, 4]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_rows_as_a_writer_of_csv_writes_them_come_back(reading: Reading, seed: int) -> None:
+    draw = random.Random(seed)  # noqa: S311  rows, not secrets
+    rows = [["".join(draw.choices("ab\",\n 'ä", k=draw.randrange(9))) for _ in "xy"] for _ in range(500)]
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows([["x", "y"], *rows])
+    declared = [ColumnSpec(name=name, type=ColumnType.TEXT) for name in ("x", "y")]
+    given = reading.files({"a.csv": text.getvalue().encode()}, context=reading.context(declared=declared))
+    assert given.rejects == []
+    assert [[row["x"] or "", row["y"] or ""] for row in given.rows] == rows
 
 
 def test_a_text_with_a_nul_character_is_set_aside(reading: Reading) -> None:

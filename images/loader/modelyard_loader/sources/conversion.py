@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_loader.sources.drift import Difference, Wanted, refuse
 from modelyard_loader.sources.reading import BATCH_BYTES, BATCH_ROWS, VALUE_BYTES, Reject, SourceBatch
-from modelyard_loader.sources.values import DAMAGE, Form, convert
+from modelyard_loader.sources.values import DAMAGE, STRAY, Form, convert
 from modelyard_runtime.columns import ARROW_TYPES
 from modelyard_runtime.errors import DataError
 
@@ -105,9 +105,11 @@ class Conversion:
 
 
 def _why(value: object, each: Wanted) -> str:
+    if isinstance(value, str) and DAMAGE in value:
+        return "holds bytes that its encoding does not have"
+    if isinstance(value, str) and STRAY in value:
+        return f"{_shown(value)} goes on behind its closing quote"
     if each.target.type is ColumnType.TEXT and each.target.form is Form.PLAIN and isinstance(value, str):
-        if DAMAGE in value:
-            return "holds bytes that its encoding does not have"
         if "\0" in value:
             return "holds a NUL character"
         return f"has {len(value.encode()):,} bytes, at most {VALUE_BYTES:,} are taken"
@@ -132,7 +134,9 @@ def _as_json(row: dict[str, object]) -> str:
 
 def kept_text(text: str) -> str:
     """A rejected row as it is kept: within the limit, and without what Postgres cannot hold."""
-    sound = text.replace("\0", "\ufffd").replace(DAMAGE, "\ufffd").encode("utf-8", "replace")
+    sound = (
+        text.replace("\0", "\ufffd").replace(DAMAGE, "\ufffd").replace(STRAY, '"').encode("utf-8", "replace")
+    )
     return sound[:TEXT_BYTES].decode("utf-8", "ignore")
 
 

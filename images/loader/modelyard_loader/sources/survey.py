@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from modelyard_api.v1alpha1.common import ColumnType
-from modelyard_loader.sources.values import Form, Target, parse
+from modelyard_loader.sources.values import Form, Target, is_marked, marked, parse
 from modelyard_runtime.errors import DataError
 
 _CODED = r"^\s*[-+]?0[0-9xX]"
@@ -109,6 +109,9 @@ class _Texts:
     def add(self, texts: pa.StringArray) -> None:
         if self.any_value and not self.possible and not self.may_be_times:
             return
+        if is_marked(texts):
+            # Their rows are rejected, whatever the type.
+            texts = texts.filter(pc.invert(marked(texts)))
         texts = texts.drop_null() if texts.null_count else texts
         if not self.any_value:
             texts = texts.filter(pc.not_equal(pc.utf8_trim_whitespace(texts), ""))

@@ -17,6 +17,8 @@ from modelyard_runtime.columns import ARROW_TYPES
 
 DAMAGE = "\ufdd1"
 """Stands in a text for bytes that its encoding does not have; no text of the world holds this code point."""
+STRAY = "\ufdd3"
+"""Stands in a text of a CSV file where a quote was closed and the value went on."""
 EXACT_DIGITS = 15
 """Significant decimal digits that a float64 keeps in any case."""
 
@@ -106,6 +108,18 @@ def parse(texts: pa.StringArray, target: Target) -> Converted:
     return _times(texts, target.form)
 
 
+def is_marked(texts: pa.StringArray) -> bool:
+    """Whether something in these texts could not be read as it stands."""
+    data = texts.buffers()[2]
+    content = b"" if data is None else data.to_pybytes()
+    return DAMAGE.encode() in content or STRAY.encode() in content
+
+
+def marked(texts: pa.StringArray) -> pa.BooleanArray:
+    """Which texts could not be read as they stand; null for null."""
+    return pc.or_(pc.match_substring(texts, DAMAGE), pc.match_substring(texts, STRAY))
+
+
 def _from_text(texts: pa.StringArray, target: Target) -> Converted:
     if target.type is ColumnType.TEXT and target.form is Form.PLAIN:
         return _checked(texts)
@@ -116,11 +130,10 @@ def _checked(texts: pa.StringArray) -> Converted:
     """Texts that Postgres can hold. Buffers are looked at as a whole first, since nearly all of them are sound."""
     data = texts.buffers()[2]
     content = b"" if data is None else data.to_pybytes()
-    suspicious = b"\0" in content or DAMAGE.encode() in content or len(content) > VALUE_BYTES
-    if not suspicious:
+    if not (is_marked(texts) or b"\0" in content or len(content) > VALUE_BYTES):
         return Converted(texts)
     bad = pc.or_(
-        pc.or_(pc.match_substring(texts, "\0"), pc.match_substring(texts, DAMAGE)),
+        pc.or_(pc.match_substring(texts, "\0"), marked(texts)),
         pc.greater(pc.binary_length(texts), VALUE_BYTES),
     )
     return _without(texts, bad)

@@ -21,7 +21,8 @@ from modelyard_api.v1alpha1.sources import CsvOptions, Files
 from modelyard_loader.sources.conversion import RawBatch, RejectSink, kept_text
 from modelyard_loader.sources.drift import Wanted
 from modelyard_loader.sources.formats.format import FileText, Format
-from modelyard_loader.sources.formats.stream import UnpackedFile, Utf8Stream, check_encoding
+from modelyard_loader.sources.formats.quotes import QuoteWatch
+from modelyard_loader.sources.formats.stream import Stream, UnpackedFile, Utf8Stream, check_encoding
 from modelyard_loader.sources.reading import REJECTS_LIMIT, EmptySourceError, Reject
 from modelyard_loader.sources.survey import Survey
 from modelyard_runtime.errors import DataError, InvalidSpecError
@@ -102,7 +103,8 @@ class CsvFormat(Format):
             reading = _Reading(self._options, file.name, names, given, told)
             try:
                 with closing(UnpackedFile(file.path, file.name)) as packed:
-                    stream = self._decoded(packed, file)
+                    text = self._decoded(packed, file)
+                    stream = QuoteWatch(text, self._options.delimiter, self._options.quote)
                     for batch in reading.batches(stream, wanted, block):
                         given = reading.reached
                         yield batch
@@ -151,7 +153,7 @@ class _Reading:
     _rejected: int = 0
     _open: bool = False
 
-    def batches(self, stream: Utf8Stream, wanted: Sequence[str], block: int) -> Iterator[RawBatch]:
+    def batches(self, stream: Stream, wanted: Sequence[str], block: int) -> Iterator[RawBatch]:
         places = {name: f"c{place}" for place, name in enumerate(self.names)}
         chosen = [places[name] for name in wanted] or ["c0"]
         end = self.options.delimiter.join(_END for _ in self.names)
@@ -245,7 +247,7 @@ class _Reading:
 class _WithEnd:
     """A stream and one row more."""
 
-    def __init__(self, stream: Utf8Stream, end: bytes) -> None:
+    def __init__(self, stream: Stream, end: bytes) -> None:
         self._stream = stream
         self._end: bytes | None = end
         self._last = b"\n"
