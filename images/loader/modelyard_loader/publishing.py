@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -55,6 +55,8 @@ class Publication:
     step: LoadStep
     surroundings: Surroundings
     entries: Sequence[LedgerEntry]
+    planned: Callable[[tuple[Column, ...]], Plan]
+    """The plan for these columns."""
 
     @property
     def entry(self) -> LedgerEntry:
@@ -65,7 +67,7 @@ class Publication:
         """Publishes every version that keeps the rules; what is published already is left as it is."""
         content = LoadContent.of(self.entry)
         limits = pod_limits(self.surroundings.environment)
-        plan = plan_of(self.step, content.columns, limits)
+        plan = self.planned(tuple(content.columns))
         publisher = Publisher(self.step, self.surroundings.store, self._loaded(content), limits)
         with publishing(self.surroundings.postgres, self.step.owner):
             known = [publisher.existing(each) for each in plan.variants]

@@ -84,7 +84,7 @@ def asked(run: LoaderRun, query: str) -> list[tuple[object, ...]]:
     """Rows of a query in the project's schema."""
     with run.postgres.administrator() as connection:
         connection.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(run.project.schema)))
-        return connection.execute(query).fetchall()  # type: ignore[call-overload]
+        return connection.execute(query).fetchall()
 
 
 def values(run: LoaderRun, outcome: LoadOutcome, variant: str = "v1") -> dict[int, float | None]:

@@ -51,7 +51,7 @@ class Work:
     step: LoadStep
     surroundings: Surroundings
     started: datetime
-    judge: Callable[[tuple[Column, ...]], None]
+    judge: Callable[[tuple[Column, ...]], object]
     """Told the columns before anything is written; raises InvalidSpecError where the variants do not fit them."""
     before: Before | None = None
 
