@@ -14,6 +14,7 @@ from modelyard_operator.decisions.attempts import Pauses, StepFacts
 from modelyard_operator.decisions.dataset import decide_dataset
 from modelyard_operator.decisions.dataset_facts import DatasetFacts, DatasetPlan
 from modelyard_operator.decisions.due import Parent
+from modelyard_operator.decisions.plan import Refusal
 from modelyard_operator.objects.custom import DatasetObject
 from modelyard_operator.objects.pods import Pod
 from modelyard_operator.objects.steps import Due, Page, References, StepKind
@@ -36,6 +37,7 @@ class Story:
     parent: Parent = None
     circle: str = ""
     page: Page | None = None
+    refusal: Refusal | None = None
     now: Any = NOW
     jobs: list[Job] = field(default_factory=list)
     pods: list[Pod] = field(default_factory=list)
@@ -48,7 +50,12 @@ class Story:
             now=self.now, pauses=PAUSES, jobs=tuple(self.jobs), pods=tuple(self.pods), patient=True
         )
         facts = DatasetFacts(
-            step=step, bucket="modelyard", parent=self.parent, circle=self.circle, page=self.page
+            step=step,
+            bucket="modelyard",
+            refusal=self.refusal,
+            parent=self.parent,
+            circle=self.circle,
+            page=self.page,
         )
         plan = decide_dataset(self.dataset, facts)
         self.plans.append(plan)

@@ -19,6 +19,7 @@ from modelyard_api.v1alpha1.dataset_status import (
 from modelyard_api.v1alpha1.validation import Severity
 from modelyard_operator.decisions.data_version import Waiting
 from modelyard_operator.decisions.dataset_end import LIMIT_BYTES, fit
+from modelyard_operator.decisions.plan import Refusal
 from modelyard_operator.objects.steps import Page, StepKind
 from tests.unit.operator.making import NOW, dataset
 from tests.unit.operator.stepping import Story, answer, story
@@ -138,6 +139,20 @@ def test_a_request_or_an_edit_tries_a_failed_step_again_and_once() -> None:
     seen.edit(load=PLAN, resources={"limits": {"memory": "4Gi"}})
     seen.begin()
     assert len(seen.jobs) == 3
+
+
+def test_an_attempt_that_is_not_allowed_yet_is_not_forgotten() -> None:
+    seen = story(load=PLAN)
+    seen.begin()
+    seen.fail(FailureClass.DATA, "broken file")
+    seen.annotate(labels.LOAD_NOW, "fixed")
+    seen.refusal = Refusal("Quota", "no more Jobs", final=False)
+    assert seen.look().after is not None
+    assert seen.said()["Ready"] == ("False", "Quota")
+    seen.refusal = None
+    plan = seen.look()
+    assert plan.start is not None
+    assert plan.start.attempt == 2
 
 
 def test_another_version_of_its_source_tries_a_failed_load_again() -> None:

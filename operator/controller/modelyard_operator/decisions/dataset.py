@@ -174,12 +174,9 @@ def _rest(dataset: DatasetObject, spec: DatasetSpec, facts: DatasetFacts) -> Dat
 
 def _refused(dataset: DatasetObject, facts: DatasetFacts, refusal: Refusal) -> DatasetPlan:
     observed = in_the_way(dataset, refusal.reason, refusal.message, final=refusal.final)
-    status = dataset.status
-    if not refusal.final:
-        return replace(_plan(dataset, facts, status, observed), after=LOOK_AGAIN_SECONDS)
-    attempt = status.attempt if status.recipe == dataset.recipe else 0
-    status = status.model_copy(update={"recipe": dataset.recipe, "attempt": attempt})
-    return _plan(dataset, facts, status, observed)
+    entered = {"recipe": dataset.recipe, "attempt": recorded_attempt(dataset, facts)}
+    plan = _plan(dataset, facts, dataset.status.model_copy(update=entered), observed)
+    return plan if refusal.final else replace(plan, after=LOOK_AGAIN_SECONDS)
 
 
 def _stop(dataset: DatasetObject, facts: DatasetFacts, reason: str, message: str) -> DatasetPlan:

@@ -174,8 +174,8 @@ def _after_rebuild(
     if status.load is not None:
         found = {"sequence": rebuilt.sequence, "rows": rebuilt.rows, "audit_head": rebuilt.audit_head}
         status = status.model_copy(update={"load": status.load.model_copy(update=found)})
-    found = f"put back: {'; '.join(rebuilt.repaired)}" if rebuilt.repaired else "everything agreed"
-    message = f"{rebuilt.rows} rows, load {rebuilt.sequence}; compared with S3, {found}"
+    repaired = f"put back: {'; '.join(rebuilt.repaired)}" if rebuilt.repaired else "everything agreed"
+    message = f"{rebuilt.rows} rows, load {rebuilt.sequence}; compared with S3, {repaired}"
     loaded = true(LOADED, DatasetReason.REBUILT, message)
     return Answer(status, (loaded,), StepEnd(due.kind, seconds), announce=loaded)
 

@@ -20,7 +20,7 @@ class DatasetFacts:
     step: StepFacts
     """Jobs of the present step."""
     outdated: tuple[Job, ...] = ()
-    """Jobs of earlier recipes that still run."""
+    """Jobs of earlier recipes that still run, and of steps that ended long ago."""
     bucket: str = ""
     refusal: Refusal | None = None
     """Why the Job cannot be made, where that was tried."""

@@ -27,6 +27,8 @@ from modelyard_operator.resources.pods import MLFLOW_KEYS, POSTGRES_KEYS, S3_KEY
 from modelyard_operator.resources.step_job import StepJob
 from modelyard_operator.resources.steps import DatasetStep, dataset_step
 
+_KEPT_STEPS = 3
+"""Steps whose Jobs stay for their pods' logs; a Dataset with a short interval makes thousands a day."""
 _TOLD = (
     DatasetCondition.READY,
     DatasetCondition.VALID,
@@ -63,7 +65,7 @@ async def _gather(context: Context, key: Key, dataset: DatasetObject) -> Dataset
     step = replace(await gather_step(context, key, present, now), patient=True)
     return DatasetFacts(
         step=step,
-        outdated=_outdated(owned, dataset.recipe),
+        outdated=_outdated(owned, dataset),
         bucket=context.settings.s3.bucket,
         parent=_parent(context, key, dataset),
         circle=circle(dataset, lambda name: context.store.get(DATASET, key.namespace, name)),
@@ -71,11 +73,16 @@ async def _gather(context: Context, key: Key, dataset: DatasetObject) -> Dataset
     )
 
 
-def _outdated(owned: tuple[Job, ...], recipe: str) -> tuple[Job, ...]:
-    """Jobs of recipes that are not asked for any more and still run."""
-    return tuple(
-        job for job in owned if job.metadata.annotation(labels.RECIPE) != recipe and not job.finished
-    )
+def _outdated(owned: tuple[Job, ...], dataset: DatasetObject) -> tuple[Job, ...]:
+    """Jobs of recipes that are not asked for any more and still run, and those of steps that ended long ago."""
+
+    def is_outdated(job: Job) -> bool:
+        if not job.finished:
+            return job.metadata.annotation(labels.RECIPE) != dataset.recipe
+        step = job.metadata.annotation(labels.STEP) or ""
+        return step.isdigit() and int(step) <= dataset.status.steps - _KEPT_STEPS
+
+    return tuple(job for job in owned if is_outdated(job))
 
 
 def _parent(context: Context, key: Key, dataset: DatasetObject) -> Parent:
