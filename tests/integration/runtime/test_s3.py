@@ -11,6 +11,7 @@ import pytest
 from modelyard_api.contract.manifest import Column, Manifest, Part, Recipe
 from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_api.v1alpha1.dataset import Split
+from modelyard_runtime.credentials import Login
 from modelyard_runtime.digest import content_digest
 from modelyard_runtime.errors import DataError, ObjectMissingError, PlatformError
 from modelyard_runtime.manifests import read_manifest, write_manifest, write_part
@@ -42,6 +43,26 @@ def test_a_missing_object_is_named(store: ObjectStore) -> None:
     assert store.size(key) is None
     with pytest.raises(ObjectMissingError, match=f"s3://modelyard/{key}: is not on S3"):
         store.read(key)
+
+
+def test_an_object_is_removed_and_may_be_removed_again(store: ObjectStore) -> None:
+    keys = [_key(store, name) for name in ("gone", "stays")]
+    for key in keys:
+        store.create(key, b"content")
+    for _ in range(2):
+        store.delete(keys[0])
+    assert list(store.keys(store.endpoint.prefix)) == keys[1:]
+    assert store.create(keys[0], b"anew")
+    assert store.read(keys[0]) == b"anew"
+
+
+def test_a_store_that_refuses_the_credential_says_so_when_something_is_removed(store: ObjectStore) -> None:
+    key = _key(store, "stays")
+    store.create(key, b"content")
+    stranger = ObjectStore(store.endpoint, Login("modelyard-tests", "another secret of many characters"))
+    with pytest.raises(PlatformError, match="refuses the project's credential"):
+        stranger.delete(key)
+    assert store.read(key) == b"content"
 
 
 def test_a_missing_bucket_is_a_failure_of_the_platform(s3_server: S3Server) -> None:
