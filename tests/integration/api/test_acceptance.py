@@ -98,12 +98,17 @@ REFUSED = [
             "variants",
             [{"name": "v1", "transforms": [{"dropMissing": {}, "filter": {"where": "a"}}]}],
         ),
-        "exactly one of filter, derive, bin, dropMissing, select must be set",
+        "exactly one of filter, derive, bin, dropMissing, fillMissing, select, rename",
     ),
     ("a percent with a sign", with_spec(DATASET, "split.testPercent", "40%"), "should match"),
     ("a percent of 0", with_spec(DATASET, "split.testPercent", "0"), "more than 0 and at most 100"),
     ("a percent of 101", with_spec(DATASET, "split.testPercent", "101"), "more than 0 and at most 100"),
     ("a percent as a number", with_spec(DATASET, "split.testPercent", 40), "expected string"),
+    (
+        "two ways to split",
+        with_spec(with_spec(DATASET, "split.stratifyBy", "kind"), "split.groupBy", "shop"),
+        "only one of split.stratifyBy, split.groupBy and split.timeColumn may be set",
+    ),
     (
         "a column with a space",
         with_spec(DATASET, "primaryKey", ["my id"]),
