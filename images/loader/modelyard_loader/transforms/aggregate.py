@@ -22,6 +22,7 @@ from modelyard_loader.transforms.relation import (
     SQL_TYPES,
     Helpers,
     Made,
+    Part,
     Relation,
     call,
     check_new,
@@ -94,7 +95,9 @@ def aggregate_rows(transform: Aggregate, relation: Relation) -> Made:
         key=relation.key,
     )
     columns = _columns(transform, relation, keys)
-    rows = relation.select().where(*(_present(column, relation) for column in keys))
+    used = {*group.columns, *relation.key, *(each.column for each in transform.columns)}
+    names = [column_ref(name) for name in relation.names if name in used]
+    rows = relation.rows(*names).where(*(_present(column, relation) for column in keys))
     if transform.part is AggregatePart.TRAINING:
         rows = rows.where(column_ref(HELD_OUT).not_())
     inputs = [relation.by_name[each.column] if each.column else None for each in transform.columns]
@@ -104,20 +107,20 @@ def aggregate_rows(transform: Aggregate, relation: Relation) -> Made:
         relation,
         {AggregateFunction.SUM, AggregateFunction.MEAN, AggregateFunction.STANDARD_DEVIATION},
     )
-    helpers: Helpers = ((group.source, rows), (group.bounds, _bounds(group, summed)))
+    helpers: Helpers = (Part(group.source, rows), Part(group.bounds, _bounds(group, summed)))
     if spread:
-        helpers += ((group.means, _means(group, spread)),)
+        helpers += (Part(group.means, _means(group, spread)),)
     values = [
         named(_computed(each, group, column, new.type), each.into)
         for each, column, new in zip(transform.columns, inputs, columns[len(keys) :], strict=True)
     ]
-    names = [column_ref(name, group.source) for name in group.columns]
-    select = exp.select(*names, *values).from_(table_ref(group.source))
+    groups = [column_ref(name, group.source) for name in group.columns]
+    select = exp.select(*groups, *values).from_(table_ref(group.source))
     if summed:
         select = select.join(table_ref(group.bounds), on=group.same_as(group.bounds))
     if spread:
         select = select.join(table_ref(group.means), on=group.same_as(group.means))
-    select = select.group_by(*(name.copy() for name in names))
+    select = select.group_by(*(name.copy() for name in groups))
     return Made(select, columns, helpers, key=group.columns, origin=group.columns, marked=False)
 
 

@@ -7,6 +7,8 @@ so no copy of a row that is held out is trained on.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlglot import exp
 
 from modelyard_api.contract.manifest import Column
@@ -17,6 +19,7 @@ from modelyard_loader.transforms.ordering import row_number
 from modelyard_loader.transforms.relation import (
     Helpers,
     Made,
+    Part,
     Relation,
     call,
     column_ref,
@@ -27,7 +30,7 @@ from modelyard_loader.transforms.relation import (
 )
 from modelyard_loader.transforms.rows import HELD_OUT
 
-_DRAWN, _PLACE, _MANY, _GOAL = "takes part", "place in class", "rows of class", "rows wanted"
+_HASH, _PLACE, _MANY, _GOAL = "hash of row", "place in class", "rows of class", "rows wanted"
 
 
 def balance_classes(transform: Balance, relation: Relation) -> Made:
@@ -36,64 +39,125 @@ def balance_classes(transform: Balance, relation: Relation) -> Made:
     [column] = relation.find_values([transform.column], "column")
     if transform.method is BalanceMethod.OVER:
         relation.check_new(COPY_NUMBER, "method")
-        return _over(column, transform, relation)
-    return _under(column, transform, relation)
+        return _over(_Draw(column, transform.seed, relation, exp.Max))
+    return _under(_Draw(column, transform.seed, relation, exp.Min))
 
 
-def _over(column: Column, transform: Balance, relation: Relation) -> Made:
-    helpers, ranked, goal = _ranked(column, transform, relation, exp.Max)
-    place, many = column_ref(_PLACE), column_ref(_MANY)
-    once_more = exp.LTE(this=place, expression=exp.paren(exp.Mod(this=goal, expression=many)))
+def _over(draw: _Draw) -> Made:
+    relation = draw.relation
+    goal, many = scalar(draw.goals, _GOAL), column_ref(_MANY, draw.sizes)
+    rest = exp.Mod(this=goal, expression=many)
     whole = exp.IntDiv(this=goal.copy(), expression=many.copy())
-    times = exp.Add(this=whole, expression=exp.cast(once_more, exp.DType.BIGINT))
-    copies = exp.Case().when(column_ref(_DRAWN), times).else_(exp.Literal.number(1))
+    times = exp.Add(this=whole, expression=exp.cast(draw.is_among_first(), exp.DType.BIGINT))
+    copies = exp.Case().when(draw.takes_part(), times).else_(exp.Literal.number(1))
     numbers = call("unnest", call("range", exp.cast(copies, exp.DType.BIGINT)))
     key = [*relation.key, COPY_NUMBER]
     values = [name for name in relation.names if name not in relation.key]
     selected = [
-        *(column_ref(name) for name in relation.key),
+        *(draw.column_of_row(name) for name in relation.key),
         named(numbers, COPY_NUMBER),
-        *(column_ref(name) for name in values),
+        *(draw.column_of_row(name) for name in values),
     ]
     by_name = {**relation.by_name, COPY_NUMBER: Column(name=COPY_NUMBER, type=ColumnType.INTEGER)}
     return Made(
-        exp.select(*selected, *relation.carried).from_(table_ref(ranked)),
+        draw.rows(*selected),
         tuple(by_name[name] for name in [*key, *values]),
-        helpers,
+        draw.helpers(last=rest),
         key=tuple(key),
     )
 
 
-def _under(column: Column, transform: Balance, relation: Relation) -> Made:
-    helpers, ranked, goal = _ranked(column, transform, relation, exp.Min)
-    stays = exp.or_(column_ref(_DRAWN).not_(), exp.LTE(this=column_ref(_PLACE), expression=goal))
-    names = [*(column_ref(name) for name in relation.names), *relation.carried]
-    return Made(exp.select(*names).from_(table_ref(ranked)).where(stays), relation.columns, helpers)
+def _under(draw: _Draw) -> Made:
+    stays = exp.or_(draw.takes_part().not_(), draw.is_among_first())
+    selected = [draw.column_of_row(name) for name in draw.relation.names]
+    last = scalar(draw.goals, _GOAL)
+    return Made(draw.rows(*selected).where(stays), draw.relation.columns, draw.helpers(last=last))
 
 
-def _ranked(
-    column: Column, transform: Balance, relation: Relation, goal: type[exp.Max | exp.Min]
-) -> tuple[Helpers, str, exp.Subquery]:
-    """Parts of the query; the name of the rows with their place in their class; the size that classes shall have."""
-    drawn, ranked, sizes = (relation.helper(name) for name in ("drawn", "ranked", "sizes"))
-    takes_part = exp.and_(column_ref(HELD_OUT).not_(), missing(column).not_())
-    same = [_DRAWN, column.name]
-    place = row_number([exp.Ordered(this=key_hash(relation, transform.seed))], relation.key, partition=same)
-    many = exp.Window(this=exp.Count(this=exp.Star()), partition_by=[column_ref(name) for name in same])
-    classes = (
-        exp.select(named(exp.Count(this=exp.Star()), _MANY))
-        .from_(table_ref(drawn))
-        .where(column_ref(_DRAWN))
-        .group_by(column_ref(column.name))
-    )
-    goals = exp.select(named(goal(this=column_ref(_MANY)), _GOAL)).from_(classes.subquery("classes"))
-    everything = [*(column_ref(name) for name in relation.names), *relation.carried, column_ref(_DRAWN)]
-    helpers = (
-        (drawn, relation.select(named(takes_part, _DRAWN))),
-        (sizes, goals),
-        (
-            ranked,
-            exp.select(*everything, named(place, _PLACE), named(many, _MANY)).from_(table_ref(drawn)),
-        ),
-    )
-    return helpers, ranked, scalar(sizes, _GOAL)
+@dataclass(frozen=True)
+class _Draw:
+    """An order of the rows of each class, by hash and key, and where the first of them end.
+
+    Only class, key and hash are sorted; the rows themselves stream by and are compared with the last of the first.
+    """
+
+    column: Column
+    seed: int
+    relation: Relation
+    goal: type[exp.Max | exp.Min]
+    """Which class gives the size."""
+
+    @property
+    def training(self) -> str:
+        """Class, key and hash of the rows that take part."""
+        return self.relation.helper("training part")
+
+    @property
+    def sizes(self) -> str:
+        """Rows of each class."""
+        return self.relation.helper("sizes")
+
+    @property
+    def goals(self) -> str:
+        """Rows that each class shall have."""
+        return self.relation.helper("goals")
+
+    @property
+    def lasts(self) -> str:
+        """The last of the first rows of each class."""
+        return self.relation.helper("lasts")
+
+    def column_of_row(self, name: str) -> exp.Column:
+        """A column of the rows."""
+        return column_ref(name, self.relation.name)
+
+    def takes_part(self) -> exp.Expr:
+        """Whether a row is not held out and has a class."""
+        trained_on = column_ref(HELD_OUT, self.relation.name).not_()
+        return exp.paren(exp.and_(trained_on, column_ref(_MANY, self.sizes).is_(exp.null()).not_()))
+
+    def is_among_first(self) -> exp.Expr:
+        """Whether a row is not behind the last of the first of its class; false if there are none."""
+        here, there = key_hash(self.relation, self.seed, self.relation.name), column_ref(_HASH, self.lasts)
+        own, last = (
+            call("row", *(column_ref(name, table) for name in self.relation.key))
+            for table in (self.relation.name, self.lasts)
+        )
+        tie = exp.and_(exp.EQ(this=here, expression=there), exp.LTE(this=own, expression=last))
+        before = exp.or_(exp.LT(this=here.copy(), expression=there.copy()), tie)
+        return exp.Coalesce(this=exp.paren(before), expressions=[exp.false()])
+
+    def rows(self, *selected: exp.Expr) -> exp.Select:
+        """SELECT over the rows, each beside the size and the last of its class."""
+        carried = [column_ref(column.name, self.relation.name) for column in self.relation.carried]
+        select = exp.select(*selected, *carried).from_(table_ref(self.relation.name))
+        for other in (self.sizes, self.lasts):
+            theirs = column_ref(self.column.name, other)
+            same = exp.EQ(this=self.column_of_row(self.column.name), expression=theirs)
+            select = select.join(table_ref(other), on=same, join_type="left")
+        return select
+
+    def helpers(self, last: exp.Expr) -> Helpers:
+        """Parts of the query; ``last`` is the place of the last of the first, as an expression over the sizes."""
+        label = column_ref(self.column.name)
+        key = [column_ref(name) for name in self.relation.key]
+        training = self.relation.training(label, *key, named(key_hash(self.relation, self.seed), _HASH))
+        drawn = training.select.where(missing(self.column).not_())
+        sizes = exp.select(label.copy(), named(exp.Count(this=exp.Star()), _MANY))
+        goals = exp.select(named(self.goal(this=column_ref(_MANY)), _GOAL)).from_(table_ref(self.sizes))
+        order = [exp.Ordered(this=column_ref(_HASH))]
+        place = row_number(order, self.relation.key, partition=[self.column.name])
+        placed = exp.select(exp.Star(), named(place, _PLACE)).from_(table_ref(self.training))
+        same = exp.EQ(this=column_ref(label.name, "placed"), expression=column_ref(label.name, self.sizes))
+        lasts = (
+            exp.select(*(column_ref(name, "placed") for name in [label.name, *self.relation.key, _HASH]))
+            .from_(placed.subquery("placed"))
+            .join(table_ref(self.sizes), on=same)
+            .where(exp.EQ(this=column_ref(_PLACE, "placed"), expression=exp.paren(last)))
+        )
+        return (
+            Part(self.training, drawn, materialized=True),
+            Part(self.sizes, sizes.from_(table_ref(self.training)).group_by(label.copy())),
+            Part(self.goals, goals),
+            Part(self.lasts, lasts),
+        )

@@ -16,6 +16,7 @@ from modelyard_loader.transforms.engine import MARKED, SOURCE, Engine, EngineErr
 from modelyard_loader.transforms.guards import refused
 from modelyard_loader.transforms.relation import (
     Made,
+    Part,
     Relation,
     Side,
     column_ref,
@@ -45,12 +46,15 @@ class ChainStep:
         """Whether it, or a step of what it joins, looks at which rows are held out."""
         return is_fitted(self.transform) or any(step.fitted for step in self.needs)
 
-    def parts(self) -> Iterator[tuple[str, exp.Select]]:
-        """Named parts of the query, each after those that it reads."""
+    def parts(self) -> Iterator[Part]:
+        """Named parts of the query, each after those that it reads.
+
+        What rows give alone is computed again for each reader, since that is cheaper than to keep it.
+        """
         for step in self.needs:
             yield from step.parts()
         yield from self.made.helpers
-        yield self.name, self.made.select
+        yield Part(self.name, self.made.select, materialized=False if is_row_wise(self.transform) else None)
 
 
 @dataclass(frozen=True)
@@ -166,10 +170,10 @@ class Chain:
 
     def _query(self, engine: Engine, *, ordered: bool) -> exp.Select:
         whole = exp.select(*(column_ref(column.name) for column in self.columns)).from_(table_ref(self._last))
-        parts: dict[str, exp.Select] = {_BASE: self._base(engine)}
+        parts = {_BASE: Part(_BASE, self._base(engine), materialized=False)}
         for step in self.steps:
-            parts.update(step.parts())
-        whole.set("with_", exp.With(expressions=[_named_part(*part) for part in parts.items()]))
+            parts.update({part.name: part for part in step.parts()})
+        whole.set("with_", exp.With(expressions=[_common_table(part) for part in parts.values()]))
         return whole.order_by(*(column_ref(name) for name in self.key)) if ordered else whole
 
     def _base(self, engine: Engine) -> exp.Select:
@@ -203,5 +207,6 @@ class Chain:
         return self.steps[-1].path
 
 
-def _named_part(name: str, select: exp.Select) -> exp.CTE:
-    return exp.CTE(this=select.copy(), alias=exp.TableAlias(this=exp.to_identifier(name, quoted=True)))
+def _common_table(part: Part) -> exp.CTE:
+    alias = exp.TableAlias(this=exp.to_identifier(part.name, quoted=True))
+    return exp.CTE(this=part.select.copy(), alias=alias, materialized=part.materialized)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 
 from sqlglot import exp
@@ -11,22 +11,20 @@ from modelyard_api.contract.manifest import Column
 from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_api.v1alpha1.transform_rows import FillMissing, FillStrategy
 from modelyard_loader.transforms.guards import refusal
-from modelyard_loader.transforms.learned import mean, median, most_frequent
+from modelyard_loader.transforms.learned import Learned, means, medians, most_frequent
 from modelyard_loader.transforms.relation import (
     NUMERIC,
     SQL_TYPES,
-    Helpers,
     Made,
     Relation,
     column_ref,
     missing,
-    scalar,
 )
 from modelyard_runtime.errors import InvalidSpecError
 
-_LEARNERS: Mapping[FillStrategy, Callable[[Relation, Column, int], tuple[Helpers, str]]] = {
-    FillStrategy.MEAN: mean,
-    FillStrategy.MEDIAN: median,
+_LEARNERS: Mapping[FillStrategy, Callable[[Relation, Sequence[Column]], Learned]] = {
+    FillStrategy.MEAN: means,
+    FillStrategy.MEDIAN: medians,
     FillStrategy.MOST_FREQUENT: most_frequent,
 }
 _LEAST, _GREATEST = -(2**63), 2**63 - 1
@@ -41,22 +39,22 @@ def fill_missing(transform: FillMissing, relation: Relation) -> Made:
             {column.name: _filled(column, _constant(value, column, relation)) for column in columns}
         )
     relation.check_marked(f"the strategy {transform.strategy}")
-    helpers: Helpers = ()
-    values: dict[str, exp.Expr] = {}
-    for number, column in enumerate(columns):
-        if transform.strategy is not FillStrategy.MOST_FREQUENT:
+    if transform.strategy is not FillStrategy.MOST_FREQUENT:
+        for column in columns:
             relation.check_type(column, NUMERIC, "columns", "use strategy MostFrequent or Constant")
-        parts, result = _LEARNERS[transform.strategy](relation, column, number)
-        helpers += parts
-        values[column.name] = _filled(column, _learned(result, column, relation))
-    return relation.with_values(values, helpers=helpers)
+    learned = _LEARNERS[transform.strategy](relation, columns)
+    values = {
+        column.name: _filled(column, _known(learned.values[column.name], column, relation))
+        for column in columns
+    }
+    return relation.with_values(values, helpers=learned.helpers)
 
 
 def _filled(column: Column, value: exp.Expr) -> exp.Case:
     return exp.Case().when(missing(column), value).else_(column_ref(column.name))
 
 
-def _learned(result: str, column: Column, relation: Relation) -> exp.Expr:
+def _known(value: exp.Expr, column: Column, relation: Relation) -> exp.Expr:
     nothing = refusal(
         f"no row of the training part has a value in column {column.name}",
         field=relation.path,
@@ -64,7 +62,7 @@ def _learned(result: str, column: Column, relation: Relation) -> exp.Expr:
     )
     kind = SQL_TYPES[column.type]
     # A cast to a whole number rounds to the nearest.
-    return exp.Coalesce(this=exp.cast(scalar(result, "value"), kind), expressions=[exp.cast(nothing, kind)])
+    return exp.Coalesce(this=exp.cast(value, kind), expressions=[exp.cast(nothing, kind)])
 
 
 def _constant(value: str, column: Column, relation: Relation) -> exp.Cast:

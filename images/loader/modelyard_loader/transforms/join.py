@@ -8,7 +8,7 @@ from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_api.v1alpha1.transform_tables import Join
 from modelyard_loader.suggestions import use_one_of
 from modelyard_loader.transforms.guards import refusal, unless
-from modelyard_loader.transforms.relation import Made, Relation, Side, column_ref, named, table_ref
+from modelyard_loader.transforms.relation import Made, Part, Relation, Side, column_ref, named, table_ref
 from modelyard_runtime.errors import InvalidSpecError
 
 
@@ -31,7 +31,7 @@ def join_variant(transform: Join, relation: Relation) -> Made:
     )
     by_name = {column.name: column for column in side.columns}
     columns = (*relation.columns, *(by_name[name] for name in added))
-    return Made(select, columns, ((single, _single(side, on, added, relation)),))
+    return Made(select, columns, (Part(single, _single(side, on, added, relation)),))
 
 
 def _columns_on(transform: Join, relation: Relation, side: Side) -> list[str]:

@@ -7,11 +7,15 @@ Medians and borders come from a sort, which spills, instead of from aggregates t
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 from sqlglot import exp
 
 from modelyard_api.contract.manifest import Column
 from modelyard_loader.transforms.relation import (
     Helpers,
+    Part,
     Relation,
     call,
     column_ref,
@@ -26,71 +30,95 @@ _DIGITS = 90
 _GREATEST_SHIFT = 1000
 
 
-def present(relation: Relation, column: Column) -> exp.Select:
-    """Values of the training part that are not missing, under the name ``value``."""
-    return relation.training(named(column_ref(column.name), "value")).where(missing(column).not_())
+@dataclass(frozen=True)
+class Learned:
+    """What was learned of some columns: parts of the query, and for each column the value as an expression."""
+
+    helpers: Helpers
+    values: Mapping[str, exp.Expr]
 
 
-def mean(relation: Relation, column: Column, number: int) -> tuple[Helpers, str]:
-    """Parts of the query, the last of which has the mean as its one ``value``, and the name of that one."""
-    top, result = relation.helper(f"greatest {number}"), relation.helper(f"mean {number}")
-    greatest = present(relation, column).where(call("isfinite", column_ref(column.name)))
-    values = greatest.subquery("present")
-    bound = exp.select(named(exp.Max(this=exp.Abs(this=column_ref("value"))), "bound")).from_(values)
-    total = exp.Sum(this=_units(column_ref("value"), scalar(top, "bound")))
-    average = exp.Div(
-        this=_number(total, scalar(top, "bound")), expression=exp.Count(this=column_ref("value"))
+def means(relation: Relation, columns: Sequence[Column]) -> Learned:
+    """Mean of each column's finite values."""
+    training = _kept(relation, columns)
+    bounds, results = relation.helper("bounds"), relation.helper("means")
+    tops = [named(exp.Max(this=exp.Abs(this=_finite_value(column))), column.name) for column in columns]
+    averages = []
+    for column in columns:
+        bound = scalar(bounds, column.name)
+        total = _number(exp.Sum(this=_units(_finite_value(column), bound)), bound)
+        many = exp.Count(this=_finite_value(column))
+        averages.append(named(exp.Div(this=total, expression=many), column.name))
+    source = table_ref(training.name)
+    return Learned(
+        (
+            training,
+            Part(bounds, exp.select(*tops).from_(source)),
+            Part(results, exp.select(*averages).from_(source.copy())),
+        ),
+        {column.name: scalar(results, column.name) for column in columns},
     )
-    answer = exp.select(named(average, "value")).from_(values.copy())
-    return ((top, bound), (result, answer)), result
 
 
-def median(relation: Relation, column: Column, number: int) -> tuple[Helpers, str]:
-    """As ``mean``, for the median."""
-    count, result = relation.helper(f"count {number}"), relation.helper(f"median {number}")
-    values = present(relation, column)
-    counted = exp.select(named(exp.Count(this=exp.Star()), "count")).from_(values.subquery("present"))
-    many = scalar(count, "count")
-    middle = (
-        values.order_by(column_ref("value"))
-        .limit(
-            exp.Sub(
-                this=exp.Literal.number(2), expression=exp.Mod(this=many, expression=exp.Literal.number(2))
-            )
+def medians(relation: Relation, columns: Sequence[Column]) -> Learned:
+    """Median of each column."""
+    training = _kept(relation, columns)
+    helpers: Helpers = (training,)
+    values: dict[str, exp.Expr] = {}
+    for number, column in enumerate(columns):
+        count, result = relation.helper(f"count {number}"), relation.helper(f"median {number}")
+        present = _present(training, column)
+        counted = exp.select(named(exp.Count(this=exp.Star()), "value")).from_(present.subquery("present"))
+        helpers += (Part(count, counted), Part(result, _middle(present, scalar(count, "value"))))
+        values[column.name] = scalar(result, "value")
+    return Learned(helpers, values)
+
+
+def most_frequent(relation: Relation, columns: Sequence[Column]) -> Learned:
+    """The value of each column that most rows have, the least of several."""
+    training = _kept(relation, columns)
+    helpers: Helpers = (training,)
+    values: dict[str, exp.Expr] = {}
+    for number, column in enumerate(columns):
+        result = relation.helper(f"most frequent {number}")
+        found = (
+            exp.select(column_ref("value"))
+            .from_(_present(training, column).subquery("present"))
+            .group_by(column_ref("value"))
+            .order_by(exp.Ordered(this=exp.Count(this=exp.Star()), desc=True), column_ref("value"))
+            .limit(1)
         )
-        .offset(
-            call(
-                "greatest",
-                exp.IntDiv(
-                    this=exp.paren(exp.Sub(this=many.copy(), expression=exp.Literal.number(1))),
-                    expression=exp.Literal.number(2),
-                ),
-                exp.Literal.number(0),
-            )
-        )
-    )
-    half = exp.Literal.number(2)
-    low, high = exp.Min(this=column_ref("value")), exp.Max(this=column_ref("value"))
-    answer = exp.Add(
-        this=exp.Div(this=exp.cast(low, exp.DType.DOUBLE), expression=half),
-        expression=exp.Div(this=exp.cast(high, exp.DType.DOUBLE), expression=half.copy()),
-    )
-    found = exp.select(named(answer, "value")).from_(middle.subquery("middle"))
-    return ((count, counted), (result, found)), result
+        helpers += (Part(result, found),)
+        values[column.name] = scalar(result, "value")
+    return Learned(helpers, values)
 
 
-def most_frequent(relation: Relation, column: Column, number: int) -> tuple[Helpers, str]:
-    """As ``mean``, for the value that most rows have."""
-    result = relation.helper(f"most frequent {number}")
-    values = present(relation, column).subquery("present")
-    found = (
-        exp.select(column_ref("value"))
-        .from_(values)
-        .group_by(column_ref("value"))
-        .order_by(exp.Ordered(this=exp.Count(this=exp.Star()), desc=True), column_ref("value"))
-        .limit(1)
+def _kept(relation: Relation, columns: Sequence[Column]) -> Part:
+    return relation.training(*(column_ref(column.name) for column in columns))
+
+
+def _present(training: Part, column: Column) -> exp.Select:
+    """Values that are not missing, under the name ``value``."""
+    value = named(column_ref(column.name), "value")
+    return exp.select(value).from_(table_ref(training.name)).where(missing(column).not_())
+
+
+def _finite_value(column: Column) -> exp.Expr:
+    return exp.paren(finite(column_ref(column.name)))
+
+
+def _middle(present: exp.Select, many: exp.Subquery) -> exp.Select:
+    """The middle of sorted values, or half way between the two in the middle."""
+    two, one = exp.Literal.number(2), exp.Literal.number(1)
+    shown = exp.Sub(this=two, expression=exp.Mod(this=many, expression=two.copy()))
+    half = exp.IntDiv(this=exp.paren(exp.Sub(this=many.copy(), expression=one)), expression=two.copy())
+    skipped = call("greatest", half, exp.Literal.number(0))
+    middle = present.order_by(column_ref("value")).limit(shown).offset(skipped).subquery("middle")
+    low, high = (
+        exp.Div(this=exp.cast(extreme(this=column_ref("value")), exp.DType.DOUBLE), expression=two.copy())
+        for extreme in (exp.Min, exp.Max)
     )
-    return ((result, found),), result
+    return exp.select(named(exp.Add(this=low, expression=high), "value")).from_(middle)
 
 
 def borders(relation: Relation, column: Column, intervals: int) -> tuple[Helpers, str, list[str]]:
@@ -98,12 +126,13 @@ def borders(relation: Relation, column: Column, intervals: int) -> tuple[Helpers
 
     Returns the parts of the query, the name of the last, and the names of its columns in ascending order.
     """
+    training = _kept(relation, [column])
     ranked, result = relation.helper("ranked"), relation.helper("borders")
     value = column_ref("value")
     order = exp.Window(this=exp.RowNumber(), order=exp.Order(expressions=[exp.Ordered(this=value.copy())]))
     whole = exp.Window(this=exp.Count(this=exp.Star()))
     ranks = exp.select(value, named(order, "rank"), named(whole, "count")).from_(
-        present(relation, column).subquery("present")
+        _present(training, column).subquery("present")
     )
     names = [f"border {number}" for number in range(1, intervals)]
     found = [
@@ -118,7 +147,8 @@ def borders(relation: Relation, column: Column, intervals: int) -> tuple[Helpers
         )
         for number, name in enumerate(names, start=1)
     ]
-    return ((ranked, ranks), (result, exp.select(*found).from_(table_ref(ranked)))), result, names
+    answer = exp.select(*found).from_(table_ref(ranked))
+    return (training, Part(ranked, ranks), Part(result, answer)), result, names
 
 
 def exact_sum(value: exp.Expr, bound: exp.Expr, whole_bound: exp.Expr | None = None) -> exp.Case:

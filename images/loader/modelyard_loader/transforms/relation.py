@@ -153,9 +153,10 @@ class Relation:
         """SELECT of all columns and further ones."""
         return self.rows(*(column_ref(name) for name in self.names), *added, *self.carried)
 
-    def training(self, *expressions: exp.Expr) -> exp.Select:
-        """SELECT of expressions over the rows that are not held out."""
-        return self.rows(*expressions).where(column_ref(HELD_OUT).not_())
+    def training(self, *expressions: exp.Expr) -> Part:
+        """Expressions over the rows that are not held out, kept: these columns are all that is learned from."""
+        select = self.rows(*expressions).where(column_ref(HELD_OUT).not_())
+        return Part(self.helper("training part"), select, materialized=True)
 
     def fewer_rows(self, *conditions: exp.Expr) -> Made:
         """The rows for which all conditions are true."""
@@ -178,7 +179,17 @@ class Relation:
         return Made(self.rows(*selected, *self.carried), columns, helpers)
 
 
-Helpers = tuple[tuple[str, exp.Select], ...]
+@dataclass(frozen=True)
+class Part:
+    """A named part of a query."""
+
+    name: str
+    select: exp.Select
+    materialized: bool | None = None
+    """Whether the engine computes it once and keeps it, spilling if it must, or again for each reader."""
+
+
+Helpers = tuple[Part, ...]
 
 
 @dataclass(frozen=True)

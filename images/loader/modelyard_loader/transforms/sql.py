@@ -18,6 +18,7 @@ from modelyard_loader.transforms.queries import judged_query
 from modelyard_loader.transforms.relation import (
     SQL_TYPES,
     Made,
+    Part,
     Relation,
     check_new,
     column_ref,
@@ -44,7 +45,7 @@ def answer_query(transform: Sql, relation: Relation) -> Made:
     return Made(
         exp.select(*values).from_(table_ref(checked)).where(*_guards(relation)),
         tuple(ordered),
-        ((answer, asked.over(table_ref(relation.name))), (checked, guarded)),
+        (Part(answer, asked.over(table_ref(relation.name))), Part(checked, guarded)),
         marked=False,
     )
 
