@@ -43,6 +43,7 @@ class Story:
     pods: list[Pod] = field(default_factory=list)
     plans: list[DatasetPlan] = field(default_factory=list)
     written: int = 0
+    settings: Settings = SETTINGS
 
     def look(self) -> DatasetPlan:
         """One decision, taken over as the reconciler does."""
@@ -89,7 +90,8 @@ class Story:
         meta = self.dataset.metadata
         parent = common.Parent("Dataset", meta.namespace, meta.name, meta.uid, meta.generation)
         step = dataset_step(
-            DatasetStep(parent, self.dataset.spec, self.dataset.status, due, attempt, References()), SETTINGS
+            DatasetStep(parent, self.dataset.spec, self.dataset.status, due, attempt, References()),
+            self.settings,
         )
         made = job(attempt).to_wire()
         made["metadata"]["annotations"][labels.REQUEST] = due.request
