@@ -6,6 +6,7 @@ object that is there already is as good as one just written.
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -33,6 +34,8 @@ _REFUSED = (exceptions.UnauthenticatedError, exceptions.PermissionDeniedError)
 LONG_SECONDS = 3600.0
 """What one request for a large object may take."""
 _REFUSAL = re.compile(r"non-2xx status code: 40[13]\b")
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Errors of the machine's own disk, which are no matter of the store."""
 _QUICK_RETRIES = 2
 _QUICK_SECONDS = 3.0
 """What the library tries by itself: a dropped connection, not an outage, of which someone wants to hear."""
@@ -199,6 +202,8 @@ class ObjectStore:
         except exceptions.AlreadyExistsError:
             raise
         except (exceptions.BaseError, OSError) as error:
+            if _is_full(error):
+                raise
             if not _is_refusal(error):
                 raise PlatformError(
                     f"S3 at {where} did not answer",
@@ -216,7 +221,11 @@ def _may_pass(error: Exception) -> bool:
     """Whether the store may answer otherwise in a while: not where it has answered that it will not."""
     lasting = (FileNotFoundError, exceptions.AlreadyExistsError)
     passing = isinstance(error, exceptions.GenericError | OSError) and not isinstance(error, lasting)
-    return passing and not _is_refusal(error)
+    return passing and not _is_refusal(error) and not _is_full(error)
+
+
+def _is_full(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in FULL
 
 
 def _is_refusal(error: Exception) -> bool:

@@ -113,3 +113,9 @@ def test_a_part_that_is_not_what_its_manifest_says_is_refused(reading: Reading, 
     part = _part(store, [1]).model_copy(update={"uri": _part(store, [2]).uri})
     with pytest.raises(DataError, match="the bytes are not those that the manifest names"):
         reading.read(_SOURCE, parent=_version(store, 1, [part]))
+
+
+def test_a_full_disk_is_told_as_one_and_not_as_an_outage_of_the_store(store: ObjectStore) -> None:
+    part = _part(store, range(10_000))
+    with pytest.raises(OSError, match="No space left"):
+        store.download(store.key(part.uri), Path("/dev/full"))

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ import pytest
 from modelyard_api.contract.steps import NetworkRules
 from modelyard_loader.sources.download import Download, Limits
 from modelyard_runtime.errors import DataError, InvalidSpecError, PlatformError
+from modelyard_runtime.retry import Patience
 from tests.support.certificates import Authority
 from tests.support.http_server import FileServer, Page, serving_files
 from tests.support.sources import Given, Reading
@@ -332,6 +333,22 @@ def test_size_and_time_are_limited(
     url = server.url + "/rows.csv"
     with pytest.raises(DataError, match=said):
         Download(url, tmp_path / "rows", reading.network, {}, reading.patience, limits).run()
+
+
+def test_a_full_disk_is_told_as_one_and_not_as_an_outage_of_the_server(
+    reading: Reading, server: FileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.pages["/rows.csv"] = Page(_CONTENT)
+    monkeypatch.setattr("modelyard_loader.sources.http.Download", _onto_a_full_disk)
+    with pytest.raises(PlatformError, match="there is no space left on the pod's disk for the file"):
+        _read(reading, server)
+    assert len(server.asked) == 1
+
+
+def _onto_a_full_disk(
+    url: str, _target: Path, rules: NetworkRules, credentials: Mapping[str, str], patience: Patience
+) -> Download:
+    return Download(url, Path("/dev/full"), rules, credentials, patience)
 
 
 def test_a_size_that_is_not_said_is_limited_too(reading: Reading, server: FileServer, tmp_path: Path) -> None:

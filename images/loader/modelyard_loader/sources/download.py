@@ -17,6 +17,7 @@ from modelyard_api.contract.steps import NetworkRules
 from modelyard_loader.sources.addresses import places
 from modelyard_runtime.errors import DataError, InvalidSpecError, PlatformError
 from modelyard_runtime.retry import Patience, patiently
+from modelyard_runtime.s3 import FULL
 
 FIELD = "spec.source.http.url"
 _CHUNK_BYTES = 1024 * 1024
@@ -83,6 +84,8 @@ class Download:
                     remedy="use a server with a certificate of a known authority",
                 ) from error
             except (OSError, http.client.HTTPException) as error:
+                if isinstance(error, OSError) and error.errno in FULL:
+                    raise
                 if self._has <= before:
                     raise _outage(host, _said(error)) from error
                 self.patience.pause(self.patience.first_pause)
@@ -240,6 +243,8 @@ class _Passing:
 
     def __call__(self, error: Exception) -> bool:
         if isinstance(error, ssl.SSLCertVerificationError) or self.download.has_advanced(self.before):
+            return False
+        if isinstance(error, OSError) and error.errno in FULL:
             return False
         return isinstance(error, OSError | http.client.HTTPException)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from modelyard_loader.sources.reading import EmptySourceError, OpenSource, Rejec
 from modelyard_loader.sources.survey import Survey
 from modelyard_loader.sources.values import Form, Target
 from modelyard_runtime.errors import PlatformError
+from modelyard_runtime.s3 import FULL
 
 _FILE = "file:"
 _FORM = "form:"
@@ -223,7 +223,7 @@ class Spool:
             try:
                 self._held[file.name] = (path, file.fetch(path))
             except OSError as error:
-                if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                if error.errno not in FULL:
                     raise
                 path.unlink(missing_ok=True)
                 raise PlatformError(
