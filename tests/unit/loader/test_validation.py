@@ -239,12 +239,20 @@ def test_a_query_that_fails_on_a_value_names_the_rule() -> None:
     assert caught.value.remedy.startswith("Use try_cast")
 
 
+def test_a_query_that_answers_no_row_names_the_rule() -> None:
+    query = "SELECT max(n) FROM rows GROUP BY ok HAVING max(n) < 0"
+    with pytest.raises(DataError, match=r"spec.validation\[0\].query = .*: answers no row"):
+        judged({"rule": "sql", "query": query})
+
+
 def test_a_query_that_answers_many_rows_names_the_rule() -> None:
-    with pytest.raises(DataError, match=r"spec.validation\[0\].query = 'SELECT n FROM rows': answers 8 rows"):
+    with pytest.raises(
+        DataError, match=r"spec.validation\[0\].query = 'SELECT n FROM rows': answers more than one row"
+    ):
         judged({"rule": "sql", "query": "SELECT n FROM rows"})
 
 
-def test_all_counts_of_a_variant_take_one_pass_over_the_columns_that_they_need() -> None:
+def test_counts_of_a_variant_take_one_pass_and_what_remembers_values_one_of_its_own() -> None:
     reading = Reading()
     rules: list[dict[str, Any]] = [
         {"rule": "nullValues", "column": "n"},
@@ -260,7 +268,7 @@ def test_all_counts_of_a_variant_take_one_pass_over_the_columns_that_they_need()
         "3",
         "8",
     ]
-    assert reading.read == [["n", "x"]]
+    assert reading.read == [["n", "x"], ["x"]]
 
 
 def test_what_the_statistics_prove_takes_no_pass() -> None:

@@ -41,7 +41,9 @@ class Count:
     columns: tuple[str, ...] = ()
     """Columns that are read for it."""
     aggregate: exp.Expr | None = None
-    """An aggregate that many rules share one pass for."""
+    """An aggregate over the rows."""
+    remembers: bool = False
+    """Whether the aggregate keeps values that it has seen, so that nothing else should take memory meanwhile."""
     query: exp.Select | None = None
     """A query of its own over the rows."""
     known: Callable[[Facts], int | None] = unknown

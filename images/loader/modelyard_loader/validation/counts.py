@@ -31,4 +31,4 @@ def duplicate_values(rule: Rule, place: Place) -> Count:
         # The key names each row once, and so do columns that hold it.
         return 0 if set(place.key) <= set(names) else None
 
-    return Count(names, repeated, known=known)
+    return Count(names, repeated, remembers=True, known=known)

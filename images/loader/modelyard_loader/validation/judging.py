@@ -1,13 +1,14 @@
-"""Judges versions that are built and not yet published. One pass over the rows answers all rules that need them."""
+"""Judges versions that are built and not yet published: in one pass over the rows where that takes little memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 
 import pyarrow as pa
 from sqlglot import exp
@@ -100,42 +101,44 @@ def judge(
 def _answers(planned: Sequence[PlannedRule], candidate: Candidate, limits: Limits) -> list[Fraction | None]:
     """The number of each rule; None where a query answers null or no finite number."""
     facts = Facts(candidate.rows, {each.name: each for each in candidate.statistics})
-    answers: list[Fraction | None] = []
-    counted: list[PlannedRule] = []
-    for rule in planned:
-        known = rule.count.known(facts)
-        answers.append(None if known is None else Fraction(known))
-        if known is None:
-            counted.append(rule)
-    if not counted:
-        return answers
-    wanted = {name for rule in counted for name in rule.count.columns}
-    columns = [column for column in candidate.columns if column.name in wanted]
-    names = [column.name for column in columns]
-    with closing(Engine(Rows(arrow_schema(columns), lambda: candidate.read(names)), limits)) as engine:
-        found = _counted(counted, engine)
-    return [found.get(rule.path, answer) for rule, answer in zip(planned, answers, strict=True)]
+    known = {rule.path: rule.count.known(facts) for rule in planned}
+    found = {path: Fraction(number) for path, number in known.items() if number is not None}
+    answers: dict[str, Fraction | None] = dict(found)
+    for rules in _passes([rule for rule in planned if rule.path not in found]):
+        wanted = {name for rule in rules for name in rule.count.columns}
+        columns = [column for column in candidate.columns if column.name in wanted]
+        read = partial(candidate.read, [column.name for column in columns])
+        with closing(Engine(Rows(arrow_schema(columns), read), limits)) as engine:
+            answers.update(_counted(rules, engine))
+    return [answers[rule.path] for rule in planned]
+
+
+def _passes(rules: Sequence[PlannedRule]) -> Iterator[Sequence[PlannedRule]]:
+    """Rules that are counted in one reading of the rows: all together that forget a row as soon as they have seen it."""
+    together = [rule for rule in rules if rule.count.query is None and not rule.count.remembers]
+    if together:
+        yield together
+    for rule in rules:
+        if rule not in together:
+            yield [rule]
 
 
 def _counted(rules: Sequence[PlannedRule], engine: Engine) -> dict[str, Fraction | None]:
-    """Numbers by the paths of the rules: all aggregates in one query, and each query of a user."""
+    """Numbers by the paths of the rules: that of a user's query, or all aggregates in one."""
+    (first, *_) = rules
+    if first.count.query is not None:
+        return {first.path: _asked(first, first.count.query, engine)}
     aggregates = [
         named(rule.count.aggregate, rule.path) for rule in rules if rule.count.aggregate is not None
     ]
-    found: dict[str, Fraction | None] = {}
-    if aggregates:
-        row = engine.run(exp.select(*aggregates).from_(table_ref(SOURCE))).to_pylist()[0]
-        # Of no rows at all, the engine counts null.
-        found.update({path: Fraction(value or 0) for path, value in row.items()})
-    for rule in rules:
-        if rule.count.query is not None:
-            found[rule.path] = _asked(rule, rule.count.query, engine)
-    return found
+    row = engine.run(exp.select(*aggregates).from_(table_ref(SOURCE))).to_pylist()[0]
+    # Of no rows at all, the engine counts null.
+    return {path: Fraction(value or 0) for path, value in row.items()}
 
 
 def _asked(rule: PlannedRule, query: exp.Select, engine: Engine) -> Fraction | None:
     try:
-        answer = engine.run(query)
+        answer = engine.run(query.limit(2))
     except EngineError as error:
         raise DataError(
             f"a value does not fit ({error})",
@@ -145,7 +148,7 @@ def _asked(rule: PlannedRule, query: exp.Select, engine: Engine) -> Fraction | N
         ) from error
     if answer.num_rows != 1:
         raise DataError(
-            f"answers {answer.num_rows} rows",
+            "answers no row" if answer.num_rows == 0 else "answers more than one row",
             field=f"{rule.path}.query",
             value=rule.rule.query,
             remedy="write a query that answers one number whatever the rows are, such as an aggregate",
