@@ -65,6 +65,8 @@ class DatasetSpec(JobOptions):
 
     model_config = ConfigDict(json_schema_extra=immutable("Dataset", "source", "primaryKey"))
 
+    backoff_limit: Annotated[int, Field(ge=0, le=10)] = 2
+    """Without effect here: outages and evictions are tried again for as long as they last, other failures after an edit."""
     source: Source
     """Where the rows come from; exactly one kind of source."""
     primary_key: Annotated[list[ColumnName], Field(max_length=8)] = ["row"]
