@@ -8,6 +8,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from modelyard_provisioner import audit
+from modelyard_provisioner.errors import ProvisioningError
 from tests.support.postgres import DATABASE, PostgresServer, Project
 
 TABLES = ("data_loads", "data_changes", "data_rejects", "data_rules", "data_sweeps")
@@ -89,9 +91,8 @@ def test_the_role_reads_and_appends(provisioned: Provisioned, table: str) -> Non
     ],
 )
 def test_the_role_rewrites_nothing(provisioned: Provisioned, table: str, statement: str) -> None:
-    with provisioned.role() as session:
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            session.execute(statement.format(table).encode())
+    with provisioned.role() as session, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        session.execute(statement.format(table).encode())
 
 
 @pytest.mark.parametrize(
@@ -200,6 +201,59 @@ def test_a_function_that_the_role_made_beforehand_is_the_administrators_afterwar
         assert session.execute("SELECT entry_holds FROM loads").fetchall() == [(True,)]
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             session.execute(blind.encode())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE loads (id bigint)",
+        "CREATE VIEW loads AS SELECT 1 AS id",
+        "CREATE TABLE data_changes (id bigint)",
+        "CREATE VIEW data_loads AS SELECT 1 AS id",
+    ],
+)
+def test_what_the_role_made_under_a_name_of_the_audit_is_not_taken_for_it(
+    provisioned: Provisioned, statement: str
+) -> None:
+    schema = sql.Identifier(provisioned.project.schema)
+    with provisioned.administrator() as session:
+        session.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(schema))
+        session.execute(
+            sql.SQL("CREATE SCHEMA {} AUTHORIZATION {}").format(
+                schema, sql.Identifier(provisioned.project.username)
+            )
+        )
+    with provisioned.role() as session:
+        session.execute(statement.encode())
+    name = statement.split()[2]
+    with pytest.raises(ProvisioningError, match=f"has a relation {name} that is not the audit's"):
+        provisioned.server.make_project(provisioned.project.schema)
+
+
+def test_a_load_that_takes_long_does_not_let_the_provisioning_wait_for_ever(
+    provisioned: Provisioned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _as_an_earlier_release_left_it(provisioned)
+    monkeypatch.setattr(audit, "_LOCK_WAIT", "100ms")
+    with provisioned.role() as session, session.transaction():
+        session.execute("SELECT * FROM data_loads")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            provisioned.server.make_project(provisioned.project.schema)
+
+
+def test_another_administrator_takes_over_what_the_last_one_made(
+    provisioned: Provisioned, new_name: Callable[[], str]
+) -> None:
+    other = sql.Identifier(new_name())
+    with provisioned.administrator() as session:
+        session.execute(sql.SQL("CREATE ROLE {} SUPERUSER").format(other))
+        for table in TABLES:
+            statement = sql.SQL("ALTER TABLE {} OWNER TO {}")
+            session.execute(statement.format(sql.Identifier(table), other))
+    provisioned.server.make_project(provisioned.project.schema)
+    with provisioned.administrator() as session:
+        owners = "SELECT DISTINCT tableowner = current_user FROM pg_tables WHERE schemaname = %s"
+        assert session.execute(owners, [provisioned.project.schema]).fetchall() == [(True,)]
 
 
 def test_provisioning_again_waits_for_no_load(provisioned: Provisioned) -> None:
