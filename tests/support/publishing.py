@@ -87,7 +87,7 @@ class Recorded:
 
     def publisher(self, sequence: int, store: ObjectStore | None = None) -> Publisher:
         """A publisher, perhaps over a store that fails."""
-        return Publisher(self.step(), store or self.store, self.loaded(sequence))
+        return Publisher(self.step(), store or self.store, self.loaded(sequence), planned=self.planned())
 
     def publish(self, sequence: int, store: ObjectStore | None = None) -> dict[str, VariantOutcome]:
         """Publishes every variant after a load."""

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,6 +25,7 @@ from modelyard_loader.record.files import in_parts, write_variant
 from modelyard_loader.record.loads import PlacedPart
 from modelyard_loader.record.planning import PlannedVariant
 from modelyard_loader.record.profile import Profile, read_profile
+from modelyard_loader.record.row_wise import Line, Tools, advance
 from modelyard_loader.transforms.engine import Engine
 from modelyard_loader.transforms.limits import Limits
 from modelyard_loader.transforms.rows import Rows
@@ -37,6 +39,7 @@ from modelyard_runtime.versions import VersionPointer, pointed_uri, versions
 
 _log = logging.getLogger(__name__)
 
+_THREADS = 2
 _LOOKED_AT = 3
 """Versions that are looked at for one of the same recipe; after an edit there are others before it."""
 
@@ -96,7 +99,12 @@ class Builder:
     """Builds variants of one load."""
 
     def __init__(
-        self, step: LoadStep, store: ObjectStore, loaded: Loaded, limits: Limits | None = None
+        self,
+        step: LoadStep,
+        store: ObjectStore,
+        loaded: Loaded,
+        limits: Limits | None = None,
+        planned: Sequence[PlannedVariant] = (),
     ) -> None:
         self._dataset = step.owner.name
         self._uid = step.owner.uid
@@ -105,7 +113,8 @@ class Builder:
         self._loaded = loaded
         self._limits = limits or Limits()
         self._line: SplitLine | None = None
-        self._untransformed: Content | None = None
+        self._planned = planned
+        self._lines: dict[str, Line] = {}
         self._pointers: dict[str, list[VersionPointer]] = {}
         self._manifests: dict[str, Manifest] = {}
 
@@ -122,9 +131,7 @@ class Builder:
     def build(self, planned: PlannedVariant) -> Content:
         """Content of a variant. Raises DataError where the rows do not fit its transforms."""
         if planned.untransformed:
-            if self._untransformed is None:
-                self._untransformed = self._checked(self._row_wise(planned))
-            return self._untransformed
+            return self._checked(self._row_wise(planned))
         content = self._row_wise(planned) if planned.chain.row_wise else self._whole(planned)
         return self._cut_off(planned, content)
 
@@ -166,27 +173,25 @@ class Builder:
         return read_part(self._store, part, columns)
 
     def _row_wise(self, planned: PlannedVariant) -> Content:
-        before = self.earlier(planned)
-        chain = planned.chain
-        profile = Profile(chain.columns, chain.key)
-        parts: list[Part] = []
-        since = 0
-        if before is not None and before.profile is not None:
-            profile = read_profile(self._store, before.profile)
-            parts, since = list(before.parts), before.sequence
-        new = [placed.part for placed in self._loaded.parts if placed.sequence > since]
-        _log.info("variant %s: %d new files after load %d", planned.variant.name, len(new), since)
-        if planned.untransformed:
-            for part in new:
-                profile.add(self.read(part))
-            return self._content(planned, (*parts, *new), profile)
-        tables = (self._transformed(planned, part) for part in new)
-        made = self._written(planned, tables, profile)
-        return self._content(planned, (*parts, *made), profile)
+        name = planned.variant.name
+        if name not in self._lines:
+            together = [each for each in self._planned if each.chain.row_wise]
+            if name not in {each.variant.name for each in together}:
+                together = [planned]
+            lines = [self._begun(each) for each in together]
+            tools = Tools(self.read, partial(write_variant, self._store, self._dataset), self._limits)
+            advance(lines, self._loaded.parts, tools)
+            self._lines.update({line.name: line for line in lines})
+        line = self._lines[name]
+        return self._content(planned, line.parts, line.profile)
 
-    def _transformed(self, planned: PlannedVariant, part: Part) -> pa.Table:
-        with closing(Engine(self.read(part), self._limits)) as engine:
-            return planned.chain.run(engine)
+    def _begun(self, planned: PlannedVariant) -> Line:
+        """A variant as an earlier version of it leaves it."""
+        before = self.earlier(planned)
+        if before is None or before.profile is None:
+            return Line(planned, Profile(planned.chain.columns, planned.chain.key))
+        _log.info("variant %s goes on from load %d", planned.variant.name, before.sequence)
+        return Line(planned, read_profile(self._store, before.profile), list(before.parts), before.sequence)
 
     def _whole(self, planned: PlannedVariant) -> Content:
         before = self.earlier(planned)
@@ -222,7 +227,7 @@ class Builder:
                 if waiting is not None:
                     parts.append(waiting.result())
                 waiting = pool.submit(write, rows)
-                profile.add(rows)
+                profile.add(rows, threads=_THREADS)
             if waiting is not None:
                 parts.append(waiting.result())
         return tuple(parts)

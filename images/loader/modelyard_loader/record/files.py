@@ -11,9 +11,9 @@ from modelyard_api.contract.manifest import Part
 from modelyard_runtime.manifests import write_part
 from modelyard_runtime.s3 import ObjectStore
 
-PART_ROWS = 524_288
+PART_ROWS = 262_144
 """Rows of a file at most."""
-PART_BYTES = 64 * 1024 * 1024
+PART_BYTES = 32 * 1024 * 1024
 """Bytes of a file's rows in memory, about; what is one row may be more."""
 _ROW_GROUP = 131_072
 

@@ -28,9 +28,8 @@ from modelyard_runtime.hashing import row_hashes, whole
 from modelyard_runtime.s3 import ObjectStore
 
 SAMPLE_ROWS = 20
-_THREADS = 2
 _WORTH_THREADS = 65_536
-"""Rows from which on columns are looked at side by side; each of them alone, so that nothing depends on it."""
+"""Rows from which on threads save more than they cost."""
 _SAMPLE_SEED = 0x73616D706C65
 _SHOWN_TEXT = 200
 _NAME_LENGTH = 63
@@ -68,16 +67,19 @@ class Profile:
         """Rows added."""
         return self.content.rows
 
-    def add(self, rows: pa.Table) -> None:
-        """Adds rows. Raises DataError where the columns are others, or a row has no value in its key."""
+    def add(self, rows: pa.Table, *, threads: int = 1) -> None:
+        """Adds rows, looking at columns side by side where there are threads; nothing depends on how many.
+
+        Raises DataError where the columns are others, or a row has no value in its key.
+        """
         table = to_canonical(rows)
         tasks: list[Callable[[], None]] = [partial(self.content.add, table), partial(self._draw, table)]
         tasks += [partial(_add_column, column, table) for column in self._columns]
-        if table.num_rows < _WORTH_THREADS:
+        if threads == 1 or table.num_rows < _WORTH_THREADS:
             for task in tasks:
                 task()
             return
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="profile") as pool:
+        with ThreadPoolExecutor(threads, thread_name_prefix="profile") as pool:
             for done in [pool.submit(task) for task in tasks]:
                 done.result()
 

@@ -34,15 +34,23 @@ _log = logging.getLogger(__name__)
 
 
 class Publisher:
-    """Builds and publishes the variants of one load."""
+    """Builds and publishes the variants of one load.
+
+    Of ``planned`` those whose rows each depend on one loaded row are built together when the first of them is asked for.
+    """
 
     def __init__(
-        self, step: LoadStep, store: ObjectStore, loaded: Loaded, limits: Limits | None = None
+        self,
+        step: LoadStep,
+        store: ObjectStore,
+        loaded: Loaded,
+        limits: Limits | None = None,
+        planned: Sequence[PlannedVariant] = (),
     ) -> None:
         self._step = step
         self._store = store
         self._loaded = loaded
-        self._builder = Builder(step, store, loaded, limits)
+        self._builder = Builder(step, store, loaded, limits, planned)
 
     def existing(self, planned: PlannedVariant) -> VariantOutcome | None:
         """The version of this very load, recipe and split, where it is published."""

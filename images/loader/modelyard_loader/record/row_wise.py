@@ -1,0 +1,199 @@
+"""Builds all variants whose rows each depend on one loaded row, in one pass over the files that are new to them.
+
+Each file is read once; a variant starts from the rows that its parent has just been given. Two files are worked on at a
+time, each by a worker with engines of its own. What a file gives depends on that file alone, and profiles add up in any
+order, so nothing depends on how many work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import pyarrow as pa
+
+from modelyard_api.contract.manifest import Part
+from modelyard_loader.record.loads import PlacedPart
+from modelyard_loader.record.planning import PlannedVariant
+from modelyard_loader.record.profile import Profile
+from modelyard_loader.transforms.chain import Chain
+from modelyard_loader.transforms.engine import Engine
+from modelyard_loader.transforms.limits import Limits
+from modelyard_loader.transforms.rows import Rows
+from modelyard_runtime.digest import in_key_order
+
+_WORKERS = 2
+
+
+@dataclass
+class Line:
+    """A variant on its way: what an earlier version has, and what comes to it."""
+
+    planned: PlannedVariant
+    profile: Profile
+    parts: list[Part] = field(default_factory=list)
+    since: int = 0
+    """The load up to which rows are in it already."""
+
+    @property
+    def name(self) -> str:
+        """Name of the variant."""
+        return self.planned.variant.name
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What the work is done with; called from several threads."""
+
+    read: Callable[[Part], pa.Table]
+    write: Callable[[str, pa.Table], Part]
+    """Writes a file of a variant."""
+    limits: Limits
+
+
+@dataclass(frozen=True)
+class Given:
+    """What one file gives to one variant."""
+
+    parts: tuple[Part, ...]
+    profile: Profile
+
+
+def advance(lines: Sequence[Line], loaded: Sequence[PlacedPart], tools: Tools) -> None:
+    """Brings every variant up to the loaded rows; each stands behind the one that it starts from.
+
+    Raises DataError where rows do not fit a transform.
+    """
+    wanted = _wanted(lines)
+    new = [placed for placed in loaded if placed.sequence > min(wanted.values(), default=0)]
+    count = min(_WORKERS, len(new))
+    memory = tools.limits.memory_bytes
+    shared = replace(
+        tools, limits=replace(tools.limits, memory_bytes=memory // count if memory and count else None)
+    )
+    with ExitStack() as stack:
+        workers = [
+            stack.enter_context(_Worker(lines, wanted, shared, threads=_WORKERS // count))
+            for _ in range(count)
+        ]
+        jobs = [workers[number % count].submit(placed) for number, placed in enumerate(new)]
+        for job in jobs:
+            _take(lines, job.result())
+
+
+def _take(lines: Sequence[Line], found: Mapping[str, Given]) -> None:
+    for line in lines:
+        if line.name in found:
+            line.parts += found[line.name].parts
+            line.profile.merge(found[line.name].profile)
+
+
+def _wanted(lines: Sequence[Line]) -> dict[str, int]:
+    """For each variant the load after which its rows are needed, by itself or by one that starts from it."""
+    since = {line.name: line.since for line in lines}
+    for line in reversed(lines):
+        parent = line.planned.variant.from_
+        if parent in since:
+            since[parent] = min(since[parent], since[line.name])
+    return since
+
+
+class _Stage:
+    """The transforms of a variant over rows of the one that it starts from."""
+
+    def __init__(self, planned: PlannedVariant, parent: Chain | None, limits: Limits) -> None:
+        self._rows: pa.Table | None = None
+        before = parent if parent is not None else Chain(planned.chain.key, planned.chain.loaded)
+        self._key = planned.chain.key
+        self.engine = Engine(Rows(before.schema, self._batches), limits)
+        self._chain = planned.chain
+        if parent is not None:
+            own = Chain(parent.key, parent.columns)
+            self._chain = own.extended(planned.variant, self.engine)
+
+    def run(self, rows: pa.Table) -> pa.Table:
+        """Rows of the variant, in key order as those that they are made of."""
+        self._rows = rows
+        batches = list(self._chain.batches(self.engine))
+        self._rows = None
+        return in_key_order(pa.Table.from_batches(batches, schema=self._chain.schema), self._key)
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        if self._rows is not None:
+            yield from self._rows.to_batches()
+
+
+class _Worker:
+    """Gives one file at a time to all variants that need it, in a thread of its own."""
+
+    def __init__(
+        self, lines: Sequence[Line], wanted: Mapping[str, int], tools: Tools, *, threads: int
+    ) -> None:
+        self._lines = lines
+        self._wanted = wanted
+        self._tools = tools
+        self._threads = threads
+        self._chains = {line.name: line.planned.chain for line in lines}
+        self._stages: dict[str, _Stage] = {}
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="variants")
+        self._jobs: list[Future[dict[str, Given]]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_how: object) -> None:
+        for job in self._jobs:
+            job.cancel()
+        self._pool.submit(self._close).result()
+        self._pool.shutdown()
+
+    def submit(self, placed: PlacedPart) -> Future[dict[str, Given]]:
+        """Takes a file."""
+        self._jobs.append(self._pool.submit(self._work, placed))
+        return self._jobs[-1]
+
+    def _work(self, placed: PlacedPart) -> dict[str, Given]:
+        base = self._tools.read(placed.part)
+        tables: dict[str, pa.Table] = {}
+        same: dict[int, Given] = {}
+        found: dict[str, Given] = {}
+        for line in self._lines:
+            if self._wanted[line.name] >= placed.sequence:
+                continue
+            rows = self._rows(line, tables, base)
+            tables[line.name] = rows
+            if line.since >= placed.sequence:
+                continue
+            if id(rows) not in same:
+                parts = (placed.part,) if rows is base else self._written(line, rows)
+                same[id(rows)] = Given(parts, self._profile(line, rows))
+            found[line.name] = same[id(rows)]
+        return found
+
+    def _rows(self, line: Line, tables: Mapping[str, pa.Table], base: pa.Table) -> pa.Table:
+        """Rows of a variant, of those of its parent if that was given the file, too."""
+        if line.planned.untransformed:
+            return base
+        parent = line.planned.variant.from_
+        before = tables.get(parent) if parent is not None else None
+        if before is not None and not line.planned.variant.transforms:
+            return before
+        if line.name not in self._stages:
+            chain = self._chains[str(parent)] if before is not None else None
+            self._stages[line.name] = _Stage(line.planned, chain, self._tools.limits)
+        return self._stages[line.name].run(base if before is None else before)
+
+    def _written(self, line: Line, rows: pa.Table) -> tuple[Part, ...]:
+        return (self._tools.write(line.name, rows),) if rows.num_rows else ()
+
+    def _profile(self, line: Line, rows: pa.Table) -> Profile:
+        made = Profile(line.planned.chain.columns, line.planned.chain.key)
+        made.add(rows, threads=self._threads)
+        return made
+
+    def _close(self) -> None:
+        for stage in self._stages.values():
+            stage.engine.close()
