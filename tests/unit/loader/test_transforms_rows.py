@@ -161,14 +161,14 @@ def test_another_seed_draws_another_sample() -> None:
     assert one != other
 
 
-def test_a_row_is_drawn_by_the_first_bytes_of_the_md5_of_seed_and_key() -> None:
+def test_a_row_is_drawn_by_the_md5_of_seed_and_key() -> None:
     def number(row: int) -> int:
         digest = hashlib.md5(f"5\x1f{row}\x1ft{row % 3}".encode(), usedforsecurity=False).digest()
-        return int.from_bytes(digest[:8], "little")
+        return int.from_bytes(digest, "little")
 
     table = pa.table({"id": range(200), "part": [f"t{row % 3}" for row in range(200)]})
     rows, _ = built(table, {"sample": {"percent": "25", "seed": 5}}, key=["id", "part"])
-    assert rows.column("id").to_pylist() == [row for row in range(200) if number(row) <= 2**64 // 4]
+    assert rows.column("id").to_pylist() == [row for row in range(200) if number(row) < 2**126]
 
 
 def test_a_sample_is_independent_of_the_split() -> None:

@@ -107,21 +107,25 @@ class _Draw:
         """The last of the first rows of each class."""
         return self.relation.helper("lasts")
 
+    @property
+    def hashed(self) -> str:
+        """The rows, with their hash where they take part."""
+        return self.relation.helper("hashed")
+
     def column_of_row(self, name: str) -> exp.Column:
         """A column of the rows."""
-        return column_ref(name, self.relation.name)
+        return column_ref(name, self.hashed)
 
     def takes_part(self) -> exp.Expr:
         """Whether a row is not held out and has a class."""
-        trained_on = column_ref(HELD_OUT, self.relation.name).not_()
-        return exp.paren(exp.and_(trained_on, column_ref(_MANY, self.sizes).is_(exp.null()).not_()))
+        return exp.paren(self.column_of_row(_HASH).is_(exp.null()).not_())
 
     def is_among_first(self) -> exp.Expr:
         """Whether a row is not behind the last of the first of its class; false if there are none."""
-        here, there = key_hash(self.relation, self.seed, self.relation.name), column_ref(_HASH, self.lasts)
+        here, there = self.column_of_row(_HASH), column_ref(_HASH, self.lasts)
         own, last = (
             call("row", *(column_ref(name, table) for name in self.relation.key))
-            for table in (self.relation.name, self.lasts)
+            for table in (self.hashed, self.lasts)
         )
         tie = exp.and_(exp.EQ(this=here, expression=there), exp.LTE(this=own, expression=last))
         before = exp.or_(exp.LT(this=here.copy(), expression=there.copy()), tie)
@@ -129,8 +133,8 @@ class _Draw:
 
     def rows(self, *selected: exp.Expr) -> exp.Select:
         """SELECT over the rows, each beside the size and the last of its class."""
-        carried = [column_ref(column.name, self.relation.name) for column in self.relation.carried]
-        select = exp.select(*selected, *carried).from_(table_ref(self.relation.name))
+        carried = [column_ref(column.name, self.hashed) for column in self.relation.carried]
+        select = exp.select(*selected, *carried).from_(table_ref(self.hashed))
         for other in (self.sizes, self.lasts):
             theirs = column_ref(self.column.name, other)
             same = exp.EQ(this=self.column_of_row(self.column.name), expression=theirs)
@@ -141,8 +145,13 @@ class _Draw:
         """Parts of the query; ``last`` is the place of the last of the first, as an expression over the sizes."""
         label = column_ref(self.column.name)
         key = [column_ref(name) for name in self.relation.key]
-        training = self.relation.training(label, *key, named(key_hash(self.relation, self.seed), _HASH))
-        drawn = training.select.where(missing(self.column).not_())
+        takes_part = exp.and_(column_ref(HELD_OUT).not_(), missing(self.column).not_())
+        hashes = exp.Case().when(takes_part, key_hash(self.relation, self.seed))
+        drawn = (
+            exp.select(label, *key, column_ref(_HASH))
+            .from_(table_ref(self.hashed))
+            .where(column_ref(_HASH).is_(exp.null()).not_())
+        )
         sizes = exp.select(label.copy(), named(exp.Count(this=exp.Star()), _MANY))
         goals = exp.select(named(self.goal(this=column_ref(_MANY)), _GOAL)).from_(table_ref(self.sizes))
         order = [exp.Ordered(this=column_ref(_HASH))]
@@ -156,7 +165,8 @@ class _Draw:
             .where(exp.EQ(this=column_ref(_PLACE, "placed"), expression=exp.paren(last)))
         )
         return (
-            Part(self.training, drawn, materialized=True),
+            Part(self.hashed, self.relation.select(named(hashes, _HASH))),
+            Part(self.training, drawn, kept=True),
             Part(self.sizes, sizes.from_(table_ref(self.training)).group_by(label.copy())),
             Part(self.goals, goals),
             Part(self.lasts, lasts),

@@ -47,14 +47,11 @@ class ChainStep:
         return is_fitted(self.transform) or any(step.fitted for step in self.needs)
 
     def parts(self) -> Iterator[Part]:
-        """Named parts of the query, each after those that it reads.
-
-        What rows give alone is computed again for each reader, since that is cheaper than to keep it.
-        """
+        """Named parts of the query, each after those that it reads."""
         for step in self.needs:
             yield from step.parts()
         yield from self.made.helpers
-        yield Part(self.name, self.made.select, materialized=False if is_row_wise(self.transform) else None)
+        yield Part(self.name, self.made.select)
 
 
 @dataclass(frozen=True)
@@ -170,7 +167,7 @@ class Chain:
 
     def _query(self, engine: Engine, *, ordered: bool) -> exp.Select:
         whole = exp.select(*(column_ref(column.name) for column in self.columns)).from_(table_ref(self._last))
-        parts = {_BASE: Part(_BASE, self._base(engine), materialized=False)}
+        parts = {_BASE: Part(_BASE, self._base(engine))}
         for step in self.steps:
             parts.update({part.name: part for part in step.parts()})
         whole.set("with_", exp.With(expressions=[_common_table(part) for part in parts.values()]))
@@ -209,4 +206,4 @@ class Chain:
 
 def _common_table(part: Part) -> exp.CTE:
     alias = exp.TableAlias(this=exp.to_identifier(part.name, quoted=True))
-    return exp.CTE(this=part.select.copy(), alias=alias, materialized=part.materialized)
+    return exp.CTE(this=part.select.copy(), alias=alias, materialized=part.kept or None)

@@ -156,7 +156,7 @@ class Relation:
     def training(self, *expressions: exp.Expr) -> Part:
         """Expressions over the rows that are not held out, kept: these columns are all that is learned from."""
         select = self.rows(*expressions).where(column_ref(HELD_OUT).not_())
-        return Part(self.helper("training part"), select, materialized=True)
+        return Part(self.helper("training part"), select, kept=True)
 
     def fewer_rows(self, *conditions: exp.Expr) -> Made:
         """The rows for which all conditions are true."""
@@ -185,8 +185,8 @@ class Part:
 
     name: str
     select: exp.Select
-    materialized: bool | None = None
-    """Whether the engine computes it once and keeps it, spilling if it must, or again for each reader."""
+    kept: bool = False
+    """Whether the engine keeps it in any case, spilling if it must; else it does where there are several readers."""
 
 
 Helpers = tuple[Part, ...]

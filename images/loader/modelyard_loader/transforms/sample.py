@@ -7,15 +7,12 @@ from decimal import Decimal
 from sqlglot import exp
 
 from modelyard_api.v1alpha1.transform_rows import Sample
-from modelyard_loader.transforms.hashing import key_hash
+from modelyard_loader.transforms.hashing import HASHES, key_hash
 from modelyard_loader.transforms.relation import Made, Relation
-
-_LARGEST = 2**64 - 1
 
 
 def sample_rows(transform: Sample, relation: Relation) -> Made:
     """The rows that stay."""
-    share = Decimal(transform.percent) / 100
-    last = min(int(share * 2**64), _LARGEST)
-    threshold = exp.cast(exp.Literal.string(str(last)), exp.DType.UBIGINT)
+    last = int(Decimal(transform.percent).scaleb(6)) * HASHES // 10**8 - 1
+    threshold = exp.cast(exp.Literal.string(str(last)), exp.DType.UINT128)
     return relation.fewer_rows(exp.LTE(this=key_hash(relation, transform.seed), expression=threshold))
