@@ -66,9 +66,15 @@ def provisioned(postgres_server: PostgresServer, new_name: Callable[[], str]) ->
     return Provisioned(postgres_server, postgres_server.make_project(new_name()))
 
 
+@pytest.fixture(scope="module")
+def untouched(postgres_server: PostgresServer, new_name: Callable[[], str]) -> Provisioned:
+    """One project for all that is refused."""
+    return Provisioned(postgres_server, postgres_server.make_project(new_name()))
+
+
 @pytest.mark.parametrize("table", TABLES)
-def test_the_role_reads_and_appends(provisioned: Provisioned, table: str) -> None:
-    with provisioned.role() as session:
+def test_the_role_reads_and_appends(untouched: Provisioned, table: str) -> None:
+    with untouched.role() as session:
         session.execute(f"SELECT * FROM {table}")  # noqa: S608
         session.execute(f"INSERT INTO {table} SELECT * FROM {table} WHERE false")  # noqa: S608
 
@@ -90,8 +96,8 @@ def test_the_role_reads_and_appends(provisioned: Provisioned, table: str) -> Non
         "CREATE RULE quiet AS ON INSERT TO {} DO INSTEAD NOTHING",
     ],
 )
-def test_the_role_rewrites_nothing(provisioned: Provisioned, table: str, statement: str) -> None:
-    with provisioned.role() as session, pytest.raises(psycopg.errors.InsufficientPrivilege):
+def test_the_role_rewrites_nothing(untouched: Provisioned, table: str, statement: str) -> None:
+    with untouched.role() as session, pytest.raises(psycopg.errors.InsufficientPrivilege):
         session.execute(statement.format(table).encode())
 
 
@@ -107,9 +113,9 @@ def test_the_role_rewrites_nothing(provisioned: Provisioned, table: str, stateme
         "DROP FUNCTION data_loads_hash(data_loads) CASCADE",
     ],
 )
-def test_the_role_takes_nothing_away_from_around_the_audit(provisioned: Provisioned, statement: str) -> None:
-    with provisioned.role() as session, pytest.raises(psycopg.errors.InsufficientPrivilege):
-        session.execute(statement.format(schema=provisioned.project.schema).encode())
+def test_the_role_takes_nothing_away_from_around_the_audit(untouched: Provisioned, statement: str) -> None:
+    with untouched.role() as session, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        session.execute(statement.format(schema=untouched.project.schema).encode())
 
 
 def test_the_view_computes_the_hash_that_the_loader_computes(provisioned: Provisioned) -> None:
