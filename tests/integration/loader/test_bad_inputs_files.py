@@ -66,6 +66,13 @@ FILES = [
         "Close it",
     ),
     Bad(
+        "text behind a closing quote",
+        file(b'id,a\n1,"two" three\n'),
+        DATA,
+        ("row 1", "column a", "goes on behind its closing quote"),
+        "Correct the rows in the source",
+    ),
+    Bad(
         "two columns of one name",
         file(b"id,a,a\n1,2,3\n"),
         DATA,
