@@ -9,7 +9,9 @@ import pytest
 from psycopg import sql
 
 from modelyard_provisioner import audit
+from modelyard_provisioner.credentials import Login
 from modelyard_provisioner.errors import ProvisioningError
+from modelyard_provisioner.postgres import ensure_project
 from tests.support.postgres import DATABASE, PostgresServer, Project
 
 TABLES = ("data_loads", "data_changes", "data_rejects", "data_rules", "data_sweeps")
@@ -193,6 +195,36 @@ def test_a_ledger_that_the_role_owned_is_taken_over_with_its_entries(provisioned
                     session.execute(statement.encode())
             assert session.execute("SELECT answer FROM answers").fetchall() == [(42,)]
             session.execute("UPDATE answers SET answer = 42")
+
+
+def test_an_administrator_without_superuser_takes_it_over_too(
+    provisioned: Provisioned, new_name: Callable[[], str]
+) -> None:
+    _as_an_earlier_release_left_it(provisioned)
+    project, manager = provisioned.project, new_name()
+    with provisioned.administrator() as session:
+        names = {"role": sql.Identifier(manager), "database": sql.Identifier(DATABASE)}
+        for statement in (
+            "CREATE ROLE {role} LOGIN CREATEROLE PASSWORD 'of the manager'",
+            "GRANT ALL ON DATABASE {database} TO {role} WITH GRANT OPTION",
+        ):
+            session.execute(sql.SQL(statement).format(**names))
+    with psycopg.connect(
+        host="127.0.0.1",
+        port=provisioned.server.port,
+        dbname=DATABASE,
+        user=manager,
+        password="of the manager",
+        autocommit=True,
+    ) as session:
+        for _ in range(2):
+            ensure_project(session, DATABASE, project.schema, Login(project.username, project.password))
+        owners = "SELECT DISTINCT tableowner::text FROM pg_tables WHERE schemaname = %s AND tablename LIKE 'data%%'"
+        assert session.execute(owners, [project.schema]).fetchall() == [(manager,)]
+    with provisioned.role() as session:
+        assert session.execute("SELECT entry_holds, link_holds FROM loads").fetchall() == [(True, True)]
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            session.execute("DROP TABLE data_loads CASCADE")
 
 
 def test_a_function_that_the_role_made_beforehand_is_the_administrators_afterwards(
