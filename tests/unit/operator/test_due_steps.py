@@ -1,13 +1,16 @@
 """Which step of a Dataset comes when: loads, edits, requests, schedules, and the steps beside the load."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from modelyard_api import labels
 from modelyard_api.contract.outcome import Outcome, RebuildOutcome, SweepOutcome, VerifyOutcome
+from modelyard_api.contract.progress import StepProgress
 from modelyard_api.v1alpha1.dataset_status import ParentVersion
-from modelyard_operator.objects.steps import StepKind, Trigger
+from modelyard_api.v1alpha1.loading import LoadPlan
+from modelyard_operator.decisions.schedule import next_time
+from modelyard_operator.objects.steps import Page, StepKind, Trigger
 from tests.unit.operator.stepping import answer, story
 
 PLAN = {"initialPercent": "40", "incrementPercent": "3", "intervalSeconds": 600}
@@ -153,7 +156,7 @@ def test_an_edit_of_the_plan_alone_publishes_nothing() -> None:
     seen.settle()
     seen.edit(load={**PLAN, "intervalSeconds": 60})
     assert seen.settle().after == pytest.approx(60)
-    assert seen.condition("Ready").observed_generation == 2
+    assert {item.observed_generation for item in seen.dataset.status.conditions} == {2}
     assert seen.dataset.status.observed_generation == 2
 
 
@@ -217,9 +220,16 @@ def test_every_version_is_built_twice_where_that_is_asked_for() -> None:
     seen.load()
     due = seen.begin()
     assert (due.kind, due.sequence) == (StepKind.VERIFY, 1)
+    seen.page = Page(StepProgress(phase="Building", since=seen.now), seen.now)
     seen.run()
     assert seen.said()["Progressing"] == ("True", "Verifying")
+    load = seen.dataset.status.load
+    assert load is not None
+    assert load.progress is not None
     seen.end(Outcome(verify=VerifyOutcome(sequence=1, settings="4 threads")))
+    load = seen.dataset.status.load
+    assert load is not None
+    assert load.progress is None
     assert seen.said()["Deterministic"] == ("True", "SameValues")
     assert seen.settle().start is None
     seen.wait(600)
@@ -260,6 +270,26 @@ def test_retention_follows_each_publication_and_a_dry_run_does_not_stand_for_it(
     seen.wait(600)
     seen.load()
     assert not seen.begin().dry_run
+
+
+def test_what_retention_would_remove_is_listed_before_it_goes() -> None:
+    seen = story(retention={"keepLast": 3})
+    seen.annotate(labels.SWEEP_NOW, "dry-run")
+    seen.load()
+    assert seen.begin().dry_run
+    listed = SweepOutcome(
+        dry_run=True, versions_kept=1, versions_removed=0, objects_removed=0, bytes_removed=0
+    )
+    seen.end(Outcome(sweep=listed))
+    assert not seen.begin().dry_run
+    seen.end(Outcome(sweep=listed.model_copy(update={"dry_run": False})))
+    assert seen.settle().start is None
+
+
+def test_a_schedule_means_utc_wherever_the_last_time_was_written() -> None:
+    plan = LoadPlan(schedule="0 3 * * *")
+    last = datetime(2026, 3, 1, 1, 0, tzinfo=timezone(timedelta(hours=5)))
+    assert next_time(plan, last) == datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
 
 
 def test_retention_by_hand_does_nothing_where_the_spec_has_none() -> None:

@@ -15,7 +15,7 @@ from modelyard_operator.decisions.data_version import Waiting
 from modelyard_operator.decisions.published import is_answered
 from modelyard_operator.decisions.schedule import next_time
 from modelyard_operator.objects.custom import DatasetObject
-from modelyard_operator.objects.steps import DRY_RUN, Due, StepKind, Trigger
+from modelyard_operator.objects.steps import Due, StepKind, Trigger
 from modelyard_operator.objects.workloads import Job
 
 _TOKEN_LENGTH = 63
@@ -203,9 +203,6 @@ def _sweep(dataset: DatasetObject, spec: DatasetSpec, load: LoadStatus) -> Due |
     wanted = last.made_for != made_for(dataset, load.sequence)
     if not (request or wanted):
         return None
-    if wanted and request.startswith(DRY_RUN):
-        # What is only to be listed comes after what is to be done anyway.
-        request = ""
     return Due(StepKind.SWEEP, load.sequence, request=request)
 
 
