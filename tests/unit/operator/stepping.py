@@ -38,6 +38,7 @@ class Story:
     circle: str = ""
     page: Page | None = None
     refusal: Refusal | None = None
+    outdated: tuple[Job, ...] = ()
     now: Any = NOW
     jobs: list[Job] = field(default_factory=list)
     pods: list[Pod] = field(default_factory=list)
@@ -52,6 +53,7 @@ class Story:
         )
         facts = DatasetFacts(
             step=step,
+            outdated=self.outdated,
             bucket="modelyard",
             refusal=self.refusal,
             parent=self.parent,

@@ -21,7 +21,7 @@ from modelyard_operator.decisions.data_version import Waiting
 from modelyard_operator.decisions.dataset_end import LIMIT_BYTES, fit
 from modelyard_operator.decisions.plan import Refusal
 from modelyard_operator.objects.steps import Page, StepKind
-from tests.unit.operator.making import NOW, dataset
+from tests.unit.operator.making import NOW, dataset, job
 from tests.unit.operator.stepping import Story, answer, story
 
 PLAN = {"initialPercent": "40", "incrementPercent": "3", "intervalSeconds": 600}
@@ -164,7 +164,12 @@ def test_another_version_of_its_source_tries_a_failed_load_again() -> None:
     seen.fail(FailureClass.DATA, "duplicate keys")
     assert seen.settle().start is None
     seen.parent = version(2)
-    assert seen.begin().parent == version(2)
+    due = seen.begin()
+    assert due.parent == version(2)
+    seen.run()
+    assert seen.said()["Stalled"][0] == "False"
+    seen.end(answer(due, seen.names()))
+    assert seen.said()["Ready"] == ("True", "Published")
 
 
 def test_a_step_beside_the_load_that_fails_is_told_of_and_not_made_again_by_itself() -> None:
@@ -293,6 +298,12 @@ def test_the_status_stays_within_its_size_whatever_there_is_to_say() -> None:
     assert len(fitting.model_dump_json(by_alias=True, exclude_none=True)) <= LIMIT_BYTES
     assert [item.digest for item in fitting.variants] == [item.digest for item in status.variants]
     assert fit(fitting) == fitting
+
+
+def test_a_spec_that_cannot_be_read_stops_no_pod_that_is_at_work() -> None:
+    seen = Story(dataset(variants=[{"name": "b", "from": "c"}]))
+    seen.outdated = (job(),)
+    assert not seen.look().stop
 
 
 def test_a_spec_that_cannot_be_read_is_told_in_the_words_of_its_check() -> None:

@@ -180,7 +180,9 @@ def _refused(dataset: DatasetObject, facts: DatasetFacts, refusal: Refusal) -> D
 
 
 def _stop(dataset: DatasetObject, facts: DatasetFacts, reason: str, message: str) -> DatasetPlan:
-    return _plan(dataset, facts, dataset.status, in_the_way(dataset, reason, message, final=True))
+    """A spec that cannot be carried out; what is at work by an earlier one may come to its end."""
+    observed = in_the_way(dataset, reason, message, final=True)
+    return replace(_plan(dataset, facts, dataset.status, observed), stop=())
 
 
 def _plan(
@@ -199,6 +201,10 @@ def _gave_up(dataset: DatasetObject, facts: DatasetFacts) -> bool:
     """Whether the step failed for good and nothing has asked for another attempt since."""
     failed = stalled(dataset)
     if failed is None or _asked_again(dataset, failed):
+        return False
+    latest = facts.step.latest()
+    if latest is not None and attempt_of(latest) > dataset.status.attempt:
+        # It has its Job already.
         return False
     return not _has_other_parent(facts)
 
