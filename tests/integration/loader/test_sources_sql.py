@@ -1,8 +1,10 @@
 """The ``sql`` source on a real PostgreSQL server: types, one state of the data, and no way to write."""
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -14,7 +16,8 @@ from modelyard_api.v1alpha1.loading import ColumnSpec
 from modelyard_loader.sources.secret import SourceSecret
 from modelyard_loader.sources.sql import Server, SqlAnswer
 from modelyard_runtime.errors import DataError, InvalidSpecError, PlatformError
-from tests.support.postgres import DATABASE, PostgresServer
+from tests.support.certificates import Authority, KeyPair
+from tests.support.postgres import DATABASE, PostgresServer, running_postgres
 from tests.support.sources import Given, Reading, drained
 from tests.support.waiting import until
 
@@ -251,6 +254,8 @@ def test_a_query_that_takes_too_long_is_ended(reading: Reading, postgres_server:
         ({"database": "elsewhere"}, "its key database is not a database of PostgreSQL at"),
         ({"port": "many"}, "its key port is not a number from 1 to 65535"),
         ({"sslmode": "none"}, "its key sslmode is not one of"),
+        ({"sslmode": "require"}, "its key sslmode is not one that PostgreSQL at .* can serve"),
+        ({"sslmode": "verify-full"}, "the key ca.crt is not in the Secret"),
         ({"host": ""}, "the key host is empty"),
         ({"password": ""}, "the key password is empty"),
     ],
@@ -269,6 +274,48 @@ def test_a_wrong_key_of_the_secret_is_named(
     with pytest.raises(InvalidSpecError, match=f"spec.source.sql.credentialsSecret.*{said}") as caught:
         _read(reading, "SELECT 1 AS x")
     assert _PASSWORD not in str(caught.value)
+
+
+def test_the_authority_of_the_secret_vouches_for_the_server(reading: Reading, tmp_path: Path) -> None:
+    ours, another = (Authority(_made(tmp_path / name), datetime.now(UTC)) for name in ("ours", "another"))
+    with running_postgres() as server:
+        with server.administrator() as connection:
+            _speak_tls(connection, ours.server("postgres", ["127.0.0.1"]))
+            connection.execute(sql.SQL("CREATE ROLE reader LOGIN PASSWORD {}").format(sql.Literal(_PASSWORD)))
+        keys = {"host": "127.0.0.1", "port": str(server.port), "database": DATABASE, "sslmode": "verify-full"}
+        keys |= {"username": "reader", "password": _PASSWORD}
+        reading.secret(**keys, **{"ca.crt": ours.pair.certificate.read_text()})
+        assert _read(reading, "SELECT bool_or(ssl) AS x FROM pg_stat_ssl").rows == [
+            {"x": True}
+        ]
+        reading.secret(**keys, **{"ca.crt": another.pair.certificate.read_text()})
+        with pytest.raises(
+            InvalidSpecError, match=r"its key ca.crt is not of the authority that PostgreSQL at"
+        ):
+            _read(reading, "SELECT 1 AS x")
+
+
+def _made(directory: Path) -> Path:
+    directory.mkdir()
+    return directory
+
+
+def _speak_tls(connection: "psycopg.Connection[tuple[object, ...]]", pair: KeyPair) -> None:
+    """Turns TLS on, with copies of the files that the server's account may read."""
+    found = connection.execute("SHOW data_directory").fetchone()
+    assert found is not None
+    data = Path(str(found[0]))
+    for name, source in (("server.crt", pair.certificate), ("server.key", pair.key)):
+        (data / name).write_bytes(source.read_bytes())
+        (data / name).chmod(0o600)
+        os.chown(data / name, data.stat().st_uid, data.stat().st_gid)
+    connection.execute("ALTER SYSTEM SET ssl TO on")
+    connection.execute("SELECT pg_reload_conf()")
+
+    def is_on() -> bool:
+        return connection.execute("SHOW ssl").fetchone() == ("on",)
+
+    until(is_on, 10, "TLS of the server")
 
 
 def test_a_server_that_does_not_answer_is_an_outage(reading: Reading) -> None:

@@ -51,6 +51,11 @@ _MODES = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verif
 _LOGIN = re.compile(
     r"password|authentication|no pg_hba\.conf entry|role .* (does not exist|is not permitted)"
 )
+_AUTHORITY = "ca.crt"
+_UNTRUSTED = re.compile(
+    r"certificate verify failed|signature failure|server certificate for|could not read root certificate"
+)
+_PLAIN = re.compile(r"server does not support SSL")
 _DATABASE = re.compile(r"database .* does not exist")
 _MISTAKES = (
     errors.UndefinedTable,
@@ -120,6 +125,8 @@ class Server:
             raise _bad_key(secret, "port", "a number from 1 to 65535")
         if sslmode not in _MODES:
             raise _bad_key(secret, "sslmode", f"one of {', '.join(sorted(_MODES))}")
+        if sslmode.startswith("verify"):
+            secret.required(_AUTHORITY)
         del asked
         return cls(secret.required("host"), int(port), secret.required("database"), sslmode, secret)
 
@@ -135,6 +142,9 @@ class Server:
             user=self.secret.required("username"),
             password=self.secret.required("password"),
             sslmode=self.sslmode,
+            sslrootcert=str(self.secret.directory / _AUTHORITY)
+            if self.sslmode.startswith("verify")
+            else None,
             connect_timeout=_CONNECT_SECONDS,
             application_name="modelyard-source",
             client_encoding="UTF8",
@@ -303,6 +313,12 @@ class SqlAnswer(OpenSource):
             return DataError(said, field=QUERY, value=query, remedy="correct the query or the values")
         if _DATABASE.search(str(error)):
             return _bad_key(self._server.secret, "database", f"a database of {self._server}")
+        if _UNTRUSTED.search(str(error)):
+            return _bad_key(
+                self._server.secret, _AUTHORITY, f"of the authority that {self._server} is known by ({said})"
+            )
+        if _PLAIN.search(str(error)):
+            return _bad_key(self._server.secret, "sslmode", f"one that {self._server} can serve ({said})")
         if _LOGIN.search(str(error)):
             return self._server.secret.refused(str(self._server), said)
         return PlatformError(

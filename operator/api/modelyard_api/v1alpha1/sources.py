@@ -95,7 +95,7 @@ class SqlSource(ApiModel):
     """The answer of a query to any PostgreSQL server, read in a transaction that cannot write."""
 
     credentials_secret: SecretRef
-    """Secret with the keys ``host``, ``database``, ``username``, ``password``, and if need be ``port`` and ``sslmode``."""
+    """Secret with ``host``, ``database``, ``username``, ``password``; if need be ``port``, ``sslmode`` and ``ca.crt``."""
     query: Annotated[str, Field(min_length=1, max_length=8192)]
     """One SELECT statement."""
 
