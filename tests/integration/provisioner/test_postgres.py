@@ -57,7 +57,10 @@ def test_a_project_makes_its_tables_in_its_schema_by_default(
     postgres.provision(plan, credentials)
     with as_project(postgres_server, credentials, names[0]) as session:
         session.execute("CREATE TABLE houses (id bigint)")
-        found = session.execute("SELECT schemaname FROM pg_tables WHERE tablename = 'houses'").fetchall()
+        found = session.execute(
+            "SELECT nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace"
+            " WHERE c.oid = 'houses'::regclass"
+        ).fetchall()
     assert found == [(names[0],)]
 
 
