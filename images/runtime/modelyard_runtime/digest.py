@@ -21,7 +21,7 @@ manifest's own, which is its name.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,13 +102,34 @@ class ContentAccumulator:
         ]
         return AccumulatorState(rows=self.rows, key=list(self.key), columns=columns)
 
-    def add(self, rows: pa.Table | pa.RecordBatch) -> None:
-        """Adds rows. Raises DataError where the columns are others, or a row has no value in its key."""
-        self._count(rows, 1)
+    def add(
+        self,
+        rows: pa.Table | pa.RecordBatch,
+        like: ContentAccumulator | None = None,
+        same: Collection[str] = (),
+    ) -> None:
+        """Adds rows. Raises DataError where the columns are others, or a row has no value in its key.
+
+        ``like`` may hold rows of the same keys, and no others, whose values are the same in the columns ``same``: the
+        sums of these are taken over.
+        """
+        self._count(rows, 1, same)
+        if like is None:
+            return
+        lanes = like.lanes
+        for column, own in zip(self.columns, self._lanes, strict=True):
+            if column.name in same:
+                added = lanes[column.name]
+                own[:] = [(one + two) % _MODULUS for one, two in zip(own, added, strict=True)]
+
+    @property
+    def lanes(self) -> dict[str, tuple[int, ...]]:
+        """The sums of each column."""
+        return {column.name: tuple(held) for column, held in zip(self.columns, self._lanes, strict=True)}
 
     def subtract(self, rows: pa.Table | pa.RecordBatch) -> None:
         """Takes out rows that were added, with the values that they had then."""
-        self._count(rows, -1)
+        self._count(rows, -1, ())
 
     def merge(self, other: ContentAccumulator) -> None:
         """Adds what another accumulator of the same columns and key holds."""
@@ -143,7 +164,7 @@ class ContentAccumulator:
             sha.update(number.to_bytes(8, "little"))
         return sha.hexdigest()
 
-    def _count(self, rows: pa.Table | pa.RecordBatch, sign: int) -> None:
+    def _count(self, rows: pa.Table | pa.RecordBatch, sign: int, without: Collection[str]) -> None:
         table = pa.Table.from_batches([rows]) if isinstance(rows, pa.RecordBatch) else rows
         table = to_canonical(table)
         if not table.schema.equals(self._schema):
@@ -153,13 +174,15 @@ class ContentAccumulator:
             )
         check_present(table, self.key)
         for batch in table.to_batches(max_chunksize=_CHUNK_ROWS):
-            self._count_chunk(batch, sign)
+            self._count_chunk(batch, sign, without)
 
-    def _count_chunk(self, batch: pa.RecordBatch, sign: int) -> None:
+    def _count_chunk(self, batch: pa.RecordBatch, sign: int, without: Collection[str]) -> None:
         hashes = row_hashes(pa.Table.from_batches([batch]), self.key, _ROW_SEED)
         states = [mix(hashes ^ constant) for constant in _LANES]
         mixed, scratch = np.empty_like(hashes), np.empty_like(hashes)
         for place, column in enumerate(self.columns):
+            if column.name in without:
+                continue
             values = cells(column.type, batch.column(place))
             lanes = self._lanes[place]
             for number, state in enumerate(states):

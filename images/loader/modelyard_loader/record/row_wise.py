@@ -18,7 +18,7 @@ import pyarrow as pa
 from modelyard_api.contract.manifest import Part
 from modelyard_loader.record.loads import PlacedPart
 from modelyard_loader.record.planning import PlannedVariant
-from modelyard_loader.record.profile import Profile
+from modelyard_loader.record.profile import Profile, Seen
 from modelyard_loader.transforms.chain import Chain
 from modelyard_loader.transforms.engine import Engine
 from modelyard_loader.transforms.limits import Limits
@@ -169,7 +169,7 @@ class _Worker:
                 continue
             if id(rows) not in same:
                 parts = (placed.part,) if rows is base else self._written(line, rows)
-                same[id(rows)] = Given(parts, self._profile(line, rows))
+                same[id(rows)] = Given(parts, self._profile(line, rows, self._seen(line, tables, found)))
             found[line.name] = same[id(rows)]
         return found
 
@@ -189,9 +189,16 @@ class _Worker:
     def _written(self, line: Line, rows: pa.Table) -> tuple[Part, ...]:
         return (self._tools.write(line.name, rows),) if rows.num_rows else ()
 
-    def _profile(self, line: Line, rows: pa.Table) -> Profile:
+    def _seen(self, line: Line, tables: Mapping[str, pa.Table], found: Mapping[str, Given]) -> Seen | None:
+        """What the parent was given, which most columns of a variant have in common with it."""
+        parent = line.planned.variant.from_
+        if parent is None or parent not in found:
+            return None
+        return Seen(tables[parent], found[parent].profile)
+
+    def _profile(self, line: Line, rows: pa.Table, like: Seen | None) -> Profile:
         made = Profile(line.planned.chain.columns, line.planned.chain.key)
-        made.add(rows, threads=self._threads)
+        made.add(rows, threads=self._threads, like=like)
         return made
 
     def _close(self) -> None:

@@ -130,9 +130,15 @@ class Quantiles:
         self._shrink()
 
     def _shrink(self) -> None:
-        while len(self.buckets) > _MOST_BUCKETS and self.bits > _COARSEST_BITS:
-            self._set(_coarser(self.buckets, 1), self.counts)
-            self.bits -= 1
+        """Joins neighbours; the buckets are in order and stay so."""
+        steps, joined = 0, self.buckets
+        while 1 + np.count_nonzero(np.diff(joined)) > _MOST_BUCKETS and self.bits - steps > _COARSEST_BITS:
+            steps += 1
+            joined = _coarser(self.buckets, steps)
+        if steps:
+            begins = np.flatnonzero(np.diff(joined, prepend=joined[0] - 1))
+            self.buckets, self.counts = joined[begins], np.add.reduceat(self.counts, begins)
+            self.bits -= steps
 
     def _set(self, buckets: np.ndarray, counts: np.ndarray) -> None:
         self.buckets, places = np.unique(buckets, return_inverse=True)
