@@ -21,6 +21,9 @@ def shuffled(store: ObjectStore, parts: Sequence[Part], columns: list[str]) -> I
     Raises DataError where a file is missing or was changed.
     """
     for number, part in reversed(list(enumerate(parts))):
-        rows = read_part(store, part).select(columns)
+        rows = read_part(store, part, columns)
         places = np.random.default_rng(_SEED + number).permutation(rows.num_rows)
-        yield from rows.take(pa.array(places)).combine_chunks().to_batches(max_chunksize=BATCH_ROWS)
+        # Batch by batch, so that there is no second copy of the file's rows.
+        for start in range(0, rows.num_rows, BATCH_ROWS):
+            taken = rows.take(pa.array(places[start : start + BATCH_ROWS])).select(columns)
+            yield from taken.combine_chunks().to_batches()
