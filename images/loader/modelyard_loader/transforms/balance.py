@@ -155,7 +155,7 @@ class _Draw:
         sizes = exp.select(label.copy(), named(exp.Count(this=exp.Star()), _MANY))
         goals = exp.select(named(self.goal(this=column_ref(_MANY)), _GOAL)).from_(table_ref(self.sizes))
         order = [exp.Ordered(this=column_ref(_HASH))]
-        place = row_number(order, self.relation.key, partition=[self.column.name])
+        place = row_number(order, self.relation.key, partition=[label.copy()])
         placed = exp.select(exp.Star(), named(place, _PLACE)).from_(table_ref(self.training))
         same = exp.EQ(this=column_ref(label.name, "placed"), expression=column_ref(label.name, self.sizes))
         lasts = (

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from modelyard_api.v1alpha1.transform_tables import Dedupe
 from modelyard_loader.transforms.ordering import row_number
-from modelyard_loader.transforms.relation import Made, Part, Relation, column_ref, named, table_ref
+from modelyard_loader.transforms.relation import Made, Part, Relation, column_ref, known, named, table_ref
 
 _PLACE = "place among equals"
 
@@ -18,7 +18,7 @@ def dedupe_rows(transform: Dedupe, relation: Relation) -> Made:
     """The rows that stay."""
     columns = relation.find_all(transform.columns, "columns")
     numbered, later = relation.helper("numbered"), relation.helper("later")
-    place = row_number([], relation.key, partition=[column.name for column in columns])
+    place = row_number([], relation.key, partition=[known(column) for column in columns])
     key = [column_ref(name) for name in relation.key]
     places = relation.rows(*key, named(place, _PLACE))
     further = exp.GT(this=column_ref(_PLACE), expression=exp.Literal.number(1))

@@ -9,11 +9,11 @@ from sqlglot import exp
 from modelyard_loader.transforms.relation import column_ref
 
 
-def row_number(by: Sequence[exp.Expr], key: Iterable[str], partition: Iterable[str] = ()) -> exp.Window:
-    """Place from 1 among the rows with equal values in ``partition``."""
+def row_number(by: Sequence[exp.Expr], key: Iterable[str], partition: Iterable[exp.Expr] = ()) -> exp.Window:
+    """Place from 1 among the rows for which the expressions of ``partition`` are equal."""
     order = [*by, *(exp.Ordered(this=column_ref(name)) for name in key)]
     return exp.Window(
         this=exp.RowNumber(),
-        partition_by=[column_ref(name) for name in partition],
+        partition_by=list(partition),
         order=exp.Order(expressions=order),
     )

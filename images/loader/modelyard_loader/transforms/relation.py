@@ -255,6 +255,14 @@ def missing(column: Column) -> exp.Expr:
     return exp.paren(exp.or_(null, call("isnan", column_ref(column.name))))
 
 
+def known(column: Column) -> exp.Expr:
+    """A value, or null where it is missing, so that all missing values are the same."""
+    value = column_ref(column.name)
+    if column.type is not ColumnType.NUMBER:
+        return value
+    return exp.paren(exp.Case().when(missing(column).not_(), value))
+
+
 def finite(expression: exp.Expr) -> exp.Case:
     """A number, or null where it is not finite."""
     number = exp.cast(expression, exp.DType.DOUBLE)

@@ -7,7 +7,7 @@ from sqlglot import exp
 from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_api.v1alpha1.transform_tables import Sort
 from modelyard_loader.transforms.ordering import row_number
-from modelyard_loader.transforms.relation import Made, Relation, column_ref, missing
+from modelyard_loader.transforms.relation import Made, Relation, known, missing
 
 
 def sort_rows(transform: Sort, relation: Relation) -> Made:
@@ -17,5 +17,5 @@ def sort_rows(transform: Sort, relation: Relation) -> Made:
     by: list[exp.Expr] = []
     for column, wanted in zip(columns, transform.by, strict=True):
         by.append(exp.Ordered(this=missing(column)))
-        by.append(exp.Ordered(this=column_ref(column.name), desc=wanted.descending))
+        by.append(exp.Ordered(this=known(column), desc=wanted.descending))
     return relation.with_column(transform.into, ColumnType.INTEGER, row_number(by, relation.key))
