@@ -68,7 +68,8 @@ class Publication:
         content = LoadContent.of(self.entry)
         limits = pod_limits(self.surroundings.environment)
         plan = self.planned(tuple(content.columns))
-        publisher = Publisher(self.step, self.surroundings.store, self._loaded(content), limits)
+        loaded, store = self._loaded(content), self.surroundings.store
+        publisher = Publisher(self.step, store, loaded, limits, plan.variants)
         with publishing(self.surroundings.postgres, self.step.owner):
             known = [publisher.existing(each) for each in plan.variants]
             if not plan.rules.rules and all(known):
