@@ -322,3 +322,17 @@ def test_nothing_is_removed_while_a_version_is_being_published(yard: Yard) -> No
         yard.sweep(yard.step())
     assert yard.keys() == before
     assert yard.sweep(yard.step()).versions_removed == 2
+
+
+def test_a_lock_whose_connection_breaks_is_a_failure_of_the_platform(loader: LoaderRun) -> None:
+    login = Login(loader.project.username, loader.project.password)
+    postgres = Postgres(loader.step().postgres, login, Patience(total=1))
+
+    def broken() -> None:
+        with postgres.session() as connection:
+            with loader.postgres.administrator() as administrator:
+                administrator.execute("SELECT pg_terminate_backend(%s, 10000)", [connection.info.backend_pid])
+            connection.execute("SELECT 1")
+
+    with pytest.raises(PlatformError, match="no answer"):
+        broken()

@@ -61,10 +61,10 @@ class Postgres:
             connection = patiently(
                 self._connect, _may_pass, self._patience, f"Postgres at {self.endpoint.host}"
             )
-        try:
-            yield connection
-        finally:
-            connection.close()
+            try:
+                yield connection
+            finally:
+                connection.close()
 
     def _connect(self) -> psycopg.Connection:
         return psycopg.connect(
