@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
 
 from modelyard_api.v1alpha1.dataset import Split
+from modelyard_loader import transforms
 from modelyard_loader.record.planning import PlannedVariant, plan
 from modelyard_loader.transforms.engine import Engine
 from modelyard_runtime.columns import canonical_columns
@@ -85,3 +87,12 @@ def test_no_line_is_drawn_for_rows_that_are_groups() -> None:
     ):
         _planned(documents, Split(time_column="day"))
     assert _planned(documents, Split(group_by="day"))["v"].chain.origin == ("day",)
+
+
+def test_a_transform_that_comes_to_mean_something_else_has_another_recipe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = _recipe([{"name": "v", "transforms": [_FILTER]}])
+    kinds = {**transforms.KINDS, "filter": replace(transforms.KINDS["filter"], revision=2)}
+    monkeypatch.setattr(transforms, "KINDS", kinds)
+    assert _recipe([{"name": "v", "transforms": [_FILTER]}]) != before

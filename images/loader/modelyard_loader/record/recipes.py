@@ -9,6 +9,7 @@ from modelyard_api.contract.manifest import Recipe
 from modelyard_api.digests import canonical_digest
 from modelyard_api.v1alpha1.dataset import Split
 from modelyard_api.v1alpha1.transforms import Transform, Variant
+from modelyard_loader.transforms import revision_of
 from modelyard_loader.transforms.engine import ENGINE
 
 _SCHEMA = 2
@@ -36,4 +37,4 @@ def _wire(transform: Transform, earlier: Mapping[str, Recipe]) -> dict[str, Any]
     wire = transform.to_wire()
     if transform.join is not None:
         wire["join"]["variant"] = earlier[transform.join.variant].digest
-    return wire
+    return {**wire, "revision": revision_of(transform)}

@@ -47,6 +47,8 @@ class Kind:
     """Whether each row that comes out depends on one row that goes in alone."""
     fitted: _Judge = _never
     """Whether it looks at which rows are held out."""
+    revision: int = 1
+    """One more whenever the same declaration comes to give other values: what was built before is then not gone on with."""
 
 
 KINDS: Mapping[str, Kind] = {
@@ -89,3 +91,8 @@ def is_row_wise(transform: Transform) -> bool:
 def is_fitted(transform: Transform) -> bool:
     """Whether a transform looks at which rows are held out."""
     return KINDS[transform.chosen].fitted(getattr(transform, transform.chosen))
+
+
+def revision_of(transform: Transform) -> int:
+    """Part of a recipe's identity, besides the declaration."""
+    return KINDS[transform.chosen].revision
