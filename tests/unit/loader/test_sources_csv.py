@@ -249,6 +249,8 @@ def test_a_quote_that_is_never_closed_is_refused_since_it_swallows_rows(
         (b"x,,y\n1,2,3\n", "column 2 has no name in the header"),
         (b'x,"y\n1,2\n', "a name in the header goes over the end of its line"),
         (b"PAR1 and more", "is a Parquet file"),
+        (b"pr\xeds,y\n1,2\n", "the header holds characters that are none in the encoding"),
+        ("x,y\n1,2\n".encode("utf-16-le"), "the header holds characters that are none in the encoding"),
         (gzip.compress(b"x,y\n1,2\n" * 1000)[:40], "cannot be unpacked"),
         (
             pa.Codec("zstd").compress(b"x,y\n" + b"1,2\n" * 20_000_000, asbytes=True),

@@ -183,7 +183,8 @@ def test_parquet_types_become_canonical_ones(
     [
         (pa.scalar(2**53 + 1, pa.uint64()), "9007199254740993 is not Number"),
         (pa.scalar(Decimal("1234567890.123456"), pa.decimal128(38, 6)), "is not Number .*at most 15 digits"),
-        (pa.scalar(1, pa.timestamp("ns")), "is not Text"),
+        (pa.scalar(1, pa.timestamp("ns")), "is finer than a microsecond"),
+        (pa.scalar(10**12, pa.timestamp("s")), "not in the years 0 to 9999"),
     ],
 )
 def test_a_parquet_value_that_would_be_changed_is_set_aside(
@@ -254,6 +255,12 @@ def test_parquet_files_may_widen_whole_numbers_and_nothing_else(reading: Reading
 def test_a_file_that_is_no_parquet_is_refused(reading: Reading, content: bytes) -> None:
     with pytest.raises(DataError, match=r"a.parquet: cannot be read as Parquet"):
         reading.files({"a.parquet": content})
+
+
+def test_a_parquet_file_that_comes_to_far_more_than_its_size_is_refused_unread(reading: Reading) -> None:
+    bomb = _parquet(pa.table({"x": ["v" * 1_000_000] * 100}), use_dictionary=False, compression="zstd")
+    with pytest.raises(DataError, match=r"a.parquet: comes to more than 200 times its packed size"):
+        reading.files({"a.parquet": bomb})
 
 
 def test_a_parquet_file_that_breaks_off_within_a_page_is_refused(reading: Reading) -> None:

@@ -82,7 +82,7 @@ class Conversion:
         if self._any or self.inferred:
             return
         others = [
-            Difference(each.name, f"is not {each.target}: {_shown(array.drop_null()[0].as_py())}")
+            Difference(each.name, f"is not {each.target}: {_shown(_python(array.drop_null()[0]))}")
             for each, array, bad in bad_columns
             if each.target.type is not ColumnType.TEXT or each.target.form is not Form.PLAIN
             if len(array) - array.null_count >= _SURELY
@@ -96,15 +96,23 @@ class Conversion:
     ) -> None:
         for place in np.flatnonzero(bad):
             each, array = next((each, array) for each, array, mask in bad_columns if mask[place].as_py())
-            reason = f"column {each.name}: {_why(array[place].as_py(), each)}"
+            reason = f"column {each.name}: {_why(array[place], each)}"
             row = {
-                name: column[place].as_py()
+                name: _python(column[place])
                 for name, column in zip(raw.rows.schema.names, raw.rows.columns, strict=True)
             }
             self.reject(Reject(int(raw.numbers[place]), reason, kept_text(_as_json(row))))
 
 
-def _why(value: object, each: Wanted) -> str:
+def _python(value: pa.Scalar) -> object:
+    """A value for a message; times as texts, since Python does not have all of them."""
+    return str(value.cast(pa.string())) if pa.types.is_temporal(value.type) else value.as_py()
+
+
+def _why(found: pa.Scalar, each: Wanted) -> str:
+    value = _python(found)
+    if pa.types.is_temporal(found.type):
+        return f"{value} is finer than a microsecond, or not in the years 0 to 9999"
     if isinstance(value, str) and DAMAGE in value:
         return "holds bytes that its encoding does not have"
     if isinstance(value, str) and STRAY in value:

@@ -25,6 +25,7 @@ from modelyard_loader.sources.formats.quotes import QuoteWatch
 from modelyard_loader.sources.formats.stream import Stream, UnpackedFile, Utf8Stream, check_encoding
 from modelyard_loader.sources.reading import REJECTS_LIMIT, EmptySourceError, Reject
 from modelyard_loader.sources.survey import Survey
+from modelyard_loader.sources.values import DAMAGE
 from modelyard_runtime.errors import DataError, InvalidSpecError
 
 _BLOCKS = (1024 * 1024, 16 * 1024 * 1024)
@@ -281,7 +282,13 @@ def _check_header(header: Sequence[str], file: str) -> None:
             field=file,
             remedy="give every column a name of its own",
         )
-    if any("\n" in name or "\0" in name for name in header):
+    if any(DAMAGE in name or "\0" in name for name in header):
+        raise DataError(
+            "the header holds characters that are none in the encoding that the file is read in",
+            field=file,
+            remedy="say the file's encoding in csv.encoding",
+        )
+    if any("\n" in name for name in header):
         raise DataError(
             "a name in the header goes over the end of its line",
             field=file,

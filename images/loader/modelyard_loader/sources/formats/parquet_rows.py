@@ -13,6 +13,7 @@ from modelyard_api.v1alpha1.sources import Files
 from modelyard_loader.sources.conversion import RawBatch, RejectSink
 from modelyard_loader.sources.drift import Wanted
 from modelyard_loader.sources.formats.format import FileText, Format
+from modelyard_loader.sources.formats.stream import FREE_BYTES, RATIO_LIMIT
 from modelyard_loader.sources.reading import BATCH_BYTES, BATCH_ROWS
 from modelyard_loader.sources.survey import Survey
 from modelyard_loader.sources.typed import told_type
@@ -87,6 +88,7 @@ def _opened(file: FileText) -> pq.ParquetFile:
         opened = pq.ParquetFile(file.path, pre_buffer=False, buffer_size=_BUFFER_BYTES)
     except (pa.ArrowInvalid, OSError) as error:
         raise _broken(file, error) from error
+    _check_size(opened, file)
     names = opened.schema_arrow.names
     twins = sorted({name for name in names if names.count(name) > 1})
     if twins:
@@ -96,6 +98,21 @@ def _opened(file: FileText) -> pq.ParquetFile:
             remedy="give every column a name of its own",
         )
     return opened
+
+
+def _check_size(opened: pq.ParquetFile, file: FileText) -> None:
+    """Raises DataError for pages that come to more than tables do, before one of them is unpacked."""
+    size = sum(group.total_byte_size for group in _groups(opened))
+    if size > max(FREE_BYTES, RATIO_LIMIT * file.path.stat().st_size):
+        raise DataError(
+            f"comes to more than {RATIO_LIMIT} times its packed size, as no table does",
+            field=file.name,
+            remedy="write the file with less compression, if it is sound",
+        )
+
+
+def _groups(opened: pq.ParquetFile) -> list[pq.RowGroupMetaData]:
+    return [opened.metadata.row_group(place) for place in range(opened.metadata.num_row_groups)]
 
 
 def _broken(file: FileText, error: Exception) -> DataError:
@@ -108,7 +125,5 @@ def _broken(file: FileText, error: Exception) -> DataError:
 
 def _batch_rows(opened: pq.ParquetFile) -> int:
     """Rows of a batch by the width that the file tells."""
-    metadata = opened.metadata
-    groups = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
-    widest = max((group.total_byte_size // max(group.num_rows, 1) for group in groups), default=0)
+    widest = max((each.total_byte_size // max(each.num_rows, 1) for each in _groups(opened)), default=0)
     return max(1, min(BATCH_ROWS, BATCH_BYTES // max(widest, 1)))
