@@ -1,6 +1,7 @@
-"""The files of a load, and the sums of its digest, made in threads beside the COPY of the same rows.
+"""The files of a load, and the sums of its digest, made in a thread beside the COPY of the same rows.
 
 Writing Parquet, hashing and sending wait for no lock of the interpreter, so on two cores they cost little time of their own.
+One thread keeps up with the server, and holds one file in memory where two would hold two.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from modelyard_runtime.digest import ContentAccumulator
 from modelyard_runtime.hashing import whole
 from modelyard_runtime.s3 import ObjectStore
 
-PART_ROWS = 262_144
-PART_BYTES = 32 * 1024 * 1024
-"""Bytes of a part's rows in memory, about; several parts are in memory at once."""
+PART_ROWS = 131_072
+PART_BYTES = 16 * 1024 * 1024
+"""Bytes of a part's rows in memory, about; two parts are in memory at once, one of them a few times over."""
 _PIECE_ROWS = 16_384
-_THREADS = 2
-_IN_FLIGHT = 2
+_THREADS = 1
+_IN_FLIGHT = 1
 
 
 class Totals:
