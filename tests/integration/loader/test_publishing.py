@@ -104,6 +104,32 @@ def test_untransformed_versions_share_the_files_of_the_loads(minio: Callable[[st
     assert sorted(map(recorded.store.key, uris)) == sorted(files)
 
 
+def test_a_variant_without_transforms_shares_the_files_of_its_parent(
+    minio: Callable[[str], ObjectStore],
+) -> None:
+    recorded = Recorded(minio("a"), [*_VARIANTS[:2], {"name": "w2", "from": "v2"}])
+    found = recorded.load(_rows(500), 1)
+    assert found["w2"].digest == found["v2"].digest
+    assert recorded.manifest(found["w2"]).parts == recorded.manifest(found["v2"]).parts
+
+
+def test_a_variant_that_is_added_later_has_all_rows_and_the_others_go_on(
+    minio: Callable[[str], ObjectStore],
+) -> None:
+    recorded, rows = Recorded(minio("a"), _VARIANTS[:2]), _rows(900)
+    recorded.load(rows.slice(0, 300), 1)
+    before = recorded.load(rows.slice(300, 300), 2)
+    later = {"name": "later", "from": "v2", "transforms": [{"filter": {"where": "twice > 0"}}]}
+    recorded.variants = [*_VARIANTS[:2], later]
+    found = recorded.load(rows.slice(600), 3)
+    fresh = Recorded(recorded.store, recorded.variants, name="fresh").load(rows, 1)
+    assert {name: each.digest for name, each in found.items()} == {
+        name: each.digest for name, each in fresh.items()
+    }
+    kept = recorded.manifest(before["v2"]).parts
+    assert recorded.manifest(found["v2"]).parts[:2] == kept
+
+
 def test_a_load_that_changes_no_value_of_a_variant_leaves_its_files(
     minio: Callable[[str], ObjectStore],
 ) -> None:

@@ -209,6 +209,8 @@ class Builder:
     def _batches(self) -> Iterator[pa.RecordBatch]:
         for placed in self._loaded.parts:
             yield from self.read(placed.part).to_batches()
+            # Arrow keeps what it has freed, which a pod's memory does not have room for.
+            pa.default_memory_pool().release_unused()
 
     def _written(
         self, planned: PlannedVariant, tables: Iterator[pa.Table], profile: Profile

@@ -156,45 +156,56 @@ class _Worker:
         return self._jobs[-1]
 
     def _work(self, placed: PlacedPart) -> dict[str, Given]:
-        base = self._tools.read(placed.part)
-        tables: dict[str, pa.Table] = {}
-        same: dict[int, Given] = {}
+        tables: dict[str | None, pa.Table] = {None: self._tools.read(placed.part)}
+        given: dict[str | None, Given] = {}
+        holders: dict[str | None, str | None] = {}
         found: dict[str, Given] = {}
-        for line in self._lines:
+        for number, line in enumerate(self._lines):
             if self._wanted[line.name] >= placed.sequence:
                 continue
-            rows = self._rows(line, tables, base)
-            tables[line.name] = rows
-            if line.since >= placed.sequence:
-                continue
-            if id(rows) not in same:
-                parts = (placed.part,) if rows is base else self._written(line, rows)
-                same[id(rows)] = Given(parts, self._profile(line, rows, self._seen(line, tables, found)))
-            found[line.name] = same[id(rows)]
+            parent = holders.get(line.planned.variant.from_)
+            holder = self._holder(line, holders)
+            if holder not in tables:
+                tables[holder] = self._stage(line, holders).run(tables[parent])
+            holders[line.name] = holder
+            if line.since < placed.sequence:
+                if holder not in given:
+                    parts = (placed.part,) if holder is None else self._written(line, tables[holder])
+                    seen = Seen(tables[parent], given[parent].profile) if parent in given else None
+                    given[holder] = Given(parts, self._profile(line, tables[holder], seen))
+                found[line.name] = given[holder]
+            for other in self._done(tables, holders, self._lines[number + 1 :]):
+                del tables[other]
         return found
 
-    def _rows(self, line: Line, tables: Mapping[str, pa.Table], base: pa.Table) -> pa.Table:
-        """Rows of a variant, of those of its parent if that was given the file, too."""
+    def _holder(self, line: Line, holders: Mapping[str | None, str | None]) -> str | None:
+        """The variant whose rows are those of this one: itself, one before it, or None for the loaded rows."""
         if line.planned.untransformed:
-            return base
+            return None
         parent = line.planned.variant.from_
-        before = tables.get(parent) if parent is not None else None
-        if before is not None and not line.planned.variant.transforms:
-            return before
+        known = parent in holders and not line.planned.variant.transforms
+        return holders[parent] if known else line.name
+
+    def _done(
+        self,
+        tables: Mapping[str | None, pa.Table],
+        holders: Mapping[str | None, str | None],
+        rest: Sequence[Line],
+    ) -> list[str | None]:
+        """Rows that no variant to come starts from."""
+        read = {holders.get(line.planned.variant.from_) for line in rest}
+        return [holder for holder in tables if holder not in read]
+
+    def _stage(self, line: Line, holders: Mapping[str | None, str | None]) -> _Stage:
+        """The transforms over the rows of the parent if it was given the file, else over the loaded rows."""
         if line.name not in self._stages:
-            chain = self._chains[str(parent)] if before is not None else None
+            parent = line.planned.variant.from_
+            chain = self._chains[parent] if parent is not None and parent in holders else None
             self._stages[line.name] = _Stage(line.planned, chain, self._tools.limits)
-        return self._stages[line.name].run(base if before is None else before)
+        return self._stages[line.name]
 
     def _written(self, line: Line, rows: pa.Table) -> tuple[Part, ...]:
         return (self._tools.write(line.name, rows),) if rows.num_rows else ()
-
-    def _seen(self, line: Line, tables: Mapping[str, pa.Table], found: Mapping[str, Given]) -> Seen | None:
-        """What the parent was given, which most columns of a variant have in common with it."""
-        parent = line.planned.variant.from_
-        if parent is None or parent not in found:
-            return None
-        return Seen(tables[parent], found[parent].profile)
 
     def _profile(self, line: Line, rows: pa.Table, like: Seen | None) -> Profile:
         made = Profile(line.planned.chain.columns, line.planned.chain.key)
