@@ -125,6 +125,13 @@ def test_a_line_with_bytes_that_are_not_utf8_is_set_aside(reading: Reading) -> N
     assert given.reasons == {2: "column x: holds bytes that its encoding does not have"}
 
 
+def test_a_json_line_that_is_null_is_set_aside(reading: Reading) -> None:
+    given = _jsonl(reading, '{"x": 1}', "null")
+    assert (given.rows, given.reasons) == ([{"x": 1}], {2: "is no JSON object"})
+    with pytest.raises(EmptySourceError):
+        _jsonl(reading, "null")
+
+
 def test_a_json_number_beyond_float64_is_set_aside(reading: Reading) -> None:
     assert _jsonl(reading, '{"x": 1e400}', '{"x": 1}', x=ColumnType.NUMBER).rows == [{"x": 1.0}]
 
@@ -229,6 +236,40 @@ def test_a_parquet_type_without_a_canonical_one_is_refused(
 ) -> None:
     with pytest.raises(DataError, match=said):
         _from_parquet(reading, pa.table({"x": values}))
+
+
+_HELD = [
+    pa.array([1, None, -5], pa.int8()),
+    pa.array([1, None, 2**64 - 1], pa.uint64()),
+    pa.array([0.5, None, float("nan")], pa.float32()),
+    pa.array([1e300, None, float("inf")]),
+    pa.array([True, None, False]),
+    pa.array(["x", None, "1"]),
+    pa.array(["x", None, "1"], pa.large_string()),
+    pa.array(["x", None, "x"]).dictionary_encode(),
+    pa.nulls(3),
+    pa.array([Decimal("1.5"), None, Decimal(-2)], pa.decimal128(30, 4)),
+    pa.array([date(2024, 5, 1), None, date(1, 1, 1)]),
+    pa.array([_NOON, None, _NOON], pa.timestamp("ns", "UTC")),
+    pa.array([10**15, None, -(10**15)], pa.timestamp("s")),
+    pa.array([10**6, None, 1], pa.date32()),
+    pa.array([1, None, 2], pa.time64("ns")),
+]
+
+
+@pytest.mark.parametrize("wanted", ColumnType)
+@pytest.mark.parametrize("values", _HELD, ids=lambda held: str(held.type))
+def test_every_type_either_becomes_the_declared_one_or_is_refused_in_words(
+    reading: Reading, values: pa.Array, wanted: ColumnType
+) -> None:
+    try:
+        given = _from_parquet(reading, pa.table({"x": values}), x=wanted)
+    except DataError as error:
+        assert re.search("cannot become|are not those of the first load", error.message)  # noqa: PT017
+        return
+    assert given.types == {"x": wanted.value}
+    assert sorted([*given.numbers, *given.reasons]) == [1, 2, 3]  # type: ignore[type-var]
+    assert 2 in given.numbers
 
 
 def test_a_parquet_file_of_another_type_is_refused_as_drift(reading: Reading) -> None:

@@ -82,6 +82,8 @@ def convert(array: pa.Array, target: Target) -> Converted:
     if is_text(held):
         return _from_text(array.cast(pa.string()), target)
     if pa.types.is_temporal(held):
+        if target.type is not ColumnType.TEXT:
+            raise pa.ArrowNotImplementedError(f"a time is no {target.type}")
         return _from_time(array)
     if pa.types.is_decimal(held) and target.type is ColumnType.NUMBER:
         return _from_decimal(array, target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ _LINE_BYTES = 16 * 1024 * 1024
 _EXACT = 2.0**53
 _BOUND = 2**63
 _SHOWN = 60
+_OBJECT = re.compile(rb"\s*\{.*\}\s*\Z", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,12 @@ def _any_infinite(table: pa.Table) -> bool:
 
 
 def _typed(block: _Block, schema: pa.Schema | None = None, others: str = "infer") -> pa.Table | None:
-    """The block in one go, or None where it must be looked at line by line."""
+    """The block in one go, or None where it must be looked at line by line.
+
+    Arrow is only given lines that look like objects: a lone ``null`` ends the process.
+    """
+    if not all(_OBJECT.match(line) for line in block.lines):
+        return None
     content = b"\n".join(block.lines) + b"\n"
     options = arrow_json.ParseOptions(
         explicit_schema=schema,
