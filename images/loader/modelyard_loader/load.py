@@ -16,15 +16,13 @@ from modelyard_loader.publishing import Plan, Publication, plan_of
 from modelyard_loader.record.loads import LoadContent, LoadRecords, parts_after
 from modelyard_loader.staging.direct import load_directly
 from modelyard_loader.staging.refresh import refresh
-from modelyard_loader.staging.steps import NextRows
+from modelyard_loader.staging.steps import NextRows, is_all
 from modelyard_loader.staging.work import Before, Work
 from modelyard_loader.surroundings import Surroundings
 from modelyard_loader.transforms.limits import pod_limits
 from modelyard_loader.working_copy.ledger import LedgerEntry
 from modelyard_loader.working_copy.loads import LoadTransaction, check_next, commit, committed
 from modelyard_loader.working_copy.rebuild import caught_up
-
-_ALL = "100"
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +68,7 @@ class Loader:
         """Makes the load; None where there is nothing new."""
         work = Work(self._step, self._surroundings, self._surroundings.clock(), self._planned, _before(known))
         snapshot = work.before.content.snapshot if work.before else None
-        if work.before is None and self._step.percent == _ALL:
+        if work.before is None and is_all(self._step.percent):
             entry = self._commit(lambda transaction: load_directly(work, transaction))
         elif work.before is None or (
             snapshot is not None and snapshot.loaded < snapshot.rows and not self._step.refresh

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 
 import pyarrow as pa
@@ -154,7 +155,7 @@ class Publication:
             rows=entry.total_rows,
             rejected=sum(each.rejected for each in self.entries),
             source_rows=content.snapshot.rows if content.snapshot else None,
-            percent=entry.percentage,
+            percent=f"{Decimal(entry.percentage).normalize():f}",
             batch_name=entry.batch_name,
             seconds=round((entry.completed_at - entry.started_at).total_seconds(), 3),
             source_digest=entry.source_digest,

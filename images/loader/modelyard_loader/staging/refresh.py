@@ -18,6 +18,7 @@ from modelyard_loader.staging.parts import PART_BYTES, PART_ROWS, Totals, Writte
 from modelyard_loader.staging.rejects import Rejects
 from modelyard_loader.staging.rewriting import Names, Replaced, Rewritten, without
 from modelyard_loader.staging.staged import chunks_of
+from modelyard_loader.staging.steps import is_all
 from modelyard_loader.staging.work import Before, Work
 from modelyard_loader.working_copy.ledger import LedgerEntry
 from modelyard_loader.working_copy.loads import Batch, LoadTransaction
@@ -25,7 +26,6 @@ from modelyard_loader.working_copy.updates import Seen, compare, replace
 from modelyard_runtime.errors import DataError, StepError
 from modelyard_runtime.hashing import row_hashes
 
-_ALL = "100"
 _SHOWN = 3
 
 
@@ -67,7 +67,7 @@ class _Look:
         self._given = 0
         """Rows that fit."""
         snapshot = before.content.snapshot
-        self._through = snapshot.through if snapshot and work.step.percent != _ALL else None
+        self._through = snapshot.through if snapshot and not is_all(work.step.percent) else None
         """The greatest hash that is loaded, where not all of the source is asked for."""
         self._file = RowFile(work.directory() / "rows.arrow", naming)
 

@@ -24,10 +24,17 @@ from modelyard_runtime.errors import DataError
 from modelyard_runtime.hashing import row_hashes
 from modelyard_runtime.manifests import read_part
 
+_ALL = Decimal(100)
+
 
 def rows_at(rows: int, percent: str) -> int:
     """Rows that are loaded once so much of the source is."""
     return min(rows, math.ceil(rows * Decimal(percent) / 100))
+
+
+def is_all(percent: str) -> bool:
+    """Whether nothing is left after so much of the source."""
+    return Decimal(percent) >= _ALL
 
 
 class NextRows:

@@ -25,6 +25,7 @@ from modelyard_loader.surroundings import Surroundings
 from modelyard_runtime.digest import ContentAccumulator
 from modelyard_runtime.errors import DataError
 from modelyard_runtime.manifests import write_part
+from modelyard_runtime.retry import Patience
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Work:
             declared=tuple(step.columns),
             consumed=consumed or {},
             first_row=first_row,
+            patience=Patience(notice=around.progress.wait_for),
         )
         return open_source(step.source, context)
 
