@@ -178,3 +178,18 @@ def test_threads_batches_and_the_order_of_arrival_change_no_value(documents: lis
         source = marked(_shuffled(table, seed), _KEY, batch_rows=batch_rows)
         again, _ = built_last(source, documents, key=_KEY, threads=threads)
         assert again.equals(once)
+
+
+@pytest.mark.parametrize(("method", "goal"), [("Over", max), ("Under", min)])
+def test_the_last_row_that_is_drawn_is_found_among_many(method: str, goal: object) -> None:
+    count = 30_000
+    table = pa.table(
+        {"id": range(count), "y": ["rare" if row % 3 == 0 else "common" for row in range(count)]}
+    )
+    held = held_out(table, ["id"])
+    sizes = Counter(y for y, out in zip(table.column("y").to_pylist(), held, strict=True) if not out)
+    rows, made = built(marked(table), _balance(method, 1))
+    after = held_out(rows, made.origin)
+    balanced = Counter(y for y, out in zip(rows.column("y").to_pylist(), after, strict=True) if not out)
+    assert callable(goal)
+    assert balanced == dict.fromkeys(sizes, goal(sizes.values()))

@@ -7,6 +7,7 @@ so no copy of a row that is held out is trained on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -14,8 +15,7 @@ from sqlglot import exp
 from modelyard_api.contract.manifest import Column
 from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_api.v1alpha1.transform_tables import COPY_NUMBER, Balance, BalanceMethod
-from modelyard_loader.transforms.hashing import key_hash
-from modelyard_loader.transforms.ordering import row_number
+from modelyard_loader.transforms.hashing import HASHES, key_hash
 from modelyard_loader.transforms.relation import (
     Helpers,
     Made,
@@ -30,7 +30,9 @@ from modelyard_loader.transforms.relation import (
 )
 from modelyard_loader.transforms.rows import HELD_OUT
 
-_HASH, _PLACE, _MANY, _GOAL = "hash of row", "place in class", "rows of class", "rows wanted"
+_HASH, _BUCKET, _PLACE = "hash of row", "bucket of hash", "place in bucket"
+_MANY, _GOAL, _LAST, _UP_TO = "rows of class", "rows wanted", "last place", "rows up to here"
+_BUCKETS = 4096
 
 
 def balance_classes(transform: Balance, relation: Relation) -> Made:
@@ -147,27 +149,84 @@ class _Draw:
         key = [column_ref(name) for name in self.relation.key]
         takes_part = exp.and_(column_ref(HELD_OUT).not_(), missing(self.column).not_())
         hashes = exp.Case().when(takes_part, key_hash(self.relation, self.seed))
+        bucket = exp.IntDiv(this=column_ref(_HASH), expression=_hashes(HASHES // _BUCKETS))
         drawn = (
-            exp.select(label, *key, column_ref(_HASH))
+            exp.select(label, *key, column_ref(_HASH), named(bucket, _BUCKET))
             .from_(table_ref(self.hashed))
             .where(column_ref(_HASH).is_(exp.null()).not_())
         )
         sizes = exp.select(label.copy(), named(exp.Count(this=exp.Star()), _MANY))
         goals = exp.select(named(self.goal(this=column_ref(_MANY)), _GOAL)).from_(table_ref(self.sizes))
-        order = [exp.Ordered(this=column_ref(_HASH))]
-        place = row_number(order, self.relation.key, partition=[label.copy()])
-        placed = exp.select(exp.Star(), named(place, _PLACE)).from_(table_ref(self.training))
-        same = exp.EQ(this=column_ref(label.name, "placed"), expression=column_ref(label.name, self.sizes))
-        lasts = (
-            exp.select(*(column_ref(name, "placed") for name in [label.name, *self.relation.key, _HASH]))
-            .from_(placed.subquery("placed"))
-            .join(table_ref(self.sizes), on=same)
-            .where(exp.EQ(this=column_ref(_PLACE, "placed"), expression=exp.paren(last)))
-        )
         return (
             Part(self.hashed, self.relation.select(named(hashes, _HASH))),
             Part(self.training, drawn, kept=True),
             Part(self.sizes, sizes.from_(table_ref(self.training)).group_by(label.copy())),
             Part(self.goals, goals),
-            Part(self.lasts, lasts),
+            Part(self.relation.helper("buckets"), self._buckets(last)),
+            Part(self.lasts, self._lasts()),
         )
+
+    def _buckets(self, last: exp.Expr) -> exp.Select:
+        """For each class the bucket of hashes that the last of the first falls into, and its place there."""
+        label = self.column.name
+        counted = (
+            exp.select(column_ref(label), column_ref(_BUCKET), named(exp.Count(this=exp.Star()), _PLACE))
+            .from_(table_ref(self.training))
+            .group_by(column_ref(label), column_ref(_BUCKET))
+        )
+        up_to = exp.Window(
+            this=exp.Sum(this=column_ref(_PLACE)),
+            partition_by=[column_ref(label)],
+            order=exp.Order(expressions=[exp.Ordered(this=column_ref(_BUCKET))]),
+        )
+        summed = exp.select(exp.Star(), named(up_to, _UP_TO)).from_(counted.subquery("counted"))
+        before = exp.paren(exp.Sub(this=column_ref(_UP_TO), expression=column_ref(_PLACE)))
+        wanted = exp.paren(last)
+        return (
+            exp.select(
+                column_ref(label, "summed"),
+                column_ref(_BUCKET),
+                named(exp.Sub(this=wanted, expression=before), _LAST),
+            )
+            .from_(summed.subquery("summed"))
+            .join(table_ref(self.sizes), on=_same([label], "summed", self.sizes))
+            .where(
+                exp.LT(this=before.copy(), expression=wanted.copy()),
+                exp.GTE(this=column_ref(_UP_TO), expression=wanted.copy()),
+            )
+        )
+
+    def _lasts(self) -> exp.Select:
+        """The last of the first of each class; only rows of its bucket are sorted."""
+        label, buckets = self.column.name, self.relation.helper("buckets")
+        names = [label, *self.relation.key, _HASH]
+        order = exp.Order(
+            expressions=[
+                exp.Ordered(this=column_ref(name, self.training)) for name in (_HASH, *self.relation.key)
+            ]
+        )
+        place = exp.Window(this=exp.RowNumber(), partition_by=[column_ref(label, self.training)], order=order)
+        placed = (
+            exp.select(
+                *(column_ref(name, self.training) for name in names),
+                named(place, _PLACE),
+                column_ref(_LAST),
+            )
+            .from_(table_ref(self.training))
+            .join(table_ref(buckets), on=_same([label, _BUCKET], self.training, buckets))
+        )
+        return (
+            exp.select(*(column_ref(name) for name in names))
+            .from_(placed.subquery("placed"))
+            .where(exp.EQ(this=column_ref(_PLACE), expression=column_ref(_LAST)))
+        )
+
+
+def _same(names: Sequence[str], one: str, other: str) -> exp.Expr:
+    return exp.and_(
+        *(exp.EQ(this=column_ref(name, one), expression=column_ref(name, other)) for name in names)
+    )
+
+
+def _hashes(number: int) -> exp.Cast:
+    return exp.cast(exp.Literal.string(str(number)), exp.DType.UINT128)
