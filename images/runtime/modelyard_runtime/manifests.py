@@ -73,7 +73,7 @@ def read_part(store: ObjectStore, part: Part, columns: list[str] | None = None) 
             field=part.uri,
             remedy="restore the object from a backup of the bucket",
         )
-    table = pq.read_table(pa.BufferReader(content), columns=columns, use_threads=False)
+    table = pq.read_table(pa.BufferReader(content), columns=columns, use_threads=False, pre_buffer=False)
     if table.num_rows != part.rows:
         raise DataError(f"holds {table.num_rows} rows, the manifest says {part.rows}", field=part.uri)
     return table

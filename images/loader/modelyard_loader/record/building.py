@@ -13,8 +13,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
+from threading import Lock
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,7 +25,7 @@ from modelyard_loader.record.files import in_parts, write_variant
 from modelyard_loader.record.loads import PlacedPart
 from modelyard_loader.record.planning import PlannedVariant
 from modelyard_loader.record.profile import Profile, read_profile
-from modelyard_loader.record.row_wise import Line, Tools, advance
+from modelyard_loader.record.row_wise import Line, Tools, advance, release_memory
 from modelyard_loader.transforms.engine import Engine
 from modelyard_loader.transforms.limits import Limits
 from modelyard_loader.transforms.rows import Rows
@@ -114,6 +114,7 @@ class Builder:
         self._limits = limits or Limits()
         self._line: SplitLine | None = None
         self._planned = planned
+        self._writing = Lock()
         self._lines: dict[str, Line] = {}
         self._pointers: dict[str, list[VersionPointer]] = {}
         self._manifests: dict[str, Manifest] = {}
@@ -179,11 +180,16 @@ class Builder:
             if name not in {each.variant.name for each in together}:
                 together = [planned]
             lines = [self._begun(each) for each in together]
-            tools = Tools(self.read, partial(write_variant, self._store, self._dataset), self._limits)
+            tools = Tools(self.read, self._write, self._limits)
             advance(lines, self._loaded.parts, tools)
             self._lines.update({line.name: line for line in lines})
         line = self._lines[name]
         return self._content(planned, line.parts, line.profile)
+
+    def _write(self, variant: str, rows: pa.Table) -> Part:
+        """One file at a time, since encoding takes as much memory again as the rows."""
+        with self._writing:
+            return write_variant(self._store, self._dataset, variant, rows)
 
     def _begun(self, planned: PlannedVariant) -> Line:
         """A variant as an earlier version of it leaves it."""
@@ -209,8 +215,7 @@ class Builder:
     def _batches(self) -> Iterator[pa.RecordBatch]:
         for placed in self._loaded.parts:
             yield from self.read(placed.part).to_batches()
-            # Arrow keeps what it has freed, which a pod's memory does not have room for.
-            pa.default_memory_pool().release_unused()
+            release_memory()
 
     def _written(
         self, planned: PlannedVariant, tables: Iterator[pa.Table], profile: Profile

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -66,7 +67,7 @@ def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 
 def _parquet(rows: pa.Table) -> bytes:
     """The fastest setting of zstd, and dictionaries only where they help: numbers rarely repeat."""
-    sink = pa.BufferOutputStream()
+    sink = BytesIO()
     texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
     pq.write_table(
         rows,
@@ -79,4 +80,4 @@ def _parquet(rows: pa.Table) -> bytes:
         write_statistics=False,
         store_schema=False,
     )
-    return bytes(sink.getvalue())
+    return sink.getvalue()

@@ -62,6 +62,11 @@ class Given:
     profile: Profile
 
 
+def release_memory() -> None:
+    """Gives back what Arrow has freed and keeps, which a pod does not have room for."""
+    pa.default_memory_pool().release_unused()
+
+
 def advance(lines: Sequence[Line], loaded: Sequence[PlacedPart], tools: Tools) -> None:
     """Brings every variant up to the loaded rows; each stands behind the one that it starts from.
 
@@ -176,6 +181,7 @@ class _Worker:
                 found[line.name] = given[holder]
             for other in self._done(tables, holders, self._lines[number + 1 :]):
                 del tables[other]
+            release_memory()
         return found
 
     def _holder(self, line: Line, holders: Mapping[str | None, str | None]) -> str | None:
