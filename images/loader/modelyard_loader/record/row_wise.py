@@ -26,6 +26,8 @@ from modelyard_loader.transforms.rows import Rows
 from modelyard_runtime.digest import in_key_order
 
 _WORKERS = 2
+_MEMORY_OF_TWO = 320 * 1024 * 1024
+"""Memory for the engine below which one file at a time is worked on: that of a pod of 800 MiB."""
 
 
 @dataclass
@@ -74,8 +76,9 @@ def advance(lines: Sequence[Line], loaded: Sequence[PlacedPart], tools: Tools) -
     """
     wanted = _wanted(lines)
     new = [placed for placed in loaded if placed.sequence > min(wanted.values(), default=0)]
-    count = min(_WORKERS, len(new))
     memory = tools.limits.memory_bytes
+    workers_at_most = _WORKERS if memory is None or memory >= _MEMORY_OF_TWO else 1
+    count = min(workers_at_most, len(new))
     shared = replace(
         tools, limits=replace(tools.limits, memory_bytes=memory // count if memory and count else None)
     )
