@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 
@@ -89,9 +90,9 @@ class Content:
         """Rows of the variant."""
         return self.profile.rows
 
-    @property
+    @cached_property
     def statistics(self) -> list[ColumnStatistics]:
-        """One entry a column, the key's left out."""
+        """One entry a column, the key's left out; read by the rules and by the manifest."""
         return self.profile.statistics()
 
 

@@ -47,8 +47,9 @@ class ColumnState(StatusModel):
     total: str
     squares: str | None
     bits: int
-    buckets: list[int]
-    counts: list[int]
+    buckets: str
+    """int64, little-endian, as base64, like ``counts``: thousands of numbers, which JSON would spell one by one."""
+    counts: str
     values: list[tuple[bool | int | float | str, int]] | None
     registers: str | None
 
@@ -140,8 +141,8 @@ class ColumnProfile:
             total=_packed(self._total),
             squares=None if self._squares is None else _packed(self._squares),
             bits=self._quantiles.bits,
-            buckets=self._quantiles.buckets.tolist(),
-            counts=self._quantiles.counts.tolist(),
+            buckets=_encoded(self._quantiles.buckets),
+            counts=_encoded(self._quantiles.counts),
             values=values,
             registers=registers if values is None else None,
         )
@@ -155,8 +156,8 @@ class ColumnProfile:
         made._total = _unpacked(state.total)
         made._squares = None if state.squares is None else _unpacked(state.squares)
         made._quantiles.bits = state.bits
-        made._quantiles.buckets = np.array(state.buckets, dtype=np.int64)
-        made._quantiles.counts = np.array(state.counts, dtype=np.int64)
+        made._quantiles.buckets = _decoded(state.buckets)
+        made._quantiles.counts = _decoded(state.counts)
         made.values = None if state.values is None else Counter(dict(state.values))
         if state.registers is not None:
             held = np.frombuffer(base64.b64decode(state.registers), dtype=np.uint8)
@@ -287,6 +288,14 @@ def _largest_first(pair: tuple[Value, int]) -> tuple[int, str]:
 
 def _fraction(total: int) -> Fraction:
     return Fraction(total, in_units(1.0))
+
+
+def _encoded(numbers: np.ndarray) -> str:
+    return base64.b64encode(numbers.astype("<i8", copy=False).tobytes()).decode()
+
+
+def _decoded(text: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), dtype="<i8").astype(np.int64)
 
 
 def _packed(total: int) -> str:
