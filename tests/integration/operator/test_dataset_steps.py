@@ -110,7 +110,7 @@ def test_progress_and_an_outage_are_told_while_a_pod_is_at_work(project: Project
         project.kubelet.run(job, "127.0.0.1")
 
         def told() -> Document | None:
-            found: Document = read(project)["status"].get("load", {}).get("progress", {})
+            found: Document = read(project).get("status", {}).get("load", {}).get("progress", {})
             return found if found.get("phase") == "Loading" else None
 
         progress = until(told, 30, "progress in the status")
