@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from modelyard_api.contract.outcome import TERMINATION_VARIABLE, LoadOutcome, Outcome, parse_outcome
 from modelyard_api.contract.progress import PROGRESS_VARIABLE
@@ -34,35 +35,41 @@ from modelyard_runtime.s3 import ObjectStore
 from tests.support.postgres import DATABASE, PostgresServer, Project
 from tests.support.s3 import S3Server
 
-CALIFORNIA_VARIANTS = [
-    {"name": "v1"},
-    {
-        "name": "v2",
-        "from": "v1",
-        "transforms": [
-            {"filter": {"where": "MedHouseVal <= 5.0"}},
-            {"filter": {"where": "Longitude < -119.0"}},
-            {"dropMissing": {}},
-        ],
-    },
-    {
-        "name": "v3",
-        "from": "v2",
-        "transforms": [
-            {"derive": {"column": "rooms_per_household", "as": "AveRooms * AveOccup"}},
-            {"derive": {"column": "bedrooms_ratio", "as": "AveBedrms / AveRooms"}},
-            {"derive": {"column": "population_density", "as": "Population / AveOccup"}},
-            {
-                "bin": {
-                    "column": "MedInc",
-                    "into": "income_category_encoded",
-                    "edges": ["0", "2.5", "4.5", "6.5"],
-                    "openEnded": True,
-                }
-            },
-        ],
-    },
-]
+
+def california_variants(limit: str = "5.0") -> list[dict[str, Any]]:
+    """The variants of the sample; another limit makes another recipe."""
+    return [
+        {"name": "v1"},
+        {
+            "name": "v2",
+            "from": "v1",
+            "transforms": [
+                {"filter": {"where": f"MedHouseVal <= {limit}"}},
+                {"filter": {"where": "Longitude < -119.0"}},
+                {"dropMissing": {}},
+            ],
+        },
+        {
+            "name": "v3",
+            "from": "v2",
+            "transforms": [
+                {"derive": {"column": "rooms_per_household", "as": "AveRooms * AveOccup"}},
+                {"derive": {"column": "bedrooms_ratio", "as": "AveBedrms / AveRooms"}},
+                {"derive": {"column": "population_density", "as": "Population / AveOccup"}},
+                {
+                    "bin": {
+                        "column": "MedInc",
+                        "into": "income_category_encoded",
+                        "edges": ["0", "2.5", "4.5", "6.5"],
+                        "openEnded": True,
+                    }
+                },
+            ],
+        },
+    ]
+
+
+CALIFORNIA_VARIANTS = california_variants()
 
 
 def variants(documents: Sequence[object]) -> list[Variant]:

@@ -104,6 +104,19 @@ class PostgresServer:
         ) as connection:
             yield connection
 
+    @contextmanager
+    def session_of(self, project: Project) -> Iterator["psycopg.Connection[tuple[object, ...]]"]:
+        """A connection of a project's role; each statement is its own transaction."""
+        with psycopg.connect(
+            host="127.0.0.1",
+            port=self.port,
+            dbname=DATABASE,
+            user=project.username,
+            password=project.password,
+            autocommit=True,
+        ) as connection:
+            yield connection
+
     def make_project(self, name: str) -> Project:
         """A project as the provisioning makes it, by its own means."""
         project = Project(schema=name, username=name, password=f"secret of {name}")

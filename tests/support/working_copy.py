@@ -105,14 +105,7 @@ class WorkingCopy:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """A connection of the project's role."""
-        with psycopg.connect(
-            host="127.0.0.1",
-            port=self.server.port,
-            dbname=DATABASE,
-            user=self.project.username,
-            password=self.project.password,
-            autocommit=True,
-        ) as session:
+        with self.server.session_of(self.project) as session:
             yield session
 
     def _commit(

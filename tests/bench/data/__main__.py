@@ -13,11 +13,12 @@ from bringup.paths import REPOSITORY
 from modelyard_api.v1alpha1.sources import FileFormat
 from tests.bench.data import building, idle, loading, rows, stepping
 from tests.bench.data.goals import judgement
-from tests.bench.data.loader import BenchDataset, chain
+from tests.bench.data.loader import BenchDataset
 from tests.bench.data.names import EVERYONE
 from tests.bench.data.programs import run
 from tests.bench.data.stage import Stage, staged
 from tests.bench.figures import Figure, summarise, table, write_between, write_document
+from tests.support.loading import california_variants
 
 _BUILD = REPOSITORY / "build" / "bench"
 _STEPS_A_ROUND = 2
@@ -110,7 +111,7 @@ def _steps(stage: Stage, extent: Extent) -> Iterator[Figure]:
             for file in sorted(made.glob("*.parquet")):
                 stage.upload(file, f"{prefix}/{file.name}")
         source = stage.source(f"{prefix}/*.parquet", FileFormat.PARQUET)
-        dataset = BenchDataset(stage, f"rows-{loaded}", source, total, chain("5.0"))
+        dataset = BenchDataset(stage, f"rows-{loaded}", source, total, california_variants())
         growing.append(stepping.Growing(dataset, loaded))
         yield from growing[-1].first()
     few, many = growing

@@ -4,11 +4,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.data.loader import BenchDataset, chain
+from tests.bench.data.loader import BenchDataset
 from tests.bench.data.names import DUCKDB, MODELYARD, rows_in_words
 from tests.bench.data.programs import Ran, run
 from tests.bench.data.stage import Stage, interpreter
 from tests.bench.figures import Figure
+from tests.support.loading import california_variants
 
 RELATIVE = "time relative to the DuckDB script"
 _SCRIPT = Path(__file__).parent / "chain" / "script.py"
@@ -59,5 +60,5 @@ def _by_script(stage: Stage, parquet: Path, limit: str) -> _Built:
 
 def _by_loader(loaded: BenchDataset, limit: str) -> _Built:
     """An edit of the variants: the rows are those of the load that is committed."""
-    ran, outcome = loaded.with_variants(chain(limit)).step(1)
+    ran, outcome = loaded.with_variants(california_variants(limit)).step(1)
     return _Built(ran, [each.rows for each in outcome.variants[1:]])

@@ -32,39 +32,6 @@ _PROGRAM = Path(__file__).parent / "ours" / "step.py"
 V1 = ({"name": "v1"},)
 
 
-def chain(limit: str) -> list[dict[str, Any]]:
-    """The sample's variants; another limit makes another recipe, so that nothing is found built."""
-    return [
-        {"name": "v1"},
-        {
-            "name": "v2",
-            "from": "v1",
-            "transforms": [
-                {"filter": {"where": f"MedHouseVal <= {limit}"}},
-                {"filter": {"where": "Longitude < -119.0"}},
-                {"dropMissing": {}},
-            ],
-        },
-        {
-            "name": "v3",
-            "from": "v2",
-            "transforms": [
-                {"derive": {"column": "rooms_per_household", "as": "AveRooms * AveOccup"}},
-                {"derive": {"column": "bedrooms_ratio", "as": "AveBedrms / AveRooms"}},
-                {"derive": {"column": "population_density", "as": "Population / AveOccup"}},
-                {
-                    "bin": {
-                        "column": "MedInc",
-                        "into": "income_category_encoded",
-                        "edges": ["0", "2.5", "4.5", "6.5"],
-                        "openEnded": True,
-                    }
-                },
-            ],
-        },
-    ]
-
-
 @dataclass(frozen=True)
 class BenchDataset:
     """A Dataset: a source, variants, and the steps done so far are those of its ledger."""

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from tests.bench.data.loader import BenchDataset, chain
+from tests.bench.data.loader import BenchDataset
 from tests.bench.data.names import MODELYARD, rows_in_words
 from tests.bench.data.programs import Ran
 from tests.bench.figures import Figure
+from tests.support.loading import california_variants
 
 STEP_ROWS = 30_000
 WALL = "wall of the loader"
@@ -88,7 +89,7 @@ def steps(few: Growing, many: Growing, count: int) -> Iterator[Figure]:
 
 def edited(many: Growing, steps_done: int) -> list[Figure]:
     """The variants of all rows built anew after an edit of the spec: what it takes."""
-    dataset = many.dataset.with_variants(chain("4.5"))
+    dataset = many.dataset.with_variants(california_variants("4.5"))
     ran, _ = dataset.step(steps_done + 1, many.percent(steps_done))
     case = edit_case(many.loaded)
     return [

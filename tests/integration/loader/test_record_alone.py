@@ -19,7 +19,6 @@ from modelyard_loader.dispatch import carry_out
 from modelyard_runtime.table import load_version
 from modelyard_runtime.versions import Reference, resolve_version
 from tests.support.loading import LoaderRun
-from tests.support.postgres import DATABASE
 from tests.support.working_copy import Row, texts_of
 
 _VARIANTS = [
@@ -68,14 +67,7 @@ def rebuilding(step: LoadStep) -> Step:
 
 @contextmanager
 def as_project(loader: LoaderRun) -> Iterator["psycopg.Connection[Row]"]:
-    with psycopg.connect(
-        host="127.0.0.1",
-        port=loader.postgres.port,
-        dbname=DATABASE,
-        user=loader.project.username,
-        password=loader.project.password,
-        autocommit=True,
-    ) as session:
+    with loader.postgres.session_of(loader.project) as session:
         yield session
 
 

@@ -285,9 +285,7 @@ def test_the_authority_of_the_secret_vouches_for_the_server(reading: Reading, tm
         keys = {"host": "127.0.0.1", "port": str(server.port), "database": DATABASE, "sslmode": "verify-full"}
         keys |= {"username": "reader", "password": _PASSWORD}
         reading.secret(**keys, **{"ca.crt": ours.pair.certificate.read_text()})
-        assert _read(reading, "SELECT bool_or(ssl) AS x FROM pg_stat_ssl").rows == [
-            {"x": True}
-        ]
+        assert _read(reading, "SELECT bool_or(ssl) AS x FROM pg_stat_ssl").rows == [{"x": True}]
         reading.secret(**keys, **{"ca.crt": another.pair.certificate.read_text()})
         with pytest.raises(
             InvalidSpecError, match=r"its key ca.crt is not of the authority that PostgreSQL at"

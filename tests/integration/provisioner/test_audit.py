@@ -45,14 +45,7 @@ class Provisioned:
     @contextmanager
     def role(self) -> Iterator[Session]:
         """What the project's own role sees."""
-        with psycopg.connect(
-            host="127.0.0.1",
-            port=self.server.port,
-            dbname=DATABASE,
-            user=self.project.username,
-            password=self.project.password,
-            autocommit=True,
-        ) as session:
+        with self.server.session_of(self.project) as session:
             yield session
 
     @contextmanager
