@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 
 from tests.bench.data.goals import goals
-from tests.bench.data.loader import chain
 from tests.bench.data.programs import run
 from tests.bench.data.stepping import source_rows
 from tests.bench.figures import Figure, summarise
 from tests.bench.judging import Goal, judged
+from tests.support.loading import california_variants
 
 FAST = Goal("ours", "rows", "rate", "", 1.5, at_least=True)
 SMALL = Goal("ours", "rows", "memory", "MiB", 512)
@@ -50,7 +50,7 @@ def test_a_program_that_fails_shows_the_end_of_its_log(tmp_path: Path) -> None:
 
 
 def test_no_recipe_is_that_of_another_round() -> None:
-    assert chain("4.9") != chain("4.8")
+    assert california_variants("4.9") != california_variants("4.8")
 
 
 def test_the_source_has_rows_left_after_the_last_step() -> None:
