@@ -77,6 +77,20 @@ def variants(documents: Sequence[object]) -> list[Variant]:
     return [Variant.model_validate(document) for document in documents]
 
 
+def mount_credentials(directory: Path, project: Project, store: S3Server) -> Path:
+    """Writes the project's secret files below a directory as a pod mounts them; returns where they are."""
+    secrets = directory / "credentials"
+    secrets.mkdir(exist_ok=True)
+    for name, value in (
+        (POSTGRES_USERNAME, project.username),
+        (POSTGRES_PASSWORD, project.password),
+        (S3_ACCESS_KEY, store.login.username),
+        (S3_SECRET_KEY, store.login.password),
+    ):
+        (secrets / name).write_text(value)
+    return secrets
+
+
 @dataclass(frozen=True)
 class Finished:
     """How a loader ended."""
@@ -163,16 +177,7 @@ class LoaderRun:
 
     def mounted(self) -> Path:
         """Directory with the project's secret files, as a pod mounts them."""
-        secrets = self.directory / "credentials"
-        secrets.mkdir(exist_ok=True)
-        for name, value in (
-            (POSTGRES_USERNAME, self.project.username),
-            (POSTGRES_PASSWORD, self.project.password),
-            (S3_ACCESS_KEY, self.s3.login.username),
-            (S3_SECRET_KEY, self.s3.login.password),
-        ):
-            (secrets / name).write_text(value)
-        return secrets
+        return mount_credentials(self.directory, self.project, self.s3)
 
     def _environment(self, step: LoadStep) -> dict[str, str]:
         document = Step(load=step).model_dump_json(by_alias=True, exclude_unset=True)

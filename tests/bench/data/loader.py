@@ -10,10 +10,6 @@ from modelyard_api.contract.outcome import TERMINATION_VARIABLE, LoadOutcome, pa
 from modelyard_api.contract.progress import PROGRESS_VARIABLE
 from modelyard_api.contract.steps import (
     CREDENTIALS_VARIABLE,
-    POSTGRES_PASSWORD,
-    POSTGRES_USERNAME,
-    S3_ACCESS_KEY,
-    S3_SECRET_KEY,
     STEP_VARIABLE,
     LoadStep,
     Owner,
@@ -26,6 +22,7 @@ from modelyard_api.v1alpha1.transforms import Variant
 from tests.bench.data.programs import Ran, run
 from tests.bench.data.rows import KEY
 from tests.bench.data.stage import Stage, interpreter, package_path
+from tests.support.loading import mount_credentials
 from tests.support.postgres import DATABASE
 
 _PROGRAM = Path(__file__).parent / "ours" / "step.py"
@@ -84,21 +81,9 @@ class BenchDataset:
             **self.stage.environment,
             "PYTHONPATH": package_path(),
             STEP_VARIABLE: document,
-            CREDENTIALS_VARIABLE: str(credentials(self.stage)),
+            CREDENTIALS_VARIABLE: str(
+                mount_credentials(self.stage.directory, self.stage.project, self.stage.s3)
+            ),
             TERMINATION_VARIABLE: str(answer),
             PROGRESS_VARIABLE: "0",
         }
-
-
-def credentials(stage: Stage) -> Path:
-    """The project's secret files, as a pod mounts them."""
-    directory = stage.directory / "credentials"
-    directory.mkdir(exist_ok=True)
-    for name, value in (
-        (POSTGRES_USERNAME, stage.project.username),
-        (POSTGRES_PASSWORD, stage.project.password),
-        (S3_ACCESS_KEY, stage.s3.login.username),
-        (S3_SECRET_KEY, stage.s3.login.password),
-    ):
-        (directory / name).write_text(value)
-    return directory

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.data.loader import BenchDataset, credentials
+from tests.bench.data.loader import BenchDataset
 from tests.bench.data.names import ADBC, ARROW_CSV, MODELYARD, PSQL, PSQL_LATE, TO_SQL, rows_in_words
 from tests.bench.data.programs import Ran, run
 from tests.bench.data.rows import KEY
 from tests.bench.data.stage import Stage, interpreter, package_path
 from tests.bench.figures import Figure
+from tests.support.loading import mount_credentials
 
 RELATIVE_TO_PSQL = "rate relative to psql \\copy"
 RELATIVE_TO_PANDAS = "rate relative to pandas to_sql"
@@ -83,7 +84,13 @@ def _relative(figures: Sequence[Figure], rows: int) -> list[Figure]:
 def _modelyard(stage: Stage, rows: Rows) -> tuple[Ran, float]:
     program = _HERE / "ours" / "transaction.py"
     place = [str(stage.postgres.port), stage.project.schema]
-    argv = [interpreter("loader"), program, rows.parquet, *place, credentials(stage)]
+    argv = [
+        interpreter("loader"),
+        program,
+        rows.parquet,
+        *place,
+        mount_credentials(stage.directory, stage.project, stage.s3),
+    ]
     ran = run(argv, stage.log, env={**stage.environment, "PYTHONPATH": package_path()})
     stage.drop(json.loads(ran.answer)["table"])
     return ran, rows.count / ran.seconds
