@@ -6,6 +6,7 @@ import asyncio
 import gc
 import sys
 
+from modelyard_api.catalog import load_catalog
 from modelyard_operator.handlers.lifecycle import configure_logging, run_operator
 from modelyard_operator.settings import Settings
 
@@ -17,6 +18,8 @@ def main() -> None:
     """Reads the settings and runs. Exits with 1 where something fatal happened, so that the pod starts anew."""
     settings = Settings()
     configure_logging(settings.log_level)
+    # Else the first TrainingJob would wait for it.
+    load_catalog()
     # What is imported stays: the collector need not walk it again and again.
     gc.freeze()
     gc.set_threshold(*_COLLECT_AFTER)

@@ -66,8 +66,14 @@ async def idle(stage: Stage, count: int) -> list[Figure]:
         await stage.until(lambda done=done: len(_jobs(stage, start)) > done, f"the Job of {name}")  # type: ignore[misc]
         await asyncio.sleep(_IDLE_PAUSE_SECONDS)
     applied, made = _applied(stage, start), _jobs(stage, start)
-    delays = [(made[n].answered - applied[n].received) * 1000 for n in names("alone", count)]
-    return list(_delays("one object, idle", stage, "apply to Job", delays))
+    alone = names("alone", count)
+    delays = [(made[n].answered - applied[n].received) * 1000 for n in alone]
+    figures = list(_delays("one object, idle", stage, "apply to Job", delays))
+    if not stage.is_direct:
+        # What is left when the API server's own two writes are taken away.
+        between = [(made[n].received - applied[n].answered) * 1000 for n in alone]
+        figures += _delays("one object, idle", stage, "of it between both writes", between)
+    return figures
 
 
 async def edits(stage: Stage, live: int, count: int) -> list[Figure]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from typing import Literal
 
@@ -71,7 +71,11 @@ class CatalogClass(StatusModel):
 
     def parameter(self, name: str) -> Parameter | None:
         """The parameter of this name."""
-        return next((known for known in self.parameters if known.name == name), None)
+        return self._parameters.get(name)
+
+    @cached_property
+    def _parameters(self) -> dict[str, Parameter]:
+        return {known.name: known for known in self.parameters}
 
 
 class Catalog(StatusModel):
@@ -85,7 +89,11 @@ class Catalog(StatusModel):
 
     def find(self, name: str) -> CatalogClass | None:
         """The class of this name."""
-        return next((known for known in self.classes if known.name == name), None)
+        return self._classes.get(name)
+
+    @cached_property
+    def _classes(self) -> dict[str, CatalogClass]:
+        return {known.name: known for known in self.classes}
 
     def names(self, kind: Kind) -> list[str]:
         """Names of the classes of a kind."""
