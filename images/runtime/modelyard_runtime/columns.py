@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pyarrow as pa
 
 from modelyard_api.contract.manifest import Column
@@ -14,6 +16,11 @@ ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     ColumnType.BOOLEAN: pa.bool_(),
     ColumnType.TEXT: pa.string(),
 }
+
+
+def arrow_schema(columns: Iterable[Column]) -> pa.Schema:
+    """The columns in Arrow."""
+    return pa.schema([pa.field(each.name, ARROW_TYPES[each.type]) for each in columns])
 
 
 def canonical_type(field: pa.Field) -> ColumnType:

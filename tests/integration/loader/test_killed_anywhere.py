@@ -11,7 +11,8 @@ from psycopg import sql
 
 from modelyard_api.contract.progress import PROGRESS_VARIABLE
 from modelyard_api.contract.steps import CREDENTIALS_VARIABLE, LoadStep
-from modelyard_api.v1alpha1.loading import OnReject, Quarantine
+from modelyard_api.v1alpha1.common import ColumnType
+from modelyard_api.v1alpha1.loading import ColumnSpec, OnReject, Quarantine
 from modelyard_api.v1alpha1.sources import Source, UploadSource
 from modelyard_loader.record.loads import LoadRecords
 from modelyard_loader.working_copy.ledger import entries
@@ -225,4 +226,25 @@ def test_a_second_look_is_the_same_wherever_it_is_killed(loader: LoaderRun, load
         "put rejects",
         "commit",
     } <= _kinds(before)
+    assert {"put loads", "put manifests", "put versions"} <= _kinds(after)
+
+
+def test_a_change_of_columns_is_the_same_wherever_it_is_killed(
+    loader: LoaderRun, loaders: list[Nursery]
+) -> None:
+    def prepare(run: LoaderRun) -> None:
+        _put(run, "a.csv", [*(f"{key},{key}{'.5' * (key % 50 == 0)}" for key in range(1, 101))])
+        run.here(_step(run, 1, percent="40"))
+
+    columns = [
+        ColumnSpec(name="id", type=ColumnType.INTEGER),
+        ColumnSpec(name="price", type=ColumnType.INTEGER),
+        ColumnSpec(name="colour", type=ColumnType.TEXT),
+    ]
+    trial = Trial(loader, prepare, lambda run: _step(run, 1, percent="40", columns=columns))
+    before = trial.before_the_commit(loaders[0])
+    after = trial.everywhere(loaders, first=len(before))
+    assert {
+        "DROP", "ALTER", "UPDATE", "DELETE", "INSERT", "COPY", "put batches", "put rejects", "commit",
+    } <= _kinds(before)  # fmt: skip
     assert {"put loads", "put manifests", "put versions"} <= _kinds(after)

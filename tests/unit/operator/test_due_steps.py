@@ -150,6 +150,23 @@ def test_an_edit_publishes_the_present_load_anew_and_the_plan_goes_on_afterwards
     assert seen.begin().sequence == 2
 
 
+def test_an_edit_of_the_columns_leads_to_a_load_of_its_own_and_the_plan_goes_on_behind_it() -> None:
+    seen = story(load=PLAN)
+    seen.load()
+    seen.settle()
+    seen.edit(load=PLAN, columns=[{"name": "price", "type": "Number"}])
+    due = seen.begin()
+    assert (due.sequence, due.percent, due.trigger) == (1, "40", Trigger.EDIT)
+    seen.run()
+    seen.end(answer(due, seen.names(), sequence=2))
+    assert seen.said()["Ready"] == ("True", "Published")
+    assert {each.sequence for each in seen.dataset.status.variants} == {2}
+    assert seen.settle().start is None
+    seen.wait(600)
+    due = seen.begin()
+    assert (due.sequence, due.percent, due.trigger) == (3, "43", Trigger.INTERVAL)
+
+
 def test_an_edit_of_the_plan_alone_publishes_nothing() -> None:
     seen = story(load=PLAN)
     seen.load()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from modelyard_api.base import StatusModel
 from modelyard_api.contract.manifest import Column, Part
 from modelyard_api.digests import canonical_json
+from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_api.v1alpha1.loading import Order
 from modelyard_loader.working_copy.ledger import LedgerEntry, check_chain
 from modelyard_runtime.digest import AccumulatorState
@@ -77,6 +78,8 @@ class LoadContent(StatusModel):
     """Nulls and NaNs of each column in all rows after this load; empty where they were not counted."""
     sums: AccumulatorState | None = None
     """Sums behind the content digest of all rows after this load."""
+    reshaped: bool = False
+    """Whether this load brought no rows but gave those before it other columns; ``current`` is then set."""
 
     @classmethod
     def of(cls, entry: LedgerEntry) -> LoadContent:
@@ -112,6 +115,30 @@ def parts_after(entries: Sequence[LedgerEntry], sequence: int) -> list[PlacedPar
         else:
             placed.extend(PlacedPart(sequence=entry.sequence, part=part) for part in content.parts)
     return placed
+
+
+def columns_since(shapes: Iterable[tuple[int, Sequence[Column]]]) -> dict[str, int]:
+    """Columns that are new, or of another type, since a load after the first, and that load.
+
+    ``shapes`` are the columns after each load; empty ones, of entries of the first release, do not count.
+    """
+    since: dict[str, int] = {}
+    before: dict[str, ColumnType] | None = None
+    for sequence, columns in shapes:
+        if not columns:
+            continue
+        types = {each.name: each.type for each in columns}
+        since = {name: at for name, at in since.items() if name in types}
+        if before is not None:
+            since |= {name: sequence for name, type_ in types.items() if before.get(name) is not type_}
+        before = types
+    return since
+
+
+def shapes_of(entries: Iterable[LedgerEntry]) -> Iterator[tuple[int, Sequence[Column]]]:
+    """The columns after each load, for ``columns_since``."""
+    for entry in entries:
+        yield entry.sequence, LoadContent.of(entry).columns
 
 
 def record_prefix(project_prefix: str, dataset: str, uid: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from modelyard_api.contract.manifest import Column
 from modelyard_api.v1alpha1.common import ColumnType
+from modelyard_api.v1alpha1.loading import ColumnSpec
 from modelyard_api.v1alpha1.sources import Files
 from modelyard_loader.sources.conversion import Conversion, gathered
 from modelyard_loader.sources.drift import Wanted, check_declared, check_frozen
@@ -123,21 +124,18 @@ class FilesSource(OpenSource):
     def _decide(self) -> list[Wanted]:
         """The columns: those of the spec, else those of the first load, else what the files have."""
         context = self._context
-        if context.declared:
-            return [Wanted(each.name, Target(each.type, rounded=True)) for each in context.declared]
         known = {
             name.removeprefix(_FORM): Form(form)
             for name, form in context.consumed.items()
             if name.startswith(_FORM)
         }
+        if context.declared:
+            return [_declared(each, known) for each in context.declared]
         forms_known = _FORMS_KNOWN in context.consumed or all(
             each.settles_times for each in self._formats.values()
         )
         if context.columns and forms_known:
-            return [
-                Wanted(each.name, Target(each.type, known.get(each.name, Form.PLAIN)))
-                for each in context.columns
-            ]
+            return [Wanted(each.name, Target(each.type, _form(each, known))) for each in context.columns]
         found = self._survey()
         if not context.columns:
             self._inferred = True
@@ -146,10 +144,7 @@ class FilesSource(OpenSource):
         return [
             Wanted(
                 each.name,
-                Target(
-                    each.type,
-                    forms.get(each.name, Form.PLAIN) if each.type is ColumnType.TEXT else Form.PLAIN,
-                ),
+                Target(each.type, _form(each, forms)),
             )
             for each in context.columns
         ]
@@ -187,6 +182,15 @@ class FilesSource(OpenSource):
     def _must_be_finished(self) -> None:
         if not self._finished:
             raise RuntimeError("batches() must be read to its end first")
+
+
+def _declared(column: ColumnSpec, known: Mapping[str, Form]) -> Wanted:
+    """A column of the spec; one whose texts turned out to be times when they were first read goes on so."""
+    return Wanted(column.name, Target(column.type, _form(column, known), rounded=True))
+
+
+def _form(column: Column | ColumnSpec, known: Mapping[str, Form]) -> Form:
+    return known.get(column.name, Form.PLAIN) if column.type is ColumnType.TEXT else Form.PLAIN
 
 
 class _Numbered:

@@ -33,6 +33,11 @@ class Rejects:
         return self.count > self._limit
 
     @property
+    def first_reason(self) -> str:
+        """Why the first of them is refused; empty where none is."""
+        return self._first.reason if self._first else ""
+
+    @property
     def room(self) -> int:
         """How many more may be set aside."""
         return max(0, self._limit - len(self._kept))

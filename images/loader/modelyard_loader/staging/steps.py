@@ -15,7 +15,8 @@ from modelyard_loader.staging.accepted import accepted
 from modelyard_loader.staging.ahead import ahead
 from modelyard_loader.staging.arranged import arranged
 from modelyard_loader.staging.parts import PART_BYTES, PART_ROWS, by_key
-from modelyard_loader.staging.rejects import SCHEMA
+from modelyard_loader.staging.rejects import SCHEMA, Rejects
+from modelyard_loader.staging.shape import Shape
 from modelyard_loader.staging.staged import Staged, chunks_of
 from modelyard_loader.staging.work import Before, Work
 from modelyard_loader.working_copy.ledger import LedgerEntry
@@ -57,13 +58,14 @@ class NextRows:
     def load(self, transaction: LoadTransaction) -> LedgerEntry:
         """Appends the rows."""
         work, staged = self._work, self.staged
-        naming = Naming(tuple(work.step.primary_key), tuple(staged.columns), numbered=staged.numbered)
+        naming, rejects = self._naming(), work.rejects()
         work.judge(naming.columns)
-        with work.parts(naming) as parts, ahead(self._batches(naming)) as rows:
+        with work.parts(naming) as parts, ahead(self._batches(naming, rejects)) as rows:
             batches = work.loading(rows, self.stop - self.start)
             count = transaction.append(naming, parts.passing(batches))
             written = parts.finish()
-        refused = self._refused() if self.start == 0 else SCHEMA.empty_table()
+        rejects.check()
+        refused = self._refused() if self.start == 0 else rejects.table()
         transaction.set_aside(refused)
         totals = work.totals(written.totals)
         content = LoadContent(
@@ -72,7 +74,7 @@ class NextRows:
             columns=list(naming.columns),
             numbered=naming.numbered,
             cycle=self._cycle,
-            rejects=staged.rejects if refused.num_rows else None,
+            rejects=staged.rejects if self.start == 0 else work.write_rejects(rejects),
             snapshot=Snapshot(
                 cycle=self._cycle,
                 order=staged.order,
@@ -100,10 +102,20 @@ class NextRows:
     def _cycle(self) -> int:
         return _snapshot(self._work.before).cycle if self._work.before else 1
 
-    def _batches(self, naming: Naming) -> Iterator[pa.RecordBatch]:
+    def _naming(self) -> Naming:
+        """The rows as the table has them, whose columns may be others by now than those of the rows that wait."""
+        before, step = self._work.before, self._work.step
+        columns = before.content.columns if before else self.staged.columns
+        required = frozenset(each.name for each in step.columns if not each.nullable) - set(step.primary_key)
+        return Naming(tuple(step.primary_key), tuple(columns), self.staged.numbered, required)
+
+    def _batches(self, naming: Naming, rejects: Rejects) -> Iterator[pa.RecordBatch]:
         """Rows by their keys, as far as they are in memory together: neighbours in the index are written together."""
         tables = self._work.area.read(self.staged, self.start, self.stop)
         batches = self._kept_in_mind(batch for table in tables for batch in table.to_batches())
+        if tuple(self.staged.columns) != naming.columns or naming.required:
+            shape = Shape(tuple(self.staged.columns), naming)
+            batches = (shape.apply_all(batch, rejects) for batch in batches)
         for portion in chunks_of(batches, PART_ROWS, PART_BYTES):
             yield from by_key(portion, naming.key).to_batches()
 

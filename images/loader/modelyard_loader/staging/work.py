@@ -38,6 +38,11 @@ class Before:
     rows: int
     source_digest: str
 
+    def ordered(self, columns: Iterable[Column]) -> tuple[Column, ...]:
+        """Columns in the order in which the rows have them; those that they do not have stay behind."""
+        places = {column.name: place for place, column in enumerate(self.content.columns)}
+        return tuple(sorted(columns, key=lambda column: places.get(column.name, len(places))))
+
     @property
     def source_columns(self) -> tuple[Column, ...]:
         """Columns that the source had, which are those that it must have."""
@@ -86,7 +91,8 @@ class Work:
     def naming(self, columns: Iterable[Column]) -> Naming:
         """How rows with these columns are named; the variants are judged by them."""
         required = [column.name for column in self.step.columns if not column.nullable]
-        naming = Naming.of(tuple(columns), self.step.primary_key, required)
+        placed = self.before.ordered(columns) if self.before else tuple(columns)
+        naming = Naming.of(placed, self.step.primary_key, required)
         self.judge(naming.columns)
         return naming
 

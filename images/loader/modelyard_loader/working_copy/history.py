@@ -6,7 +6,8 @@ Only rows that were replaced or removed are kept a second time, in ``data_change
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
@@ -25,7 +26,7 @@ WITH changes AS (
     change.old_sequence AS load_batch_id,
     {old}
   FROM {changes} AS change
-  CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, change.old_row) AS old
+  CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, {old_row}) AS old
   WHERE change.dataset_uid = {uid}
 ), versions AS (
   SELECT present.{sequence} AS load_batch_id, {present} FROM {table} AS present
@@ -58,7 +59,7 @@ BEGIN ATOMIC
   UNION ALL
   SELECT old.* FROM {changes} AS change
   CROSS JOIN LATERAL jsonb_populate_record(
-    NULL::{table}, change.old_row || jsonb_build_object({sequence_name}, change.old_sequence)) AS old
+    NULL::{table}, {old_row} || jsonb_build_object({sequence_name}, change.old_sequence)) AS old
   WHERE change.dataset_uid = {uid} AND change.old_sequence <= $1 AND change.sequence > $1;
 END
 """)
@@ -75,15 +76,32 @@ END
 
 _CHANGE = sql.SQL("""
 INSERT INTO {changes} (dataset, dataset_uid, sequence, operation, changed_at, key, old_row, old_sequence)
-SELECT {dataset}, {uid}, {number}, 'UPDATE', {changed_at},
+SELECT {dataset}, {uid}, {number}, {operation}, {changed_at},
   jsonb_build_object({key}), to_jsonb(present) - {sequence_name}, present.{sequence}
 FROM {table} AS present JOIN {incoming} AS incoming USING ({key_columns})
 """)
 
 
-def make_history(connection: psycopg.Connection, table: DatasetTable) -> None:
-    """Makes ``<table>_history`` and ``<table>_as_of``, or makes them again after columns were added at the end."""
-    names = _names(table)
+@dataclass(frozen=True)
+class Operation:
+    """What a load did to rows that were there."""
+
+    sequence: int
+    moment: datetime
+    """The load's ``completed_at``, so that a rebuild gives the same entries."""
+    kind: str = "UPDATE"
+    """UPDATE or DELETE."""
+
+
+def make_history(
+    connection: psycopg.Connection, table: DatasetTable, since: Mapping[str, int] | None = None
+) -> None:
+    """Makes ``<table>_history`` and ``<table>_as_of``, or makes them again after columns were added at the end.
+
+    ``since`` are columns that are new, or of another type, since a load: values that were replaced up to then may be
+    none of the present type, and are left out.
+    """
+    names = _names(table) | {"old_row": _old_row(since or {})}
     connection.execute(_VIEW.format(**names))
     for function in (_AS_OF_LOAD, _AS_OF_TIME):
         connection.execute(function.format(**names))
@@ -108,27 +126,28 @@ def record_updates(
 ) -> int:
     """Appends to ``data_changes`` every row of the table whose key stands in ``incoming``; returns how many.
 
-    To be called before the rows are replaced. ``changed_at`` is the load's ``completed_at``, so that a rebuild gives
-    the same entries.
+    To be called before the rows are replaced. ``changed_at`` is the load's ``completed_at``.
     """
-    return write_changes(connection, table, (sequence, changed_at), incoming, table.identifier)
+    operation = Operation(sequence, changed_at)
+    return write_changes(connection, table, operation, incoming, table.identifier)
 
 
 def write_changes(
     connection: psycopg.Connection,
     table: DatasetTable,
-    load: tuple[int, datetime],
+    operation: Operation,
     incoming: sql.Identifier,
     present: sql.Identifier,
     changes: sql.Identifier | None = None,
 ) -> int:
-    """As ``record_updates``, with the rows taken from ``present`` and written to ``changes``."""
+    """As ``record_updates``, for any operation, with the rows taken from ``present`` and written to ``changes``."""
     names = _names(table) | {
         "table": present,
         "changes": changes or sql.Identifier(table.schema, CHANGES),
         "dataset": sql.Literal(table.dataset),
-        "number": sql.Literal(load[0]),
-        "changed_at": sql.Literal(load[1]),
+        "number": sql.Literal(operation.sequence),
+        "operation": sql.Literal(operation.kind),
+        "changed_at": sql.Literal(operation.moment),
         "incoming": incoming,
         "key": _listed(
             sql.SQL("{}, present.{}").format(sql.Literal(each), sql.Identifier(each)) for each in table.key
@@ -156,6 +175,16 @@ def _names(table: DatasetTable) -> dict[str, sql.Composable]:
         "versions": _listed(sql.SQL("versions.{}").format(each) for each in columns),
         "same_key": sql.SQL(" AND ").join(same.format(sql.Identifier(each)) for each in table.key),
     }
+
+
+def _old_row(since: Mapping[str, int]) -> sql.Composable:
+    """The old row of a change, without values that were those of another column of the same name."""
+    row: sql.Composable = sql.SQL("change.old_row")
+    for sequence in sorted(set(since.values())):
+        names = [sql.Literal(name) for name in sorted(since) if since[name] == sequence]
+        without = sql.SQL("({} - CASE WHEN change.sequence > {} THEN '{{}}' ELSE ARRAY[{}] END::text[])")
+        row = without.format(row, sql.Literal(sequence), _listed(names))
+    return row
 
 
 def _listed(parts: Iterable[sql.Composable]) -> sql.Composed:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import psycopg
 
 from modelyard_api.contract.steps import Owner
-from modelyard_loader.record.loads import LoadRecords, column_names
+from modelyard_loader.record.loads import LoadRecords, column_names, columns_since, shapes_of
 from modelyard_loader.working_copy.connection import Postgres
 from modelyard_loader.working_copy.history import make_history
 from modelyard_loader.working_copy.ledger import (
@@ -182,7 +182,7 @@ def _look(connection: psycopg.Connection, schema: str, owner: Owner) -> _Standin
     if has_table and not exists(connection, schema, history_name(table.name)):
         # A table of a release that had no history.
         lock(connection, schema, owner.name)
-        make_history(connection, table)
+        make_history(connection, table, columns_since(shapes_of(entries(connection, schema, owner.uid))))
     return _Standing(last, count, has_table)
 
 
@@ -205,11 +205,11 @@ def _restored(
         append(connection, schema, entry)
     lost = [f"{LEDGER} lacked {counted_noun(len(truth.lost), 'load')}"] if truth.lost else []
     table = _table(schema, owner, truth.chain[-1])
+    Replay(connection, store, table, place.progress).run(truth.chain)
     columns = schema_of(store, truth.chain)
-    Replay(connection, store, table, columns, place.progress).run(truth.chain)
     rows = repaired_rows(connection, table, columns, is_ours=before is not None)
     lacking, foreign = repaired_audit(connection, table)
-    make_history(connection, table)
+    make_history(connection, table, columns_since(shapes_of(truth.chain)))
     return [*lost, *rows, *lacking], foreign
 
 

@@ -16,7 +16,7 @@ from modelyard_loader.working_copy.tables import DatasetTable, exists
 from modelyard_runtime.errors import DataError
 
 _SHAPE = """
-SELECT array_agg((attname::text, format_type(atttypid, atttypmod)) ORDER BY attnum)::text
+SELECT array_agg((attname::text, format_type(atttypid, atttypmod)) ORDER BY attname)::text
 FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped
 """
 _COMPARED = sql.SQL("""

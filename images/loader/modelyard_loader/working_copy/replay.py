@@ -11,23 +11,25 @@ from psycopg import sql
 from modelyard_api.contract.manifest import Part
 from modelyard_api.contract.progress import Phase
 from modelyard_loader.record.loads import LoadContent
-from modelyard_loader.working_copy.history import write_changes
+from modelyard_loader.working_copy.history import Operation, write_changes
 from modelyard_loader.working_copy.ledger import LedgerEntry
 from modelyard_loader.working_copy.names import CHANGES, REJECTS
 from modelyard_loader.working_copy.rows import copy_rows, make_table, name_rows
 from modelyard_loader.working_copy.tables import DatasetTable
-from modelyard_runtime.columns import ARROW_TYPES
+from modelyard_runtime.columns import arrow_schema
 from modelyard_runtime.errors import DataError
 from modelyard_runtime.manifests import read_part
 from modelyard_runtime.progress import Progress
 from modelyard_runtime.s3 import ObjectStore
 
-ROWS = sql.Identifier("pg_temp", "recorded_rows")
+_ROWS = "recorded_rows"
+ROWS = sql.Identifier("pg_temp", _ROWS)
 RECORDED = {
     CHANGES: sql.Identifier("pg_temp", "recorded_changes"),
     REJECTS: sql.Identifier("pg_temp", "recorded_rejects"),
 }
 _INCOMING = sql.Identifier("pg_temp", "incoming_rows")
+_GONE = sql.Identifier("pg_temp", "gone_rows")
 
 
 class Replay:
@@ -38,13 +40,13 @@ class Replay:
         connection: psycopg.Connection,
         store: ObjectStore,
         table: DatasetTable,
-        schema: pa.Schema,
         progress: Progress,
     ) -> None:
         self._connection = connection
         self._store = store
         self._table = table
-        self._schema = schema
+        self._schema = pa.schema([])
+        """Columns after the loads that were carried out."""
         self._progress = progress
         self._is_named = False
 
@@ -52,6 +54,7 @@ class Replay:
         """Carries out all loads. Raises DataError for files that are missing, changed or not those of the ledger."""
         self._progress.begin(Phase.LOADING, sum(entry.accepted for entry in entries))
         self._progress.again()
+        self._schema = schema_of(self._store, entries[:1])
         make_table(self._connection, ROWS, self._schema, self._table.key)
         for name, copy in RECORDED.items():
             like = sql.SQL("CREATE TABLE {} (LIKE {})")
@@ -70,7 +73,9 @@ class Replay:
             )
 
     def _load(self, entry: LedgerEntry, content: LoadContent) -> None:
-        if content.updated:
+        if content.reshaped:
+            self._reshape(entry, content)
+        elif content.updated:
             self._name()
             make_table(self._connection, _INCOMING, self._schema, self._table.key)
             self._copy(_INCOMING, content.parts, entry.sequence)
@@ -93,7 +98,7 @@ class Replay:
         write_changes(
             self._connection,
             self._table,
-            (entry.sequence, entry.completed_at),
+            Operation(entry.sequence, entry.completed_at),
             _INCOMING,
             ROWS,
             RECORDED[CHANGES],
@@ -106,6 +111,29 @@ class Replay:
             "INSERT INTO {rows} SELECT * FROM {incoming}",
         ):
             self._connection.execute(sql.SQL(statement).format(rows=ROWS, incoming=_INCOMING, same=same))
+
+    def _reshape(self, entry: LedgerEntry, content: LoadContent) -> None:
+        """Puts all rows in their new columns in the place of the old ones; those that are gone were removed."""
+        self._schema = arrow_schema(content.columns)
+        make_table(self._connection, _INCOMING, self._schema, self._table.key)
+        for placed in content.current or []:
+            self._copy(_INCOMING, [placed.part], placed.sequence)
+        if entry.rejected:
+            names = {
+                "gone": _GONE,
+                "key": sql.SQL(", ").join(map(sql.Identifier, self._table.key)),
+                "rows": ROWS,
+                "incoming": _INCOMING,
+            }
+            gone = "CREATE TABLE {gone} AS SELECT {key} FROM {rows} EXCEPT SELECT {key} FROM {incoming}"
+            self._connection.execute(sql.SQL(gone).format(**names))
+            operation = Operation(entry.sequence, entry.completed_at, "DELETE")
+            write_changes(self._connection, self._table, operation, _GONE, ROWS, RECORDED[CHANGES])
+            self._connection.execute(sql.SQL("DROP TABLE {}").format(_GONE))
+        for statement in ("DROP TABLE {rows}", "ALTER TABLE {incoming} RENAME TO {name}"):
+            names = {"rows": ROWS, "incoming": _INCOMING, "name": sql.Identifier(_ROWS)}
+            self._connection.execute(sql.SQL(statement).format(**names))
+        self._is_named = False
 
     def _set_aside(self, entry: LedgerEntry, rejects: pa.Table) -> None:
         same: list[tuple[str, pa.Scalar]] = [
@@ -128,6 +156,6 @@ def schema_of(store: ObjectStore, entries: Sequence[LedgerEntry]) -> pa.Schema:
     """Columns of the table after the last load, the load that a row came with left out."""
     columns = LoadContent.of(entries[-1]).columns
     if columns:
-        return pa.schema([pa.field(each.name, ARROW_TYPES[each.type]) for each in columns])
+        return arrow_schema(columns)
     schema: pa.Schema = read_part(store, LoadContent.of(entries[0]).parts[0]).schema
     return schema

@@ -14,7 +14,7 @@ from modelyard_loader.working_copy.names import SEQUENCE
 from modelyard_runtime.columns import canonical_type
 from modelyard_runtime.errors import DataError
 
-_SQL_TYPES = {
+SQL_TYPES = {
     ColumnType.INTEGER: "bigint",
     ColumnType.NUMBER: "double precision",
     ColumnType.BOOLEAN: "boolean",
@@ -42,7 +42,7 @@ def _columns(schema: pa.Schema, required: Sequence[str]) -> sql.Composable:
     columns = [
         sql.SQL("{} {}{}").format(
             sql.Identifier(each.name),
-            sql.SQL(_SQL_TYPES[canonical_type(each)]),
+            sql.SQL(SQL_TYPES[canonical_type(each)]),
             sql.SQL(" NOT NULL" if each.name in required else ""),
         )
         for each in schema

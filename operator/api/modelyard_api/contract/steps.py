@@ -117,7 +117,10 @@ class LoadStep(DatasetWork):
     """
 
     sequence: int = 1
-    """Number of the load, from 1. One that is committed already is published anew, as after an edit of the variants."""
+    """Number of the load, from 1. One that is committed already is published anew, as after an edit of the variants.
+
+    Where ``columns`` are others than those of the loaded rows, a load that changes them comes first, whatever was asked.
+    """
     percent: str = "100"
     """Share of the source's rows that is loaded once this load is committed."""
     refresh: bool = False

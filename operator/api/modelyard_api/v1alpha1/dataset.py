@@ -72,7 +72,7 @@ class DatasetSpec(JobOptions):
     primary_key: Annotated[list[ColumnName], Field(max_length=8)] = ["row"]
     """Columns that name a row. One column that the source does not have is filled with the row's number, from 1."""
     columns: Annotated[list[ColumnSpec], Field(max_length=1000)] = []
-    """Columns and their types; those of the first load, inferred and then kept, if empty."""
+    """Columns and their types; those of the first load, inferred and then kept, if empty. An edit changes loaded rows too."""
     load: LoadPlan = LoadPlan()
     """How much is loaded when."""
     variants: Annotated[

@@ -82,7 +82,7 @@ class LoadStatus(StatusModel):
 
 
 class ColumnStatus(StatusModel):
-    """A column of the loaded rows; its type is frozen by the first load."""
+    """A column of the loaded rows; its type stays that of the first load until an edit of ``spec.columns``."""
 
     name: Annotated[str, Field(max_length=63)]
     """Name of the column."""
