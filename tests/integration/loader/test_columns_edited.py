@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from psycopg import sql
 
+from modelyard_api.contract.outcome import LoadOutcome
 from modelyard_api.contract.steps import LoadStep
 from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_api.v1alpha1.loading import ColumnSpec, OnReject, Quarantine
@@ -59,8 +60,9 @@ def _everything(run: LoaderRun) -> dict[str, object]:
     return {query: asked(run, query) for query in queries}
 
 
-def _values(run: LoaderRun, outcome: object) -> list[dict[str, object]]:
-    return versions_of(run, outcome)["v1"].table.to_pylist()  # type: ignore[arg-type]
+def _values(run: LoaderRun, outcome: LoadOutcome) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = versions_of(run, outcome)["v1"].table.to_pylist()
+    return rows
 
 
 def test_columns_come_go_and_get_another_type_by_an_edit_alone(offers: LoaderRun) -> None:
