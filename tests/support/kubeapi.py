@@ -87,6 +87,13 @@ class KubeApi:
             headers={"Content-Type": _APPLY},
         )
 
+    def create(self, kind: Kind, document: Document, *, dry_run: bool = False) -> httpx.Response:
+        """Makes an object, strictly, and returns what the API server answers, be it a refusal."""
+        query = {"fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
+        return self._client.post(
+            kind.path(document["metadata"].get("namespace")), params=query, json=document
+        )
+
     def apply(self, kind: Kind, document: Document) -> Document:
         """Applies on the server's side; what the API server refuses is an error here."""
         return _checked(self.attempt(kind, document))

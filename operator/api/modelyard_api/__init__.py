@@ -1,4 +1,4 @@
-"""The three resources of Modelyard and every contract between its parts; depends on pydantic only."""
+"""The three resources of Modelyard and every contract between its parts; depends on pydantic only, judging also on cronsim."""
 
 GROUP = "modelyard.dev"
 VERSION = "v1alpha1"

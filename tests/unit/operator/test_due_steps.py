@@ -7,9 +7,9 @@ import pytest
 from modelyard_api import labels
 from modelyard_api.contract.outcome import Outcome, RebuildOutcome, SweepOutcome, VerifyOutcome
 from modelyard_api.contract.progress import StepProgress
+from modelyard_api.schedule import next_time
 from modelyard_api.v1alpha1.dataset_status import ParentVersion
 from modelyard_api.v1alpha1.loading import LoadPlan
-from modelyard_operator.decisions.schedule import next_time
 from modelyard_operator.objects.steps import Page, StepKind, Trigger
 from tests.unit.operator.stepping import answer, story
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from modelyard_api import labels
 from modelyard_api.conditions import find_condition
+from modelyard_api.judging import best_metric_fault
 from modelyard_api.metrics import METRICS, Direction
 from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec
 from modelyard_api.v1alpha1.reasons import PromotionReason, TrainingJobCondition
@@ -96,10 +97,7 @@ def _best(
     name = spec.candidate.best.metric if spec.candidate.best else ""
     metric = METRICS.get(name)
     if metric is None:
-        return NoCandidate(
-            PromotionReason.INVALID_SPEC,
-            f"spec.candidate.best.metric: {name} is not a metric. Known are {', '.join(METRICS)}",
-        )
+        return NoCandidate(PromotionReason.INVALID_SPEC, best_metric_fault(spec))
     sign = 1 if metric.direction is Direction.MAXIMIZE else -1
     values = [
         (sign * value, -version.number, version)

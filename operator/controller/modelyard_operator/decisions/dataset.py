@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from modelyard_api.conditions import Condition, Observation
+from modelyard_api.schedule import schedule_fault
 from modelyard_api.v1alpha1.dataset import DatasetSpec
 from modelyard_api.v1alpha1.dataset_status import DatasetStatus, LoadStatus, ParentVersion
 from modelyard_api.v1alpha1.reasons import DatasetReason
@@ -33,7 +34,6 @@ from modelyard_operator.decisions.due import (
 )
 from modelyard_operator.decisions.load_progress import load_progress
 from modelyard_operator.decisions.plan import LOOK_AGAIN_SECONDS, Refusal, false
-from modelyard_operator.decisions.schedule import schedule_fault
 from modelyard_operator.objects.custom import DatasetObject, Unreadable
 from modelyard_operator.objects.steps import POLL_SECONDS, Due, StepEnd, StepKind, Trigger
 from modelyard_operator.objects.workloads import Job

@@ -9,11 +9,11 @@ from datetime import datetime
 
 from modelyard_api import labels
 from modelyard_api.contract.steps import STEP_VARIABLE, Step
+from modelyard_api.schedule import next_time
 from modelyard_api.v1alpha1.dataset import DatasetSpec
 from modelyard_api.v1alpha1.dataset_status import DatasetStatus, LoadStatus, ParentVersion
 from modelyard_operator.decisions.data_version import Waiting
 from modelyard_operator.decisions.published import is_answered
-from modelyard_operator.decisions.schedule import next_time
 from modelyard_operator.objects.custom import DatasetObject
 from modelyard_operator.objects.steps import Due, StepKind, Trigger
 from modelyard_operator.objects.workloads import Job

@@ -6,9 +6,9 @@ from functools import cached_property
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
-from pydantic_core import ErrorDetails
 
 from modelyard_api.base import StatusModel
+from modelyard_api.reading import explain
 from modelyard_api.v1alpha1 import (
     DatasetSpec,
     DatasetStatus,
@@ -37,24 +37,9 @@ def _readable(model: type[BaseModel]) -> BeforeValidator:
         try:
             return model.model_validate(value)
         except ValidationError as error:
-            return Unreadable(problems=_explain(error))
+            return Unreadable(problems=explain(error))
 
     return BeforeValidator(parse)
-
-
-def _explain(error: ValidationError) -> str:
-    faults = error.errors(include_url=False, include_context=False)
-    return "; ".join(_sentence(fault) for fault in faults[:5])
-
-
-def _sentence(fault: ErrorDetails) -> str:
-    """Field, fault and value; a check of a whole model names the field itself."""
-    message = fault["msg"].removeprefix("Value error, ")
-    place = ".".join(str(part) for part in fault["loc"])
-    if not place:
-        return f"spec.{message}"
-    value = "" if isinstance(fault["input"], dict) else f" (is {fault['input']!r:.100})"
-    return f"spec.{place}: {message}{value}"
 
 
 class CustomObject(StatusModel, Generic[Spec, Status]):

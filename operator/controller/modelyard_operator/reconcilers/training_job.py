@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from modelyard_api.catalog import Problem, check_evaluation, check_pipeline
 from modelyard_api.contract.steps import STEP_VARIABLE, Step
+from modelyard_api.judging import check_training_job
 from modelyard_api.v1alpha1.reasons import TrainingJobCondition
 from modelyard_api.v1alpha1.training_job import DatasetVersion, TrainingJobSpec, TrainingJobStatus
 from modelyard_operator.cluster.kinds import DATASET, JOB, TRAINING_JOB
@@ -73,14 +73,10 @@ async def _gather(context: Context, key: Key, job: TrainingJobObject) -> Trainin
     return TrainingFacts(
         step=step,
         data=_data(context, key, job, job.spec, jobs),
-        problems=_problems(job.spec) if fresh else (),
+        # The spec cannot change, so its faults are looked for once, before any pod.
+        problems=check_training_job(job.spec) if fresh else (),
         job_name=latest.metadata.name if latest else None,
     )
-
-
-def _problems(spec: TrainingJobSpec) -> Sequence[Problem]:
-    """Faults of the spec, before any pod; the spec cannot change, so they are looked for once."""
-    return [*check_pipeline(spec.pipeline, spec.task), *check_evaluation(spec.evaluation, spec.task)]
 
 
 def _data(

@@ -1,0 +1,77 @@
+"""The commands by name. A module is imported when its command runs; help needs its line here alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import click
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A command of a group."""
+
+    name: str
+    module: str
+    """Module of ``modelyard_cli.commands`` that has it."""
+    attribute: str
+    summary: str
+
+
+COMMANDS = (
+    Entry(
+        "validate",
+        "validate",
+        "validate",
+        "Check files offline, in the words of the API server and the operator",
+    ),
+    Entry("watch", "watch", "watch", "Follow a resource until it is ready, done or failed"),
+    Entry("tree", "tree", "tree", "Show rows, versions, training jobs, promotions and pods in one view"),
+    Entry("completion", "completion", "completion", "Print the completion script of a shell"),
+)
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when it is used."""
+
+    def __init__(self, entries: Sequence[Entry], **options: Any) -> None:  # noqa: ANN401  those of click
+        super().__init__(**options)
+        self._entries = {entry.name: entry for entry in entries}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the registry."""
+        del ctx
+        return list(self._entries)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command itself; None where there is none of this name."""
+        del ctx
+        entry = self._entries.get(cmd_name)
+        if entry is None:
+            return None
+        command = getattr(import_module(f"modelyard_cli.commands.{entry.module}"), entry.attribute)
+        assert isinstance(command, click.Command)  # noqa: S101  the registry says so
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, from the registry."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(entry.name, entry.summary) for entry in self._entries.values()])
+
+
+@click.group(
+    cls=LazyGroup,
+    entries=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 yes, 1 no or failed, 2 wrong usage, 3 cluster or MLflow unavailable, 4 timed out.",
+)
+@click.version_option(package_name="modelyard", message="modelyard %(version)s")
+def modelyard() -> None:
+    """Check, train, follow, compare and promote models of Modelyard.
+
+    The cluster is reached through kubectl, with the same kubeconfig, contexts and sign-in.
+    """

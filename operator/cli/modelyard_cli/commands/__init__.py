@@ -1,0 +1,1 @@
+"""One module a command: options, and what is put together for it."""

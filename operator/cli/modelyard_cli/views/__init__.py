@@ -1,0 +1,1 @@
+"""What is shown of objects: pure, from documents to lines, tables and trees."""

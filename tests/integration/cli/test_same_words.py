@@ -1,0 +1,169 @@
+"""Files are judged offline as the API server judges them: every fault, at the same field, in the same words."""
+
+import json
+import subprocess
+from copy import deepcopy
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from bringup.paths import REPOSITORY
+from modelyard_cli.validation.documents import parse, read_files
+from modelyard_cli.validation.judge import judge
+from tests.integration.api import test_acceptance, test_bad_datasets
+from tests.integration.cli.conftest import NAMESPACE
+from tests.support.controlplane import ControlPlane
+from tests.support.kubeapi import OWN_KINDS, Document, KubeApi
+from tests.support.resources import dataset, promotion, training_job
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SAMPLES = sorted((REPOSITORY / "manifests" / "samples").glob("*.yaml"))
+
+
+def rule(**fields: object) -> Document:
+    """A Dataset with one rule."""
+    return dataset("houses", NAMESPACE, validation=[fields])
+
+
+def transformed(*transforms: object) -> Document:
+    """A Dataset with one variant."""
+    return dataset("houses", NAMESPACE, variants=[{"name": "v1", "transforms": list(transforms)}])
+
+
+MORE = [
+    ("a rule without its column", rule(rule="nullValues")),
+    ("a rule with bounds that are turned around", rule(rule="range", column="a", min="10", max="9")),
+    ("a range of one number", rule(rule="rowCount", mustBeBetween=["1"])),
+    ("a range of words", rule(rule="rowCount", mustBeBetween=["one", "two"])),
+    ("a rule that asks nothing", rule(rule="sql", unit="percent")),
+    ("a percent in words", dataset("houses", NAMESPACE, split={"testPercent": "half"})),
+    ("a percent of nothing", dataset("houses", NAMESPACE, split={"testPercent": None})),
+    ("no spec", {**dataset("houses", NAMESPACE), "spec": None}),
+    ("a spec of text", {**dataset("houses", NAMESPACE), "spec": "all of it"}),
+    ("a list in place of an object", dataset("houses", NAMESPACE, source=["iris"])),
+    ("an object in place of a list", dataset("houses", NAMESPACE, variants={"name": "v1"})),
+    ("text in place of a list", dataset("houses", NAMESPACE, primaryKey="id")),
+    ("a number in place of text", dataset("houses", NAMESPACE, primaryKey=[5])),
+    ("a fraction in place of a whole number", training_job("forest", NAMESPACE, backoffLimit=1.5)),
+    ("text in place of a switch", training_job("forest", NAMESPACE, suspend="no")),
+    ("a quantity that is a switch", training_job("forest", NAMESPACE, resources={"limits": {"cpu": True}})),
+    ("a very long name of a column", training_job("forest", NAMESPACE, target="a" * 64)),
+    ("umlauts in a column", training_job("forest", NAMESPACE, target="Größe")),
+    (
+        "too many labels of nodes",
+        training_job("forest", NAMESPACE, nodeSelector={f"l{n}": "" for n in range(33)}),
+    ),
+    ("an edge without a middle", transformed({"bin": {"column": "a", "into": "b"}})),
+    ("a constant without a value", transformed({"fillMissing": {"columns": ["a"], "strategy": "Constant"}})),
+    ("an unknown strategy", transformed({"fillMissing": {"columns": ["a"], "strategy": "Magic"}})),
+    (
+        "a count of a column",
+        transformed(
+            {"aggregate": {"by": ["a"], "columns": [{"function": "Count", "column": "a", "as": "n"}]}}
+        ),
+    ),
+    ("unknown fields in a list", transformed({"dropMissing": {"all": True}}, {"filter": {"were": "a"}})),
+    (
+        "many faults at once",
+        dataset("houses", NAMESPACE, primaryKey=["a b", "c d"], split={"testPercent": "0"}),
+    ),
+    (
+        "faults that hide others",
+        dataset("houses", NAMESPACE, source={}, columns=[{"name": "a", "type": "Decimal"}]),
+    ),
+    ("two rollouts", promotion("housing", NAMESPACE, rollout={})),
+    ("capitals in a name", dataset("Houses", NAMESPACE)),
+    ("an underscore in a name", dataset("my_houses", NAMESPACE)),
+]
+GOOD = [
+    ("a Dataset", dataset("houses", NAMESPACE)),
+    ("a TrainingJob", training_job("forest", NAMESPACE)),
+    ("a ModelPromotion", promotion("housing", NAMESPACE)),
+    ("a whole number written as a fraction", training_job("forest", NAMESPACE, backoffLimit=1.0)),
+    ("a quantity as a number", training_job("forest", NAMESPACE, resources={"limits": {"cpu": 1}})),
+    (
+        "parameters of every type",
+        training_job(
+            "forest",
+            NAMESPACE,
+            pipeline={
+                "estimator": {
+                    "class": "RandomForestRegressor",
+                    "params": {"max_depth": None, "max_features": 0.5, "bootstrap": True},
+                }
+            },
+        ),
+    ),
+]
+TABLE = [
+    *((f"acceptance: {case[0]}", case[1]) for case in test_acceptance.REFUSED),
+    *((f"datasets: {case[0]}", case[1]) for case in test_bad_datasets.REFUSED),
+    *MORE,
+    *GOOD,
+]
+
+
+def of_the_api_server(answer: httpx.Response) -> set[tuple[str, str]]:
+    """Field and words of every fault; none where the resource is taken."""
+    if answer.is_success:
+        return set()
+    status = answer.json()
+    _, strict, unknown = status["message"].partition("strict decoding error: ")
+    if strict:
+        return {(text.split('"')[1], text) for text in unknown.split(", ")}
+    causes = status.get("details", {}).get("causes", [])
+    assert causes, status["message"]
+    return {(cause["field"], cause["message"]) for cause in causes}
+
+
+def offline(document: Document) -> set[tuple[str, str]]:
+    """The same of the command line; the API server tells no other faults beside unknown fields."""
+    faults = judge(document, NOW).faults
+    unknown = [fault for fault in faults if fault.message.startswith("unknown field")]
+    return {(fault.field or "<nil>", fault.message) for fault in unknown or faults}
+
+
+@pytest.mark.parametrize(("document"), [case[1] for case in TABLE], ids=[case[0] for case in TABLE])
+def test_the_same_faults_in_the_same_words(kube: KubeApi, document: Document) -> None:
+    asked = deepcopy(document)
+    asked["metadata"]["namespace"] = NAMESPACE
+    answer = kube.create(OWN_KINDS[document["kind"]], asked, dry_run=True)
+    assert offline(document) == of_the_api_server(answer)
+
+
+@pytest.mark.parametrize("file", SAMPLES, ids=lambda file: file.stem)
+def test_samples_are_well(file: Path) -> None:
+    for document in read_files([str(file)]):
+        assert judge(document.content, NOW).faults == ()
+
+
+WORDS = [
+    *("y", "N", "yes", "Off", "true", "~", "null", "2026-01-31", "2026-01-31T10:00:00Z", "12:30", "1:30.5"),
+    *("5", "5.0", "0.5", "1e3", "1.5e-3", "0x10", "010", "1_000", "'40'", ".5", "-3", "+3", "abc", "1.2.3"),
+]
+
+
+def test_files_are_read_as_kubectl_reads_them(control_plane: ControlPlane, kubectl: Path) -> None:
+    entries = "".join(f"  k{number}: {word}\n" for number, word in enumerate(WORDS))
+    text = f"apiVersion: modelyard.dev/v1alpha1\nkind: Dataset\nmetadata:\n  name: a\nspec:\n{entries}"
+    done = subprocess.run(
+        [
+            *(kubectl, f"--kubeconfig={control_plane.kubeconfig}", "create", "--dry-run=client"),
+            *("--validate=false", "-o", "json", "-f", "-"),
+        ],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (document,) = parse(text, "-")
+    assert isinstance(document.content, dict)
+    ours = dict(zip(WORDS, document.content["spec"].values(), strict=True))
+    theirs = dict(
+        zip(WORDS, (json.loads(done.stdout)["spec"][f"k{n}"] for n in range(len(WORDS))), strict=True)
+    )
+    assert ours == theirs
+    assert yaml.safe_dump(ours) == yaml.safe_dump(theirs)
