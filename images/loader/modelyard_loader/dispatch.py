@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 
@@ -56,9 +57,20 @@ CARRIED_OUT: Mapping[str, Callable[..., Outcome]] = {
 _POSTGRES_SECONDS = 110.0
 """How long Postgres is waited for: longer than it takes to restart, so that a step survives that."""
 
+Show = Callable[[Progress], AbstractContextManager[object]]
+"""Shows how far a step is for the time of a block."""
 
-def carry_out(step: Step, environment: Mapping[str, str], clock: Callable[[], datetime] = utc_now) -> Outcome:
-    """Carries out a step of the loader. Raises the errors of ``modelyard_runtime.errors``."""
+
+def carry_out(
+    step: Step,
+    environment: Mapping[str, str],
+    clock: Callable[[], datetime] = utc_now,
+    show: Show | None = None,
+) -> Outcome:
+    """Carries out a step of the loader. Raises the errors of ``modelyard_runtime.errors``.
+
+    ``show`` tells how far it is in another way than on a page of its own.
+    """
     make = CARRIED_OUT.get(step.chosen)
     if make is None:
         raise InvalidSpecError(
@@ -67,7 +79,8 @@ def carry_out(step: Step, environment: Mapping[str, str], clock: Callable[[], da
         )
     asked: DatasetWork = getattr(step, step.chosen)
     progress = Progress(clock)
-    with served(progress, environment), tempfile.TemporaryDirectory(prefix="modelyard-") as scratch:
+    shown = served(progress, environment) if show is None else show(progress)
+    with shown, tempfile.TemporaryDirectory(prefix="modelyard-") as scratch:
         return make(asked, _surroundings(asked, environment, clock, progress, Path(scratch)))
 
 

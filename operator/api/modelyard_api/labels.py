@@ -16,6 +16,11 @@ ATTEMPT = "modelyard.dev/attempt"
 GENERATION = "modelyard.dev/generation"
 ROUTE_DIGEST = "modelyard.dev/route-digest"
 
+WARM_LOADER = "modelyard.dev/warm-loader"
+"""Label of the pods that carry out small steps of all Datasets of their project."""
+HANDED_STEP = "modelyard.dev/handed-step"
+"""Annotation of such a pod: the step that was handed over last."""
+
 RECIPE = "modelyard.dev/recipe"
 """Annotation of a Dataset's Job: identity of what it is for."""
 STEP = "modelyard.dev/step"
