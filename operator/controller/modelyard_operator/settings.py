@@ -93,6 +93,15 @@ class RetrySettings(_Group):
     limit: float = 300
 
 
+class WarmSettings(_Group):
+    """When small steps of Datasets share one pod that is always there."""
+
+    max_rows: int = 0
+    """Most rows that a step may have to go through; 0 makes a Job of every step."""
+    begin_seconds: float = 10
+    """How long a step waits for the shared pod to begin it before it becomes a Job."""
+
+
 class Settings(BaseSettings):
     """All settings; every one has a value in the chart."""
 
@@ -143,6 +152,7 @@ class Settings(BaseSettings):
     s3: S3Settings = S3Settings()
     mlflow: MLflowSettings = MLflowSettings()
     http: HttpSettings = HttpSettings()
+    warm: WarmSettings = WarmSettings()
     loader: PodSettings = PodSettings(
         image="modelyard/loader:0.1.0",
         service_account="modelyard-loader",

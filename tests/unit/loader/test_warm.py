@@ -56,10 +56,14 @@ def pod(tmp_path: Path) -> Iterator[Pod]:
     made = Pod(tmp_path)
     made.handed.mkdir()
     yield made
-    made.now += timedelta(seconds=60)
     for keeper in made.keepers:
-        until(lambda one=keeper: [one.close(), not one.is_busy][1], 10, "the end of a step")  # type: ignore[misc]
-        made.now += timedelta(seconds=60)
+
+        def look(one: Keeper = keeper) -> bool:
+            one.close()
+            made.now += timedelta(seconds=60)
+            return not one.is_busy
+
+        until(look, 10, "the end of a step")
 
 
 def note(environment: Mapping[str, str], word: str) -> None:
@@ -109,6 +113,16 @@ def ended(keeper: Keeper, name: str) -> WarmState:
         return state if state is not None and state.ended_at is not None else None
 
     return until(look, 10, f"the end of {name}")
+
+
+def stopped(keeper: Keeper) -> None:
+    """Waits until no step is at work."""
+
+    def look() -> bool:
+        keeper.look()
+        return not keeper.is_busy
+
+    until(look, 10, "the end of the step")
 
 
 def begun(pod: Pod, keeper: Keeper, name: str) -> None:
@@ -164,7 +178,7 @@ def test_a_step_that_is_taken_out_while_it_is_at_work_is_stopped(pod: Pod) -> No
     pod.hand("houses-1")
     begun(pod, keeper, "houses-1")
     (pod.handed / "houses-1").unlink()
-    until(lambda: [keeper.look(), not keeper.is_busy][1], 10, "the stop")
+    stopped(keeper)
     assert list((pod.directory / "kept" / "rooms").iterdir()) == []
 
 
@@ -176,7 +190,7 @@ def test_a_step_that_does_not_stop_is_killed_after_a_while(pod: Pod) -> None:
     keeper.look()
     assert keeper.is_busy
     pod.now += timedelta(seconds=11)
-    until(lambda: [keeper.look(), not keeper.is_busy][1], 10, "the end")
+    stopped(keeper)
 
 
 @pytest.mark.parametrize(

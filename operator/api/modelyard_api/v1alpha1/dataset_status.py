@@ -164,7 +164,7 @@ class DatasetStatus(ResourceStatus):
     summary: Annotated[str, Field(max_length=512)] | None = None
     """Variants at a glance: name, rows and columns of each."""
     job_name: Annotated[str, Field(max_length=63)] | None = None
-    """Job of the last step."""
+    """Job of the last step; none where the warm loader carried it out."""
     recipe: Annotated[str, Field(max_length=64)] | None = None
     """Identity of the source, key, variants, split and rules that this status is about."""
     attempt: int = 0

@@ -34,6 +34,7 @@ from modelyard_operator.decisions.due import (
 )
 from modelyard_operator.decisions.load_progress import load_progress
 from modelyard_operator.decisions.plan import LOOK_AGAIN_SECONDS, Refusal, false
+from modelyard_operator.decisions.warm import WARM_POLL_SECONDS, WarmJob
 from modelyard_operator.objects.custom import DatasetObject, Unreadable
 from modelyard_operator.objects.steps import POLL_SECONDS, Due, StepEnd, StepKind, Trigger
 from modelyard_operator.objects.workloads import Job
@@ -91,9 +92,12 @@ def _follow(
     dataset: DatasetObject, spec: DatasetSpec, facts: DatasetFacts, seen: Progress, due: Due
 ) -> DatasetPlan:
     latest = facts.step.latest()
-    entered = {"recipe": dataset.recipe, "attempt": seen.attempt}
+    entered: dict[str, object] = {"recipe": dataset.recipe, "attempt": seen.attempt}
+    warm = isinstance(latest, WarmJob)
     if latest is not None:
-        entered["job_name"] = latest.metadata.name
+        entered["job_name"] = None if warm else latest.metadata.name
+    if warm and seen.state is State.CREATED:
+        seen = replace(seen, message=f"{due.told()}: handed to the warm loader")
     status = dataset.status.model_copy(update=entered)
     dataset_now = dataset.model_copy(update={"status": status})
     if seen.state is State.DONE:
@@ -107,6 +111,8 @@ def _follow(
         status = status.model_copy(update={"load": load})
     plan = _plan(dataset, facts, status, at_work(dataset, seen, due, page))
     after = POLL_SECONDS if seen.state is State.RUNNING else seen.after
+    if warm and seen.state in {State.CREATED, State.RUNNING}:
+        after = WARM_POLL_SECONDS
     return replace(plan, hold=seen.hold, stop=(*plan.stop, *_old(facts)), after=after, due=due)
 
 

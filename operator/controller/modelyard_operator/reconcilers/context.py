@@ -14,6 +14,7 @@ from modelyard_operator.decisions.attempts import Pauses
 from modelyard_operator.resources.step_job import JobDefaults
 from modelyard_operator.serving.client import Servers
 from modelyard_operator.serving.pages import Pages
+from modelyard_operator.serving.warm import WarmLoaders
 from modelyard_operator.settings import Settings
 from modelyard_operator.step_metrics import StepMetrics
 from modelyard_operator.tracking.client import Tracking
@@ -31,6 +32,7 @@ class Context:
     tracking: Tracking
     servers: Servers
     pages: Pages
+    warm_loaders: WarmLoaders
     step_metrics: StepMetrics
     clock: Callable[[], datetime]
 
@@ -39,6 +41,7 @@ class Context:
         await self.tracking.close()
         await self.servers.close()
         await self.pages.close()
+        await self.warm_loaders.close()
         await self.cluster.close()
 
     @property

@@ -16,12 +16,14 @@ from modelyard_operator.decisions.due import Parent
 from modelyard_operator.decisions.parents import circle, find_parent
 from modelyard_operator.decisions.plan import Start
 from modelyard_operator.decisions.references import references_to
+from modelyard_operator.decisions.warm import WARM_POLL_SECONDS, is_small, present_marks
 from modelyard_operator.objects.custom import DatasetObject
 from modelyard_operator.objects.steps import Due, Page, References, StepKind
 from modelyard_operator.objects.workloads import Job
 from modelyard_operator.reconcilers.context import AGAIN, DONE, Context, Next
 from modelyard_operator.reconcilers.status import tell, write_status
 from modelyard_operator.reconcilers.steps import carry_out, gather_step, make_job
+from modelyard_operator.reconcilers.warm import gather_warm, hand_over, take_all_out
 from modelyard_operator.resources import common
 from modelyard_operator.resources.pods import MLFLOW_KEYS, POSTGRES_KEYS, S3_KEYS
 from modelyard_operator.resources.step_job import StepJob
@@ -41,12 +43,18 @@ async def reconcile_dataset(context: Context, key: Key) -> Next:
     """Brings one Dataset a step further."""
     dataset = context.store.get(DATASET, key.namespace, key.name)
     if dataset is None or dataset.metadata.deletion_timestamp is not None:
+        await take_all_out(context, key)
         return DONE
     facts = await _gather(context, key, dataset)
     plan = decide_dataset(dataset, facts)
     await carry_out(context, plan)
     if plan.start is not None and plan.due is not None and isinstance(dataset.spec, DatasetSpec):
-        refusal = await make_job(context, _job(context, dataset, dataset.spec, plan.start, plan.due))
+        wanted = _job(context, dataset, dataset.spec, plan.start, plan.due)
+        most = context.settings.warm.max_rows
+        small = is_small(dataset.spec, dataset.status, plan.due, plan.start.attempt, most)
+        if small and await hand_over(context, wanted):
+            return Next(WARM_POLL_SECONDS)
+        refusal = await make_job(context, wanted)
         if refusal is None:
             return AGAIN
         plan = decide_dataset(dataset, replace(facts, refusal=refusal))
@@ -60,16 +68,17 @@ async def _gather(context: Context, key: Key, dataset: DatasetObject) -> Dataset
     now = context.clock()
     uid = dataset.metadata.uid
     owned = owned_jobs(context.store.children(JOB, key), uid, {})
-    marks = {labels.RECIPE: dataset.recipe, labels.STEP: str(dataset.status.steps + 1)}
-    present = owned_jobs(owned, uid, marks)
-    step = replace(await gather_step(context, key, present, now), patient=True)
+    present = owned_jobs(owned, uid, present_marks(dataset))
+    warm = await gather_warm(context, key, dataset, present)
+    present = (*present, *warm.jobs)
+    step = replace(await gather_step(context, key, present, now, warm.pods), patient=True)
     return DatasetFacts(
         step=step,
-        outdated=_outdated(owned, dataset),
+        outdated=(*_outdated(owned, dataset), *warm.outdated),
         bucket=context.settings.s3.bucket,
         parent=_parent(context, key, dataset),
         circle=circle(dataset, lambda name: context.store.get(DATASET, key.namespace, name)),
-        page=await _page(context, DatasetFacts(step=step)),
+        page=warm.page or await _page(context, DatasetFacts(step=step)),
     )
 
 

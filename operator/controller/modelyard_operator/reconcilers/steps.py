@@ -11,6 +11,7 @@ from modelyard_operator.cluster.store import Key
 from modelyard_operator.decisions.attempts import StepFacts
 from modelyard_operator.decisions.failures import has_ended, needs_log
 from modelyard_operator.decisions.plan import Plan, Refusal
+from modelyard_operator.decisions.warm import WarmJob
 from modelyard_operator.errors import (
     AlreadyExistsError,
     ForbiddenError,
@@ -21,16 +22,21 @@ from modelyard_operator.errors import (
 from modelyard_operator.objects.pods import STEP_CONTAINER, Pod
 from modelyard_operator.objects.workloads import Job
 from modelyard_operator.reconcilers.context import Context
+from modelyard_operator.reconcilers.warm import take_out
 from modelyard_operator.resources.step_job import STEP_LIMIT_BYTES, StepJob, build_step_job
 
 _LOG_LINES = 20
 
 
-async def gather_step(context: Context, key: Key, jobs: Sequence[Job], now: datetime) -> StepFacts:
-    """The step's Jobs and pods; log and quota are read only where nothing else explains what is seen."""
-    facts = StepFacts(
-        now=now, pauses=context.pauses, jobs=tuple(jobs), pods=tuple(context.store.children(POD, key))
-    )
+async def gather_step(
+    context: Context, key: Key, jobs: Sequence[Job], now: datetime, warm: Sequence[Pod] = ()
+) -> StepFacts:
+    """The step's Jobs and pods; log and quota are read only where nothing else explains what is seen.
+
+    ``warm`` are those that stand for steps in the warm loader's hands.
+    """
+    seen = (*context.store.children(POD, key), *warm)
+    facts = StepFacts(now=now, pauses=context.pauses, jobs=tuple(jobs), pods=seen)
     job = facts.latest()
     if job is None:
         return facts
@@ -73,7 +79,9 @@ async def make_job(context: Context, wanted: StepJob) -> Refusal | None:
 
 async def carry_out(context: Context, plan: Plan[Any]) -> None:
     """Lets Jobs go on, holds or removes them, as the plan says."""
-    if plan.hold is not None:
+    if plan.hold is not None and isinstance(plan.hold.job, WarmJob):
+        await take_out(context, plan.hold.job.metadata.namespace or "", [plan.hold.job.metadata.name])
+    elif plan.hold is not None:
         job = plan.hold.job
         namespace, name = job.metadata.namespace or "", job.metadata.name
         body = {
@@ -85,6 +93,9 @@ async def carry_out(context: Context, plan: Plan[Any]) -> None:
         except NotFoundError:
             context.store.remove(JOB, namespace, name, job.metadata.uid)
     for job in plan.stop:
+        if isinstance(job, WarmJob):
+            await take_out(context, job.metadata.namespace or "", [job.metadata.name])
+            continue
         namespace, uid = job.metadata.namespace or "", job.metadata.uid or ""
         await context.cluster.delete(JOB, namespace, job.metadata.name, uid)
 
