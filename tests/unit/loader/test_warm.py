@@ -86,6 +86,8 @@ def lasting(_step: Step, environment: Mapping[str, str], room: Path) -> int:
 
 def stubborn(_step: Step, environment: Mapping[str, str], room: Path) -> int:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # It never outlives the tests for long, whatever becomes of them.
+    signal.alarm(60)
     note(environment, f"begin-{room.name}")
     while True:
         signal.pause()
