@@ -16,7 +16,7 @@ from tests.integration.operator.conftest import Project
 from tests.integration.operator.test_dataset_steps import answer, await_load, read
 from tests.support.controlplane import ControlPlane
 from tests.support.kubeapi import CONFIG_MAP, DATASET, POD, Document, KubeApi
-from tests.support.operating import Kubelet, condition, install, running_operator
+from tests.support.operating import Kubelet, condition, empty, install, running_operator
 from tests.support.resources import dataset, failed
 from tests.support.waiting import until
 
@@ -97,7 +97,6 @@ def served(
 ) -> Iterator[Warm]:
     """An operator that hands over loads of up to 30 rows, and waits 5 seconds for them to begin."""
     install(kube, [NAME])
-    appear(kube, NAME)
     warm = Warm(Project(kube, NAME, Kubelet(kube, NAME)))
 
     class Page(BaseHTTPRequestHandler):
@@ -134,10 +133,9 @@ def served(
 def warm(served: Warm) -> Iterator[Warm]:
     """The warm loader with nothing in its hands."""
     served.states.clear()
+    appear(served.project.api, NAME)
     yield served
-    api, namespace = served.project.api, served.project.namespace
-    for item in api.items(DATASET, namespace):
-        api.delete(DATASET, namespace, item["metadata"]["name"])
+    empty(served.project.api, NAME)
     served.until_empty()
 
 
