@@ -1,6 +1,7 @@
 """Small steps in the warm loader's hands, against a real API server; the test is the warm loader and its kubelet."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -16,7 +17,7 @@ from tests.integration.operator.conftest import Project
 from tests.integration.operator.test_dataset_steps import answer, await_load, read
 from tests.support.controlplane import ControlPlane
 from tests.support.kubeapi import CONFIG_MAP, DATASET, POD, Document, KubeApi
-from tests.support.operating import Kubelet, condition, empty, install, running_operator
+from tests.support.operating import Kubelet, Operator, condition, empty, install, running_operator
 from tests.support.resources import dataset, failed
 from tests.support.waiting import until
 
@@ -30,7 +31,15 @@ class Warm:
     """A warm loader that begins and ends what it is told to."""
 
     project: Project
+    live: Callable[[], Operator]
+    """Begins a life of the operator."""
+    operator: Operator
     states: dict[str, WarmState] = field(default_factory=dict)
+
+    def restart(self) -> None:
+        """The operator is killed and lives again."""
+        self.operator.kill()
+        self.operator = self.live()
 
     def page(self) -> WarmPage:
         return WarmPage(steps=dict(self.states))
@@ -97,7 +106,6 @@ def served(
 ) -> Iterator[Warm]:
     """An operator that hands over loads of up to 30 rows, and waits 5 seconds for them to begin."""
     install(kube, [NAME])
-    warm = Warm(Project(kube, NAME, Kubelet(kube, NAME)))
 
     class Page(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -115,13 +123,19 @@ def served(
     thread.start()
     directory: Path = tmp_path_factory.mktemp("warm")
     settings = {
+        "IDENTITY": "the-one",
         "PROGRESS_PORT": str(server.server_port),
         "LEASE__NAME": "warm",
         "WARM__MAX_ROWS": "30",
         "WARM__BEGIN_SECONDS": "5",
     }
+
+    def live() -> Operator:
+        return lives.enter_context(running_operator(control_plane, directory, [NAME], settings))
+
     try:
-        with running_operator(control_plane, directory, [NAME], settings):
+        with ExitStack() as lives:
+            warm = Warm(Project(kube, NAME, Kubelet(kube, NAME)), live, live())
             yield warm
     finally:
         server.shutdown()
@@ -213,3 +227,33 @@ def test_what_is_in_its_hands_goes_with_the_dataset(warm: Warm) -> None:
     warm.begin(warm.take(2))
     warm.project.api.delete(DATASET, NAME, "houses")
     warm.until_empty()
+
+
+def at_work(warm: Warm) -> str:
+    """Name of the second load, once the status tells that it is at work."""
+    warm.load()
+    warm.ask("first")
+    name = warm.take(2)
+    warm.begin(name)
+    until(lambda: "is at work" in condition(read(warm.project), "Progressing")["message"], 10, "the begin")
+    return name
+
+
+def test_an_operator_that_is_killed_finds_the_step_in_its_hands_again(warm: Warm) -> None:
+    name = at_work(warm)
+    warm.restart()
+    warm.end(name, answer(sequence=2, percent="70", rows=70, source_rows=100))
+    await_load(warm.project, 2)
+    warm.until_empty()
+    assert len(warm.project.jobs("dataset", "houses")) == 1
+
+
+def test_a_step_whose_pod_is_gone_while_it_is_at_work_becomes_a_job(warm: Warm) -> None:
+    name = at_work(warm)
+    warm.states.clear()
+    warm.project.api.delete(POD, NAME, NAME, grace_seconds=0)
+    job, step = warm.project.step("houses", 2)
+    assert (job, step["load"]["sequence"]) == (name, 2)
+    warm.until_empty()
+    warm.project.kubelet.succeed(job, answer(sequence=2, percent="70", rows=70, source_rows=100))
+    await_load(warm.project, 2)
