@@ -65,9 +65,6 @@ async def gather_warm(context: Context, key: Key, dataset: DatasetObject, jobs: 
 async def hand_over(context: Context, wanted: StepJob) -> bool:
     """Hands a step over; False where it is to be a Job: no pod is waiting, too much is at hand, or it came to nothing."""
     namespace = wanted.parent.namespace
-    pod = _pod(context, namespace)
-    if pod is None or not pod.is_ready:
-        return False
     seen = context.store.get(CONFIG_MAP, namespace, STEPS_MAP)
     job = build_step_job(wanted, context.job_defaults)
     name = job.metadata.name
@@ -79,6 +76,9 @@ async def hand_over(context: Context, wanted: StepJob) -> bool:
         context.store.put(CONFIG_MAP, seen)
         if name in _data(seen):
             return True
+    pod = _pod(context, namespace)
+    if pod is None or not pod.is_ready:
+        return False
     now = context.clock()
     known = frozenset(item.metadata.uid for item in context.store.all(DATASET, namespace))
     dropped = forgotten({key: _read(text) for key, text in _data(seen).items()}, known, now)
@@ -130,7 +130,7 @@ async def _touch(context: Context, pod: Pod, name: str) -> None:
 
 
 async def _page(context: Context, namespace: str) -> WarmPage:
-    pod = _pod(context, namespace)
+    pod = _pod(context, namespace) or await _live_pod(context, namespace)
     if pod is None:
         return WarmPage()
     return await context.warm_loaders.look(pod.metadata.uid or "", pod.status.pod_ip or "")
@@ -140,15 +140,25 @@ def _pod(context: Context, namespace: str) -> Pod | None:
     """The warm loader, where small steps are handed over at all."""
     if context.settings.warm.max_rows <= 0:
         return None
-    pods = [
+    return _newest(context.store.all(POD, namespace))
+
+
+async def _live_pod(context: Context, namespace: str) -> Pod | None:
+    """The warm loader, where steps are in its hands and no event has told of it yet: just after a start."""
+    query = {"labelSelector": labels.WARM_LOADER}
+    return _newest([pod async for pod in context.cluster.list(POD, namespace, query)])
+
+
+def _newest(pods: Iterable[Pod]) -> Pod | None:
+    able = [
         pod
-        for pod in context.store.all(POD, namespace)
+        for pod in pods
         if pod.metadata.label(labels.WARM_LOADER)
         and pod.metadata.deletion_timestamp is None
         and pod.status.phase == "Running"
         and pod.status.pod_ip
     ]
-    return max(pods, key=lambda pod: str(pod.metadata.creation_timestamp), default=None)
+    return max(able, key=lambda pod: str(pod.metadata.creation_timestamp), default=None)
 
 
 def _of_dataset(context: Context, key: Key) -> dict[str, WarmStep]:
