@@ -51,7 +51,7 @@ def spec(**given: Any) -> DatasetSpec:  # noqa: ANN401  JSON
         (replace(FURTHER, percent="40"), 0),
         (replace(FURTHER, percent="100"), 600),
         (replace(FURTHER, percent="100", refresh=True), 1000),
-        (replace(FURTHER, sequence=1, percent="40", trigger=Trigger.EDIT), 400),
+        (replace(FURTHER, sequence=1, percent="40", trigger=Trigger.EDIT), 1000),
     ],
 )
 def test_the_rows_of_a_load_follow_from_those_of_the_source(due: Due, rows: int) -> None:

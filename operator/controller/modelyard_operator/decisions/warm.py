@@ -87,11 +87,9 @@ def expected_rows(status: DatasetStatus, due: Due) -> int | None:
     load = status.load
     if load is None or load.source_rows is None:
         return None
-    if due.trigger == Trigger.EDIT:
-        return load.rows
-    if due.refresh:
-        # To find what is new, the whole source is read.
-        return load.source_rows
+    if due.refresh or due.trigger == Trigger.EDIT:
+        # To find what is new, or what other columns hold, the whole source is read.
+        return max(load.source_rows, load.rows)
     reached = (Decimal(due.percent) * load.source_rows / 100).to_integral_value(ROUND_CEILING)
     return max(int(reached) - load.rows, 0)
 
