@@ -13,6 +13,7 @@ from modelyard_api.contract.exit_codes import FailureClass
 from modelyard_api.v1alpha1.training_job import TrainingJobSpec
 from modelyard_runtime.errors import DataError, StepError
 from modelyard_trainer.data import TrainingData
+from modelyard_trainer.functions import check_target
 
 _REMEDY = "Change the pipeline or its parameters; the pod's log has the whole trace"
 
@@ -24,7 +25,12 @@ class EstimatorError(StepError):
 
 
 def fit(model: FittablePipeline, data: TrainingData, spec: TrainingJobSpec, threads: int) -> None:
-    """Fits in place. Raises EstimatorError, or DataError where missing values are the reason."""
+    """Fits in place.
+
+    Raises EstimatorError, or DataError where the rows are the reason: missing values, or a target that its transform
+    is not defined for.
+    """
+    check_target(spec.pipeline.estimator, "spec.pipeline.estimator", data.train.y)
     with explained("fit", data, spec), threadpool_limits(limits=threads):
         model.fit(data.train.X, data.train.y)
 

@@ -6,18 +6,23 @@ import importlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline as FittablePipeline
 
 from modelyard_api.catalog import CatalogClass, Problem, check_pipeline, load_catalog
+from modelyard_api.catalog.components import holds, members
+from modelyard_api.catalog.model import Parameter, ValueType
 from modelyard_api.catalog.values import to_python
 from modelyard_api.metrics import Task
 from modelyard_api.v1alpha1.common import Json
 from modelyard_api.v1alpha1.pipeline import Component, Pipeline
 from modelyard_runtime.errors import InvalidSpecError
 from modelyard_trainer.features import Branch, Plan
+from modelyard_trainer.functions import INVERSES
 
 _LIBRARY = "sklearn."
 _SEED = 0
@@ -58,13 +63,6 @@ def build(pipeline: Pipeline, task: Task, plan: Plan, how: Build) -> FittablePip
     return FittablePipeline(steps)
 
 
-def set_threads(model: FittablePipeline, count: int | None) -> None:
-    """Gives every step that can use threads this many; None is one."""
-    given = model.get_params()
-    names = [name for name in given if name.endswith("__n_jobs") and given[name] is not None]
-    model.set_params(**dict.fromkeys(names, count))
-
-
 def accepting_missing(plan: Plan, missing: Iterable[str]) -> frozenset[str]:
     """Inputs that may be missing in a row to predict: those that were in training, or whose branches impute."""
     accepted = set(missing)
@@ -96,19 +94,44 @@ def _component(component: Component, path: str, how: Build) -> BaseEstimator:
     known = load_catalog().find(component.class_)
     if known is None:
         raise InvalidSpecError("is not in the catalog", field=f"{path}.class", value=component.class_)
-    arguments = {
-        name: to_python(parameter, value)
-        for name, value in component.params.items()
-        if (parameter := known.parameter(name)) is not None
-    }
+    arguments: dict[str, Any] = {}
+    for name, value in component.params.items():
+        parameter = known.parameter(name)
+        if parameter is not None:
+            arguments[name] = _argument(parameter, value, f"{path}.params.{name}", how)
+    if isinstance(component.params.get("func"), str) and isinstance(arguments["func"], np.ufunc):
+        arguments["inverse_func"] = INVERSES[str(component.params["func"])].inverse
     if known.parameter("random_state") is not None:
         arguments.setdefault("random_state", _SEED)
-    if known.parameter("n_jobs") is not None and known.name not in _DEAF_TO_THREADS:
+    # Threads go to the innermost: an ensemble that forks as well would ask for their square.
+    threaded = known.parameter("n_jobs") is not None and known.name not in _DEAF_TO_THREADS
+    if threaded and not _wraps(arguments):
         arguments.setdefault("n_jobs", how.threads)
     if isinstance(arguments.get("class_weight"), dict):
         arguments["class_weight"] = _by_label(arguments["class_weight"], path, how.labels)
     instance: BaseEstimator = _class_of(known)(**arguments)
     return instance
+
+
+def _argument(parameter: Parameter, value: Json, path: str, how: Build) -> Any:  # noqa: ANN401  whatever the class takes
+    if isinstance(value, dict) and holds(parameter, ValueType.ESTIMATOR):
+        return _component(Component.model_validate(value), path, how)
+    if isinstance(value, list) and holds(parameter, ValueType.ESTIMATORS):
+        return [
+            (name, _component(each, f"{path}[{number}]", how))
+            for number, (name, each) in enumerate(members(value))
+        ]
+    if isinstance(value, str) and holds(parameter, ValueType.FUNCTION):
+        return INVERSES[value].forward
+    return to_python(parameter, value)
+
+
+def _wraps(arguments: dict[str, Any]) -> bool:
+    return any(
+        isinstance(value, BaseEstimator)
+        or (isinstance(value, list) and value and isinstance(value[0], tuple))
+        for value in arguments.values()
+    )
 
 
 def _class_of(known: CatalogClass) -> type[BaseEstimator]:

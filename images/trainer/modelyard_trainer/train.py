@@ -30,7 +30,8 @@ from modelyard_trainer.evaluate import evaluate, judge, wanted_metrics
 from modelyard_trainer.features import Plan, make_plan
 from modelyard_trainer.fit import explained, fit
 from modelyard_trainer.parameters import parameters_of
-from modelyard_trainer.pipeline import Build, accepting_missing, build, refuse, set_threads
+from modelyard_trainer.pipeline import Build, accepting_missing, build, refuse
+from modelyard_trainer.threads import set_threads
 from modelyard_trainer.tracking.model_directory import DIRECTORY, column_schema, model_directory
 from modelyard_trainer.tracking.registry import Registry
 from modelyard_trainer.tracking.runs import DatasetInput, Run, Runs, RunStatus

@@ -30,9 +30,10 @@ def branch(*steps: dict[str, Any], name: str = "part", **columns: list[str]) -> 
         ("randomforestregressor", ["Did you mean RandomForestRegressor"]),
         ("os.system", ["never imported by its path", "Known: "]),
         ("subprocess:Popen", ["never imported by its path"]),
-        ("sklearn.ensemble.RandomForestRegressor", ["Did you mean RandomForestRegressor"]),
+        ("sklearn.ensemble._forest.RandomForestRegressor", ["Did you mean RandomForestRegressor"]),
         ("__import__", ["is not a class of the catalog"]),
-        ("VotingRegressor", ["is made of other estimators"]),
+        ("GridSearchCV", ["searches parameters, and a pipeline names them"]),
+        ("MultiOutputRegressor", ["predicts several targets at once"]),
         ("Pipeline", ["is what the steps of a branch stand for"]),
         ("FunctionTransformer", ["calls Python functions"]),
         ("LogisticRegression", ["is a classifier, here a regressor is needed"]),
@@ -142,9 +143,9 @@ def test_no_class_of_the_catalog_takes_a_directory_of_pickles() -> None:
         assert memory is None or memory.accepts == []
 
 
-def test_all_classes_come_from_the_library_and_none_wraps_others() -> None:
+def test_all_classes_come_from_the_library() -> None:
     catalog = load_catalog()
-    assert len(catalog.classes) > 120
+    assert len(catalog.classes) > 150
     assert {known.module.split(".")[0] for known in catalog.classes} == {"sklearn"}
     assert "GridSearchCV" in catalog.refused
     assert not {known.name for known in catalog.classes} & catalog.refused.keys()

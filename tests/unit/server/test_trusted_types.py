@@ -13,6 +13,7 @@ from modelyard_api.catalog import CatalogClass, load_catalog
 from modelyard_server.models.archive import inspect_archive
 from modelyard_server.models.integrity import check_integrity
 from modelyard_server.models.trusted import ALLOWED
+from modelyard_trainer.catalog.nesting import example
 
 ROWS = np.random.default_rng(0).normal(size=(60, 3))
 TABLES = (ROWS, np.abs(ROWS), np.abs(ROWS[:, :1]))
@@ -30,7 +31,9 @@ def saved(known: CatalogClass) -> bytes | None:
             for changes in ({}, SMALLER):
                 with suppress(TypeError, ValueError, UnsupportedTypeException), warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    model = getattr(importlib.import_module(known.module), known.name)(**changes)
+                    model = example(getattr(importlib.import_module(known.module), known.name)).set_params(
+                        **changes
+                    )
                     content: bytes = skops.io.dumps(model.fit(table, target))
                     return content
     return None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor
 from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 from sklearn.neighbors import BallTree, KDTree
 from sklearn.tree._tree import Tree
@@ -18,6 +19,8 @@ from modelyard_server.errors import BundleError
 
 _LEAF = -1
 _TEXT_INPUT = "content"
+_ASK_IN_PUBLIC = (StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor)
+"""Keep no width of their own: they call their estimators as anyone would, and each of these checks its rows."""
 
 
 def check_integrity(model: object) -> None:
@@ -54,6 +57,8 @@ def _parts(model: object) -> Iterator[Any]:
 
 def _agrees_on_width(part: Any) -> bool:  # noqa: ANN401
     """Rows are checked against the outermost estimator's width only; the trees below it trust that."""
+    if isinstance(part, _ASK_IN_PUBLIC):
+        return True
     values = vars(part) if hasattr(part, "__dict__") else {}
     width = values.get("n_features_in_")
     if isinstance(values.get("tree_"), Tree):

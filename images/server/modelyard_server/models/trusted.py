@@ -32,11 +32,17 @@ _ESTIMATORS: Mapping[str, tuple[str, ...]] = {
         "HuberLoss",
         "PinballLoss",
     ),
-    "sklearn.calibration": ("CalibratedClassifierCV", "_CalibratedClassifier", "_SigmoidCalibration"),
+    "sklearn.calibration": (
+        "CalibratedClassifierCV",
+        "_CalibratedClassifier",
+        "_SigmoidCalibration",
+        "_TemperatureScaling",
+    ),
     "sklearn.cluster._agglomerative": ("FeatureAgglomeration",),
     "sklearn.cluster._bisect_k_means": ("BisectingKMeans", "_BisectingTree"),
     "sklearn.cluster._kmeans": ("KMeans", "MiniBatchKMeans"),
     "sklearn.compose._column_transformer": ("ColumnTransformer",),
+    "sklearn.compose._target": ("TransformedTargetRegressor",),
     "sklearn.cross_decomposition._pls": ("CCA", "PLSCanonical", "PLSRegression", "PLSSVD"),
     "sklearn.decomposition._dict_learning": ("DictionaryLearning", "MiniBatchDictionaryLearning"),
     "sklearn.decomposition._factor_analysis": ("FactorAnalysis",),
@@ -65,6 +71,8 @@ _ESTIMATORS: Mapping[str, tuple[str, ...]] = {
         "HistGradientBoostingRegressor",
     ),
     "sklearn.ensemble._hist_gradient_boosting.predictor": ("TreePredictor",),
+    "sklearn.ensemble._stacking": ("StackingClassifier", "StackingRegressor"),
+    "sklearn.ensemble._voting": ("VotingClassifier", "VotingRegressor"),
     "sklearn.ensemble._weight_boosting": ("AdaBoostClassifier", "AdaBoostRegressor"),
     "sklearn.feature_extraction.text": (
         "CountVectorizer",
@@ -72,6 +80,9 @@ _ESTIMATORS: Mapping[str, tuple[str, ...]] = {
         "TfidfTransformer",
         "TfidfVectorizer",
     ),
+    "sklearn.feature_selection._from_model": ("SelectFromModel",),
+    "sklearn.feature_selection._rfe": ("RFE", "RFECV"),
+    "sklearn.feature_selection._sequential": ("SequentialFeatureSelector",),
     "sklearn.feature_selection._univariate_selection": (
         "GenericUnivariateSelect",
         "SelectFdr",
@@ -124,7 +135,13 @@ _ESTIMATORS: Mapping[str, tuple[str, ...]] = {
         "ManhattanDistance64",
         "MinkowskiDistance64",
     ),
-    "sklearn.multiclass": ("OneVsRestClassifier",),
+    "sklearn.model_selection._classification_threshold": ("FixedThresholdClassifier",),
+    "sklearn.multiclass": (
+        "OneVsOneClassifier",
+        "OneVsRestClassifier",
+        "OutputCodeClassifier",
+        "_ConstantPredictor",
+    ),
     "sklearn.naive_bayes": ("BernoulliNB", "CategoricalNB", "ComplementNB", "GaussianNB", "MultinomialNB"),
     "sklearn.neighbors._ball_tree": ("BallTree",),
     "sklearn.neighbors._classification": ("KNeighborsClassifier", "RadiusNeighborsClassifier"),
@@ -151,6 +168,8 @@ _ESTIMATORS: Mapping[str, tuple[str, ...]] = {
     ),
     "sklearn.preprocessing._discretization": ("KBinsDiscretizer",),
     "sklearn.preprocessing._encoders": ("OneHotEncoder", "OrdinalEncoder"),
+    # Calls only what FunctionNode may name.
+    "sklearn.preprocessing._function_transformer": ("FunctionTransformer",),
     "sklearn.preprocessing._label": ("LabelBinarizer", "LabelEncoder"),
     "sklearn.preprocessing._polynomial": ("PolynomialFeatures", "SplineTransformer"),
     "sklearn.preprocessing._target_encoder": ("TargetEncoder",),
@@ -187,7 +206,10 @@ _LOSSES: Mapping[str, tuple[str, ...]] = {
     ),
 }
 _FUNCTIONS: Mapping[str, tuple[str, ...]] = {
-    "numpy": ("mean",),
+    "numpy": (
+        *("arcsinh", "exp", "exp2", "expm1", "log", "log1p"),
+        *("log2", "mean", "sinh", "sqrt", "square"),
+    ),
     "scipy._lib.array_api_compat.numpy._aliases": ("asarray",),
     "sklearn.cluster._kmeans": ("_kmeans_single_elkan", "_kmeans_single_lloyd"),
     "sklearn.feature_selection._mutual_info": ("mutual_info_classif", "mutual_info_regression"),
@@ -208,7 +230,7 @@ _NUMPY_SCALARS = frozenset(f"numpy.{name}" for name in _SCALARS)
 
 ALLOWED: Mapping[str, frozenset[str]] = {
     "DTypeNode": frozenset({"numpy.dtype"}),
-    "DictNode": frozenset({"builtins.dict", "collections.OrderedDict"}),
+    "DictNode": frozenset({"builtins.dict", "collections.OrderedDict", "sklearn.utils._bunch.Bunch"}),
     "FunctionNode": _names(_FUNCTIONS),
     "JsonNode": frozenset({"builtins.str"}),
     "ListNode": frozenset({"builtins.list"}),

@@ -54,7 +54,10 @@ _OVERRULED: dict[str, list[Accept]] = {
     "memory": [],
     # Vectorisers open files whose names stand in the data unless the data are the content.
     "input": [Accept(type=ValueType.STRING, enum=["content"])],
-    "estimator": [],
+    # Any other text is a path of attributes to follow.
+    "importance_getter": [
+        Accept(type=ValueType.STRING, enum=["auto", "coef_", "feature_importances_"]),
+    ],
     "dtype": [],
 }
 

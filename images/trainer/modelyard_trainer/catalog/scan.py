@@ -6,24 +6,31 @@ import importlib
 import inspect
 
 import sklearn
-from sklearn.base import BaseEstimator, is_classifier, is_regressor
+from sklearn.base import BaseEstimator
 from sklearn.utils import all_estimators, get_tags
 
-from modelyard_api.catalog.model import Catalog, CatalogClass, Kind, Parameter
+from modelyard_api.catalog.model import Catalog, CatalogClass, Parameter
 from modelyard_trainer.catalog.constraints import parameters_of
+from modelyard_trainer.catalog.nesting import EXCLUSIVE, example, kinds_of, takes_weights, with_estimators
 
 _REFUSED = {
     "Birch": "cannot be stored without pickle",
+    "ClassifierChain": "predicts several targets at once",
     "ColumnTransformer": "is what spec.pipeline.preprocess stands for",
+    "FeatureUnion": "is what branches of spec.pipeline.preprocess stand for",
+    "FrozenEstimator": "holds an estimator that was fitted elsewhere",
     "FunctionTransformer": "calls Python functions, which a resource cannot hold",
     "IterativeImputer": "is experimental in scikit-learn",
+    "GridSearchCV": "searches parameters, and a pipeline names them",
     "KernelCenterer": "takes a matrix of kernel values instead of features",
+    "MultiOutputClassifier": "predicts several targets at once",
+    "MultiOutputRegressor": "predicts several targets at once",
     "Pipeline": "is what the steps of a branch stand for",
+    "RandomizedSearchCV": "searches parameters, and a pipeline names them",
+    "RegressorChain": "predicts several targets at once",
+    "SelfTrainingClassifier": "learns from rows without a target, which no Dataset has in training",
+    "TunedThresholdClassifierCV": "keeps a function that is not loaded from a file",
 }
-_COMPOSED = frozenset({"estimator", "estimators", "regressor", "transformer_list", "base_estimator"})
-_WITH_USABLE_DEFAULT = frozenset(
-    {"AdaBoostClassifier", "AdaBoostRegressor", "BaggingClassifier", "BaggingRegressor"}
-)
 
 
 def make_catalog() -> Catalog:
@@ -31,8 +38,8 @@ def make_catalog() -> Catalog:
     classes: list[CatalogClass] = []
     refused: dict[str, str] = {}
     for name, cls in all_estimators():
-        parameters = parameters_of(cls)
-        reason = _REFUSED.get(name) or _refusal(name, cls, parameters)
+        parameters = [] if name in _REFUSED else with_estimators(cls, parameters_of(cls))
+        reason = _REFUSED.get(name) or _refusal(cls, parameters)
         if reason is not None:
             refused[name] = reason
             continue
@@ -40,24 +47,24 @@ def make_catalog() -> Catalog:
             CatalogClass(
                 name=name,
                 module=_public_module(cls),
-                kinds=_kinds(cls()),
+                kinds=kinds_of(example(cls)),
                 input="text" if _reads_text(cls) else "table",
+                weights=takes_weights(cls),
+                exclusive=EXCLUSIVE.get(name, []),
                 parameters=parameters,
             )
         )
     return Catalog(libraries={"scikit-learn": sklearn.__version__}, classes=classes, refused=refused)
 
 
-def _refusal(name: str, cls: type[BaseEstimator], parameters: list[Parameter]) -> str | None:
-    if name not in _WITH_USABLE_DEFAULT and _COMPOSED & {own.name for own in parameters}:
-        return "is made of other estimators, which a pipeline cannot hold yet"
+def _refusal(cls: type[BaseEstimator], parameters: list[Parameter]) -> str | None:
     demanded = _demanded(parameters)
     if demanded:
         return f"demands {', '.join(demanded)}, which a resource cannot hold"
     if _public_module(cls) == "":
         return "is not exported by a public module"
-    instance = cls()
-    if not _kinds(instance):
+    instance = example(cls)
+    if not kinds_of(instance):
         return "is neither a transformer of new rows, nor a regressor, nor a classifier"
     tags = get_tags(instance)
     if not tags.input_tags.two_d_array and not _reads_text(cls):
@@ -68,22 +75,13 @@ def _refusal(name: str, cls: type[BaseEstimator], parameters: list[Parameter]) -
 
 
 def _demanded(parameters: list[Parameter]) -> list[str]:
-    return [own.name for own in parameters if own.default is None]
-
-
-def _kinds(instance: BaseEstimator) -> list[Kind]:
-    found = []
-    if is_classifier(instance):
-        found.append(Kind.CLASSIFIER)
-    if is_regressor(instance):
-        found.append(Kind.REGRESSOR)
-    if hasattr(instance, "transform"):
-        found.append(Kind.TRANSFORMER)
-    return found
+    return [
+        own.name for own in parameters if own.default is None and not any(each.kinds for each in own.accepts)
+    ]
 
 
 def _reads_text(cls: type[BaseEstimator]) -> bool:
-    tags = get_tags(cls()).input_tags
+    tags = get_tags(example(cls)).input_tags
     return bool(tags.string and not tags.two_d_array)
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from modelyard_api.catalog.model import Catalog, CatalogClass, Kind, load_catalog
+from modelyard_api.catalog.components import ESTIMATOR_KIND, Place, check_component
+from modelyard_api.catalog.model import Catalog, Kind, load_catalog
 from modelyard_api.catalog.problem import Problem, nearest
-from modelyard_api.catalog.values import accepts, describe
 from modelyard_api.metrics import METRICS, Task, metrics_of
-from modelyard_api.v1alpha1.pipeline import Component, Pipeline, Preprocess
+from modelyard_api.v1alpha1.pipeline import Pipeline, Preprocess
 from modelyard_api.v1alpha1.training_job import Evaluation
 
-_ESTIMATOR_KIND = {Task.REGRESSION: Kind.REGRESSOR, Task.CLASSIFICATION: Kind.CLASSIFIER}
 _ROOT = "spec.pipeline"
 
 
@@ -24,8 +23,10 @@ def check_pipeline(pipeline: Pipeline, task: Task, catalog: Catalog | None = Non
         path = f"{_ROOT}.preprocess[{number}]"
         problems += _check_text_columns(branch, path, catalog)
         for position, step in enumerate(branch.steps):
-            problems += _check_component(step, f"{path}.steps[{position}]", Kind.TRANSFORMER, catalog)
-    problems += _check_component(pipeline.estimator, f"{_ROOT}.estimator", _ESTIMATOR_KIND[task], catalog)
+            place = Place(f"{path}.steps[{position}]", (Kind.TRANSFORMER,), catalog, task=task)
+            problems += check_component(step, place)
+    place = Place(f"{_ROOT}.estimator", (ESTIMATOR_KIND[task],), catalog, task=task)
+    problems += check_component(pipeline.estimator, place)
     return problems
 
 
@@ -85,52 +86,3 @@ def _check_text_columns(branch: Preprocess, path: str, catalog: Catalog) -> Iter
         if known is not None and known.input == "text":
             message = "reads text and can only be the first step of its branch"
             yield Problem(f"{path}.steps[{position}].class", step.class_, message, "Move it to the front")
-
-
-def _check_component(component: Component, path: str, kind: Kind, catalog: Catalog) -> Iterator[Problem]:
-    name = component.class_
-    known = catalog.find(name)
-    if known is None:
-        yield _unknown_class(name, f"{path}.class", kind, catalog)
-        return
-    if kind not in known.kinds:
-        is_a = " and ".join(f"a {own}" for own in known.kinds)
-        yield Problem(
-            f"{path}.class", name, f"is {is_a}, here a {kind} is needed", nearest(name, catalog.names(kind))
-        )
-        return
-    yield from _check_parameters(component, known, f"{path}.params")
-
-
-def _unknown_class(name: str, path: str, kind: Kind, catalog: Catalog) -> Problem:
-    if name in catalog.refused:
-        return Problem(
-            path, name, f"is not taken: it {catalog.refused[name]}", nearest(name, catalog.names(kind))
-        )
-    if "." in name or ":" in name:
-        message = "is not in the catalog: a class is named alone and never imported by its path"
-        return Problem(
-            path, name, message, nearest(name.replace(":", ".").rsplit(".", 1)[-1], catalog.names(kind))
-        )
-    libraries = ", ".join(f"{library} {version}" for library, version in catalog.libraries.items())
-    return Problem(
-        path, name, f"is not a class of the catalog ({libraries})", nearest(name, catalog.names(kind))
-    )
-
-
-def _check_parameters(component: Component, known: CatalogClass, path: str) -> Iterator[Problem]:
-    for name, value in component.params.items():
-        parameter = known.parameter(name)
-        if parameter is None:
-            names = [own.name for own in known.parameters]
-            remedy = nearest(name, names) if names else f"{known.name} has no parameters"
-            yield Problem(
-                f"{path}.{name}", value, f"is for a parameter that {known.name} does not have", remedy
-            )
-        elif not accepts(parameter, value):
-            message = f"is not accepted by {known.name}"
-            yield Problem(f"{path}.{name}", value, message, f"{name} must be {describe(parameter)}")
-    for parameter in known.parameters:
-        if parameter.default is None and parameter.name not in component.params:
-            message = f"lacks a value for {parameter.name}, which {known.name} demands"
-            yield Problem(path, component.params, message, f"{parameter.name} must be {describe(parameter)}")

@@ -33,6 +33,12 @@ class ValueType(StrEnum):
     LIST = "list"
     TUPLE = "tuple"
     OBJECT = "object"
+    ESTIMATOR = "estimator"
+    """A document of class and params."""
+    ESTIMATORS = "estimators"
+    """A list of such documents, each with a name."""
+    FUNCTION = "function"
+    """The name of one of the functions in ``enum``, which are NumPy's."""
     ANY = "any"
 
 
@@ -46,6 +52,10 @@ class Accept(StatusModel):
     exclusive_minimum: int | float | None = None
     maximum: int | float | None = None
     exclusive_maximum: int | float | None = None
+    kinds: list[Kind] = []
+    """What an estimator that stands here must be one of."""
+    weights: bool = False
+    """Whether an estimator that stands here is given weights of rows."""
 
 
 class Parameter(StatusModel):
@@ -67,7 +77,16 @@ class CatalogClass(StatusModel):
     kinds: list[Kind]
     input: Literal["table", "text"] = "table"
     """``text`` takes one column of documents instead of a table."""
+    weights: bool = False
+    """Whether its ``fit`` takes a weight for each row, provided that the estimators in it do."""
+    exclusive: list[list[str]] = []
+    """Groups of parameters of which one at most may be given."""
     parameters: list[Parameter]
+
+    @property
+    def full_name(self) -> str:
+        """Public module and name."""
+        return f"{self.module}.{self.name}"
 
     def parameter(self, name: str) -> Parameter | None:
         """The parameter of this name."""
@@ -88,12 +107,23 @@ class Catalog(StatusModel):
     """Classes that exist but are not taken, and why."""
 
     def find(self, name: str) -> CatalogClass | None:
-        """The class of this name."""
-        return self._classes.get(name)
+        """The class of this name, or of this public module and name; None where several are named so."""
+        found = self._classes.get(name, [])
+        return found[0] if len(found) == 1 else None
+
+    def ambiguous(self, name: str) -> list[str]:
+        """Full names of the classes that share this name; empty where it names one or none."""
+        found = self._classes.get(name, [])
+        return [known.full_name for known in found] if len(found) > 1 else []
 
     @cached_property
-    def _classes(self) -> dict[str, CatalogClass]:
-        return {known.name: known for known in self.classes}
+    def _classes(self) -> dict[str, list[CatalogClass]]:
+        """By name, and by module and name."""
+        found: dict[str, list[CatalogClass]] = {}
+        for known in self.classes:
+            for name in (known.name, known.full_name):
+                found.setdefault(name, []).append(known)
+        return found
 
     def names(self, kind: Kind) -> list[str]:
         """Names of the classes of a kind."""

@@ -20,6 +20,9 @@ _IS_TYPE: dict[ValueType, Callable[[Json], bool]] = {
     ValueType.LIST: lambda value: isinstance(value, list | tuple),
     ValueType.TUPLE: lambda value: isinstance(value, list | tuple),
     ValueType.OBJECT: lambda value: isinstance(value, dict),
+    ValueType.ESTIMATOR: lambda _: False,
+    ValueType.ESTIMATORS: lambda _: False,
+    ValueType.FUNCTION: lambda value: isinstance(value, str),
     ValueType.ANY: lambda _: True,
 }
 
@@ -33,6 +36,9 @@ _NOUN: dict[ValueType, str] = {
     ValueType.LIST: "a list",
     ValueType.TUPLE: "a list",
     ValueType.OBJECT: "a map",
+    ValueType.ESTIMATOR: "class and params of",
+    ValueType.ESTIMATORS: "a list of name, class and params of each",
+    ValueType.FUNCTION: "a function",
     ValueType.ANY: "any value",
 }
 
@@ -95,6 +101,9 @@ def _within(alternative: Accept, value: float) -> bool:
 def _words(alternative: Accept) -> str:
     if alternative.enum is not None:
         return ", ".join(_json(value) for value in alternative.enum)
+    if alternative.kinds:
+        kinds = " or ".join(alternative.kinds)
+        return f"{_NOUN[alternative.type]} {'a ' if alternative.type is ValueType.ESTIMATOR else ''}{kinds}"
     limits = [
         f"{sign} {limit:g}"
         for sign, limit in (

@@ -1,0 +1,39 @@
+"""How many threads the parts of a model use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+
+def set_threads(model: BaseEstimator, count: int | None) -> None:
+    """Gives every part that was given threads this many; None is one.
+
+    Fitted copies count too: an ensemble keeps them beside the estimators that it was made with.
+    """
+    for part in _parts(model):
+        if getattr(part, "n_jobs", None) is not None:
+            part.n_jobs = count
+
+
+def _parts(model: BaseEstimator) -> Iterator[BaseEstimator]:
+    """Every estimator that hangs below the model, each once."""
+    seen: set[int] = set()
+    pending: list[object] = [model]
+    while pending:
+        part = pending.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, dict):
+            pending.extend(part.values())
+        elif isinstance(part, list | tuple):
+            pending.extend(part)
+        elif isinstance(part, np.ndarray) and part.dtype == object:
+            pending.extend(part.ravel().tolist())
+        elif isinstance(part, BaseEstimator) or type(part).__module__.startswith("sklearn."):
+            if isinstance(part, BaseEstimator):
+                yield part
+            pending.extend(vars(part).values() if hasattr(part, "__dict__") else ())
