@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ _TYPES: dict[str, frozenset[ColumnType]] = {
     "Text": frozenset({ColumnType.TEXT}),
     "Boolean": frozenset({ColumnType.BOOLEAN}),
 }
+_SHOWN = 12
+"""Names in a message."""
 _TARGETS = {
     Task.REGRESSION: _NUMERIC,
     Task.CLASSIFICATION: frozenset({ColumnType.TEXT, ColumnType.INTEGER, ColumnType.BOOLEAN}),
@@ -118,19 +121,29 @@ def _selected(branch: Preprocess, number: int, features: Sequence[Column]) -> li
                 raise _unknown(f"{field}.names[{position}]", name, features)
         names = branch.columns.names
     else:
-        types = branch.columns.types or []
-        wanted = frozenset[ColumnType]().union(*(_TYPES[own] for own in types))
-        names = [column.name for column in features if column.type in wanted]
-        if not names:
-            raise InvalidSpecError(
-                "matches no feature",
-                field=f"{field}.types",
-                value=", ".join(types),
-                remedy="Remove the branch",
-            )
+        names = _matching(branch, field, features)
     if _reads_text(branch):
         _check_text(names, features, branch, field)
     return names
+
+
+def _matching(branch: Preprocess, field: str, features: Sequence[Column]) -> list[str]:
+    pattern, types = branch.columns.pattern, branch.columns.types or []
+    if pattern is not None:
+        expression = re.compile(pattern)
+        names = [column.name for column in features if expression.fullmatch(column.name)]
+    else:
+        wanted = frozenset[ColumnType]().union(*(_TYPES[own] for own in types))
+        names = [column.name for column in features if column.type in wanted]
+    if names:
+        return names
+    if pattern is None:
+        raise InvalidSpecError(
+            "matches no feature", field=f"{field}.types", value=", ".join(types), remedy="Remove the branch"
+        )
+    shown = ", ".join(column.name for column in features[:_SHOWN])
+    remedy = f"The whole name must match, upper and lower case apart. Features: {shown}"
+    raise InvalidSpecError("matches no feature", field=f"{field}.pattern", value=pattern, remedy=remedy)
 
 
 def _check_text(names: list[str], features: Sequence[Column], branch: Preprocess, field: str) -> None:

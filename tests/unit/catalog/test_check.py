@@ -19,7 +19,7 @@ def sentences(estimator: str, task: Task = Task.REGRESSION, **more: Any) -> list
     return [problem.sentence() for problem in check_pipeline(Pipeline.model_validate(document), task)]
 
 
-def branch(*steps: dict[str, Any], name: str = "part", **columns: list[str]) -> dict[str, Any]:
+def branch(*steps: dict[str, Any], name: str = "part", **columns: list[str] | str) -> dict[str, Any]:
     return {"name": name, "columns": columns or {"types": ["Numeric"]}, "steps": list(steps)}
 
 
@@ -123,6 +123,10 @@ def test_every_fault_is_reported_at_once_with_its_own_path() -> None:
         ),
         ([branch({"class": "TfidfVectorizer"}, types=["Numeric"])], "is not text"),
         ([branch({"class": "StandardScaler"}, {"class": "CountVectorizer"})], "can only be the first step"),
+        (
+            [branch({"class": "StandardScaler"}, pattern="lag_[")],
+            'columns.pattern: "lag_[" is not a regular expression: unterminated character set',
+        ),
         ([branch({"class": "Ridge"})], "is a regressor, here a transformer is needed"),
     ],
 )

@@ -121,6 +121,10 @@ def test_a_spec_that_does_not_fit_the_columns_is_refused_with_field_value_and_re
             [{"name": "part", "columns": {"types": ["Text"]}, "steps": [{"class": "OrdinalEncoder"}]}],
             "preprocess[0].columns.types = 'Text': matches no feature",
         ),
+        (
+            [{"name": "part", "columns": {"pattern": "siz|Rooms"}, "steps": [{"class": "StandardScaler"}]}],
+            "preprocess[0].columns.pattern = 'siz|Rooms': matches no feature",
+        ),
     ],
 )
 def test_a_branch_that_does_not_fit_the_columns_is_refused(branches: list[object], message: str) -> None:
@@ -220,6 +224,12 @@ def test_only_features_that_a_branch_reads_are_inputs_in_the_order_of_the_data()
     plan = make_plan(version_of(offers()).manifest, spec_of(spec))
     assert [column.name for column in plan.inputs] == ["size", "rooms"]
     assert plan.branches[0].positions == [1, 0]
+
+
+def test_a_pattern_selects_the_features_whose_whole_names_match() -> None:
+    numbers = {"name": "part", "columns": {"pattern": "(r|s).*[^m]"}, "steps": [{"class": "StandardScaler"}]}
+    plan = make_plan(version_of(offers()).manifest, spec_of(regression(features=None, preprocess=[numbers])))
+    assert [column.name for column in plan.inputs] == ["size", "rooms"]
 
 
 def test_branches_of_every_type_of_column_are_put_side_by_side() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -21,6 +22,7 @@ def check_pipeline(pipeline: Pipeline, task: Task, catalog: Catalog | None = Non
     problems = list(_check_branches(pipeline.preprocess))
     for number, branch in enumerate(pipeline.preprocess):
         path = f"{_ROOT}.preprocess[{number}]"
+        problems += _check_pattern(branch, path)
         problems += _check_text_columns(branch, path, catalog)
         for position, step in enumerate(branch.steps):
             place = Place(f"{path}.steps[{position}]", (Kind.TRANSFORMER,), catalog, task=task)
@@ -67,6 +69,17 @@ def _check_branches(branches: list[Preprocess]) -> Iterator[Problem]:
             yield Problem(path, branch.name, "names more than one branch", "Give each branch its own name")
         if "__" in branch.name:
             yield Problem(path, branch.name, "holds two underscores in a row", "Use one underscore")
+
+
+def _check_pattern(branch: Preprocess, path: str) -> Iterator[Problem]:
+    pattern = branch.columns.pattern
+    if pattern is None:
+        return
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        message = f"is not a regular expression: {error}"
+        yield Problem(f"{path}.columns.pattern", pattern, message, "Write it as Python's re does")
 
 
 def _check_text_columns(branch: Preprocess, path: str, catalog: Catalog) -> Iterator[Problem]:

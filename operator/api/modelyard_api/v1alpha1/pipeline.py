@@ -30,6 +30,8 @@ class ColumnSelection(OneOf):
     """All features of these types."""
     names: Annotated[list[ColumnName], Field(min_length=1, max_length=1000)] | None = None
     """These features."""
+    pattern: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """All features whose whole name matches this regular expression of Python, for example lag_[0-9]+."""
 
 
 class Preprocess(ApiModel):
