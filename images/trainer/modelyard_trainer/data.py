@@ -48,6 +48,8 @@ class TrainingData:
     """Inputs with missing values in either part, and how many."""
     missing_in_training: frozenset[str]
     """Those of them that are missing in training rows."""
+    weights: np.ndarray | None = None
+    """Weight of each row of the training part, float64; None where all count the same."""
 
 
 def prepare(version: Version, plan: Plan, task: Task) -> TrainingData:
@@ -69,6 +71,7 @@ def prepare(version: Version, plan: Plan, task: Task) -> TrainingData:
         test=_part(test, plan, task),
         missing=_missing(version.table, plan.inputs),
         missing_in_training=frozenset(_missing(train, plan.inputs)),
+        weights=_weights(train, plan.weights) if plan.weights is not None else None,
     )
     _check_variety(data.train.y, plan.target, task)
     return data
@@ -88,6 +91,26 @@ def _target_values(column: pa.ChunkedArray, target: Column, task: Task) -> np.nd
         return np.array(column.to_pylist(), dtype=np.str_)
     held = column.cast(pa.float64()) if task is Task.REGRESSION else column
     return np.asarray(held.to_numpy())
+
+
+def _weights(train: pa.Table, name: str) -> np.ndarray:
+    column = train.column(name)
+    missing = _count_missing(column)
+    if missing:
+        raise DataError(
+            f"misses its value in {missing} of {train.num_rows} training rows",
+            field=f"weight {name}",
+            remedy=f"Fill it in a variant of the Dataset: fillMissing, or dropMissing: {{columns: [{name}]}}",
+        )
+    values = np.asarray(column.cast(pa.float64()).to_numpy())
+    wrong = int((~np.isfinite(values) | (values < 0)).sum())
+    if wrong or not values.any():
+        raise DataError(
+            f"is negative or infinite in {wrong} training rows" if wrong else "is 0 in every training row",
+            field=f"weight {name}",
+            remedy="Use a column of finite numbers from 0 upwards, some of them above 0",
+        )
+    return values
 
 
 def _check_target(table: pa.Table, target: Column, part: str) -> None:

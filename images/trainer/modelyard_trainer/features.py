@@ -48,6 +48,8 @@ class Plan:
     inputs: list[Column]
     """Features that the model reads, in the order of the data set's columns."""
     branches: list[Branch]
+    weights: str | None = None
+    """Column of the weights of rows; every row counts the same if unset."""
 
 
 def make_plan(manifest: Manifest, spec: TrainingJobSpec) -> Plan:
@@ -64,7 +66,7 @@ def make_plan(manifest: Manifest, spec: TrainingJobSpec) -> Plan:
         Branch(branch, [position[name] for name in names], _reads_text(branch))
         for branch, names in zip(spec.pipeline.preprocess, chosen, strict=True)
     ]
-    return Plan(target, inputs, branches)
+    return Plan(target, inputs, branches, _weights(manifest, spec))
 
 
 def _target(manifest: Manifest, spec: TrainingJobSpec) -> Column:
@@ -85,16 +87,34 @@ def _target(manifest: Manifest, spec: TrainingJobSpec) -> Column:
     return column
 
 
+def _weights(manifest: Manifest, spec: TrainingJobSpec) -> str | None:
+    name, field = spec.sample_weight_column, "spec.sampleWeightColumn"
+    if name is None:
+        return None
+    column = next((own for own in manifest.columns if own.name == name), None)
+    if column is None:
+        raise _unknown(field, name, manifest.columns)
+    if name == spec.target or name in manifest.key:
+        what = "the target" if name == spec.target else "part of the key"
+        raise InvalidSpecError(f"is {what}", field=field, value=name, remedy="Use another column")
+    if column.type not in _NUMERIC:
+        message = f"is a column of type {column.type}, weights are Integer or Number"
+        raise InvalidSpecError(message, field=field, value=name, remedy="Use another column")
+    return name
+
+
 def _features(manifest: Manifest, spec: TrainingJobSpec) -> list[Column]:
     asked = spec.features
     included = asked.include if asked else None
     excluded = (asked.exclude if asked else None) or []
-    never = {spec.target, *manifest.key}
+    never = {spec.target, *manifest.key, spec.sample_weight_column}
     free = [column for column in manifest.columns if column.name not in never]
     for number, name in enumerate(included or []):
         field = f"spec.features.include[{number}]"
         if name in never:
-            what = "the target" if name == spec.target else "part of the key"
+            what = {spec.target: "the target", spec.sample_weight_column: "the weight of rows"}.get(
+                name, "part of the key"
+            )
             raise InvalidSpecError(f"is {what} and cannot be a feature", field=field, value=name)
         if name not in {column.name for column in free}:
             raise _unknown(field, name, free)

@@ -14,6 +14,7 @@ from modelyard_api.v1alpha1.training_job import TrainingJobSpec
 from modelyard_runtime.errors import DataError, StepError
 from modelyard_trainer.data import TrainingData
 from modelyard_trainer.functions import check_target
+from modelyard_trainer.pipeline import ESTIMATOR_STEP
 
 _REMEDY = "Change the pipeline or its parameters; the pod's log has the whole trace"
 
@@ -32,7 +33,8 @@ def fit(model: FittablePipeline, data: TrainingData, spec: TrainingJobSpec, thre
     """
     check_target(spec.pipeline.estimator, "spec.pipeline.estimator", data.train.y)
     with explained("fit", data, spec), threadpool_limits(limits=threads):
-        model.fit(data.train.X, data.train.y)
+        weights = {} if data.weights is None else {f"{ESTIMATOR_STEP}__sample_weight": data.weights}
+        model.fit(data.train.X, data.train.y, **weights)
 
 
 @contextmanager

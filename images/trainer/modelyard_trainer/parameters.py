@@ -27,6 +27,8 @@ def parameters_of(step: TrainStep, version: Version, plan: Plan) -> dict[str, st
         "split.testPercent": split.test_percent,
         "split.seed": str(split.seed),
     }
+    if plan.weights is not None:
+        found["sampleWeightColumn"] = plan.weights
     options = {"stratifyBy": split.stratify_by, "groupBy": split.group_by, "timeColumn": split.time_column}
     found.update({f"split.{name}": column for name, column in options.items() if column is not None})
     found.update(_pipeline(step.spec.pipeline))

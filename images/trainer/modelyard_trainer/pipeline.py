@@ -24,6 +24,9 @@ from modelyard_runtime.errors import InvalidSpecError
 from modelyard_trainer.features import Branch, Plan
 from modelyard_trainer.functions import INVERSES
 
+ESTIMATOR_STEP = "estimator"
+"""Name of the last step of a pipeline that is built here."""
+
 _LIBRARY = "sklearn."
 _SEED = 0
 """Given where the user gives none: the same job must train the same model when it is run again."""
@@ -59,7 +62,7 @@ def build(pipeline: Pipeline, task: Task, plan: Plan, how: Build) -> FittablePip
     steps: list[tuple[str, BaseEstimator]] = []
     if plan.branches:
         steps.append(("preprocess", ColumnTransformer([_branch(branch, how) for branch in plan.branches])))
-    steps.append(("estimator", _component(pipeline.estimator, "spec.pipeline.estimator", how)))
+    steps.append((ESTIMATOR_STEP, _component(pipeline.estimator, "spec.pipeline.estimator", how)))
     return FittablePipeline(steps)
 
 

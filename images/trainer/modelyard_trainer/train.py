@@ -86,7 +86,8 @@ def work(step: Step, environment: Mapping[str, str]) -> Outcome:
 
 def train(step: TrainStep, services: Services) -> TrainOutcome:
     """Trains, tracks and registers once; a step that was finished before is only read back."""
-    refuse(check_pipeline(step.spec.pipeline, step.spec.task))
+    weights = step.spec.sample_weight_column is not None
+    refuse(check_pipeline(step.spec.pipeline, step.spec.task, weights=weights))
     refuse(check_evaluation(step.spec.evaluation, step.spec.task))
     known = services.runs.find(step.owner.uid)
     if known is not None and known.status == RunStatus.FINISHED:

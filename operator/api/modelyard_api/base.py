@@ -27,6 +27,11 @@ def immutable(kind: str, *fields: str) -> dict[str, Any]:
     return rules(*((_unchanged(field), f"{field} is immutable: make a new {kind}") for field in fields))
 
 
+def also(schema: dict[str, Any], *pairs: tuple[str, str]) -> dict[str, Any]:
+    """The schema extension with more CEL rules."""
+    return {RULES_KEY: [*schema[RULES_KEY], *rules(*pairs)[RULES_KEY]]}
+
+
 def _unchanged(field: str) -> str:
     now, before = f"self.{field}", f"oldSelf.{field}"
     return f"has({now}) == has({before}) && (!has({now}) || {now} == {before})"

@@ -17,7 +17,11 @@ Spec = DatasetSpec | TrainingJobSpec | ModelPromotionSpec
 
 def check_training_job(spec: TrainingJobSpec) -> list[Problem]:
     """Faults of pipeline and evaluation by the catalog."""
-    return [*check_pipeline(spec.pipeline, spec.task), *check_evaluation(spec.evaluation, spec.task)]
+    weights = spec.sample_weight_column is not None
+    return [
+        *check_pipeline(spec.pipeline, spec.task, weights=weights),
+        *check_evaluation(spec.evaluation, spec.task),
+    ]
 
 
 def best_metric_fault(spec: ModelPromotionSpec) -> str:

@@ -16,8 +16,13 @@ from modelyard_api.v1alpha1.training_job import Evaluation
 _ROOT = "spec.pipeline"
 
 
-def check_pipeline(pipeline: Pipeline, task: Task, catalog: Catalog | None = None) -> list[Problem]:
-    """All faults of a pipeline: classes, parameters, values, the kind of each class, names of branches."""
+def check_pipeline(
+    pipeline: Pipeline, task: Task, catalog: Catalog | None = None, *, weights: bool = False
+) -> list[Problem]:
+    """All faults of a pipeline: classes, parameters, values, the kind of each class, names of branches.
+
+    ``weights`` says that rows are weighed, which the estimator must take.
+    """
     catalog = catalog or load_catalog()
     problems = list(_check_branches(pipeline.preprocess))
     for number, branch in enumerate(pipeline.preprocess):
@@ -27,7 +32,7 @@ def check_pipeline(pipeline: Pipeline, task: Task, catalog: Catalog | None = Non
         for position, step in enumerate(branch.steps):
             place = Place(f"{path}.steps[{position}]", (Kind.TRANSFORMER,), catalog, task=task)
             problems += check_component(step, place)
-    place = Place(f"{_ROOT}.estimator", (ESTIMATOR_KIND[task],), catalog, task=task)
+    place = Place(f"{_ROOT}.estimator", (ESTIMATOR_KIND[task],), catalog, task=task, weights=weights)
     problems += check_component(pipeline.estimator, place)
     return problems
 

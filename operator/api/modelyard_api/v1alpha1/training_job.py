@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from modelyard_api.base import ApiModel, OneOf, StatusModel, immutable
+from modelyard_api.base import ApiModel, OneOf, StatusModel, also, immutable
 from modelyard_api.metrics import Task
 from modelyard_api.v1alpha1.common import (
     ColumnName,
@@ -40,7 +40,7 @@ class DatasetRef(ApiModel):
 
 
 class Features(OneOf):
-    """Which columns the model sees; the target and the key never are features."""
+    """Which columns the model sees; the target, the key and the weights of rows never are features."""
 
     include: Annotated[list[ColumnName], Field(min_length=1, max_length=1000)] | None = None
     """Only these."""
@@ -64,13 +64,22 @@ class Register(ApiModel):
     """Registered model that gets a new version."""
 
 
-_IMMUTABLE = ("datasetRef", "task", "target", "features", "pipeline", "evaluation", "register")
+_IMMUTABLE = (
+    *("datasetRef", "task", "target", "features", "sampleWeightColumn"),
+    *("pipeline", "evaluation", "register"),
+)
+_WEIGHT_IS_NO_TARGET = (
+    "!has(self.sampleWeightColumn) || self.sampleWeightColumn != self.target",
+    "sampleWeightColumn must not be the target",
+)
 
 
 class TrainingJobSpec(JobOptions):
     """What a TrainingJob asks for."""
 
-    model_config = ConfigDict(json_schema_extra=immutable("TrainingJob", *_IMMUTABLE))
+    model_config = ConfigDict(
+        json_schema_extra=also(immutable("TrainingJob", *_IMMUTABLE), _WEIGHT_IS_NO_TARGET)
+    )
 
     dataset_ref: DatasetRef
     """Version of a Dataset to train on."""
@@ -79,7 +88,9 @@ class TrainingJobSpec(JobOptions):
     target: ColumnName
     """Column to predict."""
     features: Features | None = None
-    """Columns that the model sees; all but the target and the key if unset."""
+    """Columns that the model sees; all but the target, the key and the weights if unset."""
+    sample_weight_column: ColumnName | None = None
+    """Column of numbers from 0 upwards by which the rows of the training part count; never a feature."""
     pipeline: Pipeline
     """The model."""
     evaluation: Evaluation = Evaluation()
