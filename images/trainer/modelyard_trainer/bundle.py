@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 
@@ -33,6 +33,8 @@ from modelyard_trainer.fit import EstimatorError
 from modelyard_trainer.safe_types import loadable
 from modelyard_trainer.stable_archive import stable_archive
 
+_BOOSTERS = {"lightgbm.": "lightgbm", "xgboost.": "xgboost-cpu"}
+"""Libraries that a model needs where it holds types of these packages."""
 _LIBRARIES = ("joblib", "numpy", "scikit-learn", "scipy", "skops", "threadpoolctl")
 _GOLDEN_ROWS = 16
 _EXAMPLE_ROWS = 5
@@ -78,7 +80,7 @@ def pack(model: FittablePipeline, origin: Origin, train: Part, test: Part) -> Pa
         classes=labels(model) if origin.task is Task.CLASSIFICATION else [],
         run_id=origin.run_id,
         dataset_digest=origin.dataset_digest,
-        libraries=libraries(),
+        libraries=libraries(untrusted),
         input_example=train.rows(_EXAMPLE_ROWS),
         trusted_types=sorted(untrusted),
         files=[
@@ -113,10 +115,14 @@ def labels(model: FittablePipeline) -> list[Json]:
     return _plain(model.classes_)
 
 
-def libraries() -> list[Library]:
-    """What the model was trained with."""
+def libraries(types: Iterable[str] = ()) -> list[Library]:
+    """What the model was trained with; of the boosters those that its types come from."""
+    boosters = {name for start, name in _BOOSTERS.items() if any(own.startswith(start) for own in types)}
     python = Library(name="python", version=".".join(str(part) for part in sys.version_info[:3]))
-    return [python, *(Library(name=name, version=installed_version(name)) for name in _LIBRARIES)]
+    return [
+        python,
+        *(Library(name=name, version=installed_version(name)) for name in sorted({*_LIBRARIES, *boosters})),
+    ]
 
 
 def _dump(model: FittablePipeline) -> tuple[bytes, frozenset[str]]:

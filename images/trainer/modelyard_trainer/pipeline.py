@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline as FittablePipeline
 
 from modelyard_api.catalog import CatalogClass, Problem, check_pipeline, load_catalog
@@ -27,7 +28,14 @@ from modelyard_trainer.functions import INVERSES
 ESTIMATOR_STEP = "estimator"
 """Name of the last step of a pipeline that is built here."""
 
-_LIBRARY = "sklearn."
+_LIBRARIES = ("sklearn", "xgboost", "lightgbm")
+_QUIET_AND_STEADY: dict[str, dict[str, Any]] = {
+    # LightGBM chooses the way it sums by a race of two, which another run may end otherwise.
+    "lightgbm": {"verbose": -1, "deterministic": True, "force_row_wise": True},
+    "xgboost": {"verbosity": 1},
+}
+"""Given to every class of a library, unless the user says otherwise."""
+_WANTS_NUMBERED_CLASSES = frozenset({"XGBClassifier", "XGBRFClassifier"})
 _SEED = 0
 """Given where the user gives none: the same job must train the same model when it is run again."""
 _IMPUTERS = frozenset({"SimpleImputer", "KNNImputer", "MissingIndicator"})
@@ -112,7 +120,11 @@ def _component(component: Component, path: str, how: Build) -> BaseEstimator:
         arguments.setdefault("n_jobs", how.threads)
     if isinstance(arguments.get("class_weight"), dict):
         arguments["class_weight"] = _by_label(arguments["class_weight"], path, how.labels)
-    instance: BaseEstimator = _class_of(known)(**arguments)
+    library = known.module.partition(".")[0]
+    instance: BaseEstimator = _class_of(known)(**{**_QUIET_AND_STEADY.get(library, {}), **arguments})
+    if known.name in _WANTS_NUMBERED_CLASSES:
+        # A vote of one numbers the classes for the fit, and answers with their labels.
+        return VotingClassifier([("only", instance)], voting="soft")
     return instance
 
 
@@ -138,7 +150,7 @@ def _wraps(arguments: dict[str, Any]) -> bool:
 
 
 def _class_of(known: CatalogClass) -> type[BaseEstimator]:
-    if not known.module.startswith(_LIBRARY):
+    if known.module.partition(".")[0] not in _LIBRARIES:
         raise InvalidSpecError(f"comes from {known.module}, which is not a library of the trainer")
     found: type[BaseEstimator] = getattr(importlib.import_module(known.module), known.name)
     return found

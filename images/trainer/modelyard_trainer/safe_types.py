@@ -11,8 +11,22 @@ _NEVER = (
     "sklearn.datasets.",
     "sklearn.utils.",
 )
-_ALSO = frozenset({"sklearn.utils._bunch.Bunch"})
-"""A dict whose keys are attributes too: votes and stacks keep their estimators in one."""
+_ALSO = frozenset(
+    {
+        # A dict whose keys are attributes too: votes and stacks keep their estimators in one.
+        "sklearn.utils._bunch.Bunch",
+        "collections.OrderedDict",
+        "collections.defaultdict",
+        "lightgbm.basic.Booster",
+        "lightgbm.sklearn.LGBMClassifier",
+        "lightgbm.sklearn.LGBMRegressor",
+        "xgboost.core.Booster",
+        "xgboost.sklearn.XGBClassifier",
+        "xgboost.sklearn.XGBRFClassifier",
+        "xgboost.sklearn.XGBRFRegressor",
+        "xgboost.sklearn.XGBRegressor",
+    }
+)
 
 
 def loadable(name: str) -> bool:

@@ -147,10 +147,10 @@ def test_no_class_of_the_catalog_takes_a_directory_of_pickles() -> None:
         assert memory is None or memory.accepts == []
 
 
-def test_all_classes_come_from_the_library() -> None:
+def test_all_classes_come_from_the_libraries() -> None:
     catalog = load_catalog()
     assert len(catalog.classes) > 150
-    assert {known.module.split(".")[0] for known in catalog.classes} == {"sklearn"}
+    assert {known.module.split(".")[0] for known in catalog.classes} == {"sklearn", "xgboost", "lightgbm"}
     assert "GridSearchCV" in catalog.refused
     assert not {known.name for known in catalog.classes} & catalog.refused.keys()
 
@@ -183,3 +183,46 @@ def test_metrics_of_the_task_are_accepted() -> None:
     evaluation = Evaluation(primary="rmse", metrics=["rmse", "mae"])
     assert check_evaluation(evaluation, Task.REGRESSION) == []
     assert check_evaluation(Evaluation(), Task.CLASSIFICATION) == []
+
+
+@pytest.mark.parametrize(
+    ("estimator", "params", "said"),
+    [
+        ("XGBRegressor", {"n_estimators": 0}, "n_estimators must be an integer ≥ 1 or null"),
+        ("XGBRegressor", {"subsample": 1.5}, "subsample must be a number > 0 and ≤ 1 or null"),
+        ("XGBRegressor", {"tree_method": "gpu_hist"}, 'tree_method must be "approx", "exact", "hist" or null'),
+        ("XGBRegressor", {"objective": "rank:ndcg"}, 'objective must be "count:poisson", "reg:absoluteerror"'),
+        ("XGBRegressor", {"device": "cuda"}, "device must be nothing that a resource can hold"),
+        ("XGBRegressor", {"callbacks": ["os.system"]}, "callbacks must be nothing that a resource can hold"),
+        ("XGBRegressor", {"process_type": "update"}, "is for a parameter that XGBRegressor does not have"),
+        ("LGBMRegressor", {"num_leaves": 1}, "num_leaves must be an integer ≥ 2 and ≤ 131072"),
+        ("LGBMRegressor", {"input_model": "x"}, "is for a parameter that LGBMRegressor does not have"),
+        ("LGBMRegressor", {"forcedsplits_filename": "x"}, "is for a parameter that LGBMRegressor does not have"),
+        ("LGBMRegressor", {"objective": "lambdarank"}, 'objective must be "fair", "gamma"'),
+        ("LGBMRegressor", {"learning_rate": 0}, "learning_rate must be a number > 0"),
+        ("LGBMRegresor", {}, "Did you mean LGBMRegressor"),
+        ("XGBRanker", {}, "ranks groups of rows, which no task asks for"),
+        ("DaskLGBMRegressor", {}, "needs a cluster of Dask"),
+        ("XGBClassifier", {}, "is a classifier, here a regressor is needed"),
+    ],
+)  # fmt: skip
+def test_boosters_are_judged_by_their_signatures_and_documented_ranges(
+    estimator: str, params: dict[str, object], said: str
+) -> None:
+    (sentence,) = sentences(estimator, params=params)
+    assert said in sentence
+
+
+def test_boosters_take_what_is_documented() -> None:
+    xgboost = {
+        "n_estimators": 500,
+        "learning_rate": 0.05,
+        "max_depth": 6,
+        "subsample": 0.8,
+        "tree_method": "hist",
+    }
+    lightgbm = {"num_leaves": 63, "max_depth": -1, "colsample_bytree": 0.8, "objective": "regression_l1"}
+    assert sentences("XGBRegressor", params=xgboost) == []
+    assert sentences("LGBMRegressor", params=lightgbm) == []
+    weighed = {"class_weight": {"0": 1, "1": 5}}
+    assert sentences("LGBMClassifier", Task.CLASSIFICATION, params=weighed) == []

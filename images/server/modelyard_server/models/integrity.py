@@ -16,6 +16,7 @@ from sklearn.neighbors import BallTree, KDTree
 from sklearn.tree._tree import Tree
 
 from modelyard_server.errors import BundleError
+from modelyard_server.models.boosters import check_lightgbm, check_xgboost
 
 _LEAF = -1
 _TEXT_INPUT = "content"
@@ -26,7 +27,8 @@ _ASK_IN_PUBLIC = (StackingClassifier, StackingRegressor, VotingClassifier, Votin
 def check_integrity(model: object) -> None:
     """Raises BundleError if a part of the model points outside of itself, or reads files instead of texts."""
     for part in _parts(model):
-        check = _CHECKS.get(type(part))
+        name = f"{type(part).__module__}.{type(part).__qualname__}"
+        check = _CHECKS.get(type(part)) or _CHECKS_BY_NAME.get(name)
         if check is not None:
             check(part)
         elif not _agrees_on_width(part):
@@ -132,4 +134,9 @@ _CHECKS: dict[type, Callable[[Any], None]] = {
     TreePredictor: _check_predictor,
     KDTree: _check_neighbours,
     BallTree: _check_neighbours,
+}
+# By name, so that only a server of such a model loads the library.
+_CHECKS_BY_NAME: dict[str, Callable[[Any], None]] = {
+    "lightgbm.basic.Booster": check_lightgbm,
+    "xgboost.core.Booster": check_xgboost,
 }

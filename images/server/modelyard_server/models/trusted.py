@@ -2,7 +2,7 @@
 
 skops trusts whole libraries and leaves the rest to its caller. Here each kind of node that skops can write has its
 own list, so that a function's name cannot stand where a class is meant. Kinds that are not named (bound methods,
-partials, operators, constructors from ``__reduce__``, bytes) are refused whatever they hold.
+partials, operators, constructors from ``__reduce__``, immutable bytes) are refused whatever they hold.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _ESTIMATORS: Mapping[str, tuple[str, ...]] = {
+    "lightgbm.basic": ("Booster",),
+    "lightgbm.sklearn": ("LGBMClassifier", "LGBMRegressor"),
     "scipy.interpolate._bsplines": ("BSpline", "_BSpline"),
     "sklearn._loss.link": (
         "HalfLogitLink",
@@ -182,6 +184,8 @@ _ESTIMATORS: Mapping[str, tuple[str, ...]] = {
         "ExtraTreeClassifier",
         "ExtraTreeRegressor",
     ),
+    "xgboost.core": ("Booster",),
+    "xgboost.sklearn": ("XGBClassifier", "XGBRFClassifier", "XGBRFRegressor", "XGBRegressor"),
 }
 _LOSSES: Mapping[str, tuple[str, ...]] = {
     "sklearn._loss._loss": (
@@ -229,7 +233,10 @@ _PLAIN = frozenset(f"builtins.{name}" for name in ("bool", "float", "int", "str"
 _NUMPY_SCALARS = frozenset(f"numpy.{name}" for name in _SCALARS)
 
 ALLOWED: Mapping[str, frozenset[str]] = {
+    # The trees of XGBoost, which its own loader reads.
+    "BytearrayNode": frozenset({"builtins.bytearray"}),
     "DTypeNode": frozenset({"numpy.dtype"}),
+    "DefaultDictNode": frozenset({"collections.defaultdict"}),
     "DictNode": frozenset({"builtins.dict", "collections.OrderedDict", "sklearn.utils._bunch.Bunch"}),
     "FunctionNode": _names(_FUNCTIONS),
     "JsonNode": frozenset({"builtins.str"}),
@@ -246,7 +253,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     ),
     "TreeNode": frozenset({"sklearn.tree._tree.Tree"}),
     "TupleNode": frozenset({"builtins.tuple"}),
-    "TypeNode": _PLAIN | _NUMPY_SCALARS,
+    "TypeNode": _PLAIN | _NUMPY_SCALARS | {"collections.OrderedDict"},
 }
 """For every kind of node, the names that may stand in it."""
 

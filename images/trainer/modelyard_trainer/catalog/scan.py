@@ -1,15 +1,16 @@
-"""Decides which classes of scikit-learn a pipeline may name, and why the others are refused."""
+"""Decides which classes of the libraries a pipeline may name, and why the others are refused."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
+from importlib.metadata import version
 
-import sklearn
 from sklearn.base import BaseEstimator
 from sklearn.utils import all_estimators, get_tags
 
 from modelyard_api.catalog.model import Catalog, CatalogClass, Parameter
+from modelyard_trainer.catalog.boosters import BOOSTERS, REFUSED_BOOSTERS, booster
 from modelyard_trainer.catalog.constraints import parameters_of
 from modelyard_trainer.catalog.nesting import EXCLUSIVE, example, kinds_of, takes_weights, with_estimators
 
@@ -34,7 +35,7 @@ _REFUSED = {
 
 
 def make_catalog() -> Catalog:
-    """The catalog of the installed scikit-learn."""
+    """The catalog of the installed libraries."""
     classes: list[CatalogClass] = []
     refused: dict[str, str] = {}
     for name, cls in all_estimators():
@@ -54,7 +55,9 @@ def make_catalog() -> Catalog:
                 parameters=parameters,
             )
         )
-    return Catalog(libraries={"scikit-learn": sklearn.__version__}, classes=classes, refused=refused)
+    libraries = {name: version(name) for name in ("lightgbm", "scikit-learn", "xgboost-cpu")}
+    classes += [booster(cls) for cls in BOOSTERS]
+    return Catalog(libraries=libraries, classes=classes, refused={**refused, **REFUSED_BOOSTERS})
 
 
 def _refusal(cls: type[BaseEstimator], parameters: list[Parameter]) -> str | None:

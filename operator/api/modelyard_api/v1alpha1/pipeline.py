@@ -1,4 +1,4 @@
-"""A model as data: columns to transformers, and an estimator, by the class names of scikit-learn."""
+"""A model as data: columns to transformers, and an estimator, by the names of classes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Component(ApiModel):
     """A class of the catalog and its parameters."""
 
     class_: Annotated[ClassName, Field(alias="class")]
-    """Class name of scikit-learn, for example StandardScaler."""
+    """Name of a class of scikit-learn, XGBoost or LightGBM, for example StandardScaler."""
     params: Annotated[dict[Annotated[str, Field(max_length=63)], Json], Field(max_length=100)] = {}
     """Keyword arguments of the class; a list stands for a tuple where the class wants one."""
 
