@@ -39,6 +39,8 @@ def _pipeline(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
     for branch in pipeline.preprocess:
         for number, component in enumerate(branch.steps):
             yield from _component(f"preprocess.{branch.name}.{number}", component)
+    if pipeline.resample is not None:
+        yield from _component("resample", pipeline.resample)
     yield from _component("estimator", pipeline.estimator)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +28,7 @@ from modelyard_trainer.functions import INVERSES
 ESTIMATOR_STEP = "estimator"
 """Name of the last step of a pipeline that is built here."""
 
-_LIBRARIES = ("sklearn", "xgboost", "lightgbm")
+_LIBRARIES = ("sklearn", "xgboost", "lightgbm", "imblearn")
 _QUIET_AND_STEADY: dict[str, dict[str, Any]] = {
     # LightGBM chooses the way it sums by a race of two, which another run may end otherwise.
     "lightgbm": {"verbose": -1, "deterministic": True, "force_row_wise": True},
@@ -72,6 +72,26 @@ def build(pipeline: Pipeline, task: Task, plan: Plan, how: Build) -> FittablePip
         steps.append(("preprocess", ColumnTransformer([_branch(branch, how) for branch in plan.branches])))
     steps.append((ESTIMATOR_STEP, _component(pipeline.estimator, "spec.pipeline.estimator", how)))
     return FittablePipeline(steps)
+
+
+def build_sampler(pipeline: Pipeline, how: Build) -> BaseEstimator | None:
+    """What evens out the classes of the training part, or None. The pipeline has been judged to be right.
+
+    The sampler takes classes by their position in ``how.labels``: some samplers only know numbers.
+    """
+    if pipeline.resample is None:
+        return None
+    path = "spec.pipeline.resample"
+    sampler = _component(pipeline.resample, path, how)
+    asked = sampler.get_params()["sampling_strategy"]
+    by_text: dict[str, Json] = {str(label): position for position, label in enumerate(how.labels)}
+    field = f"{path}.params.sampling_strategy"
+    if isinstance(asked, dict):
+        sampler.set_params(sampling_strategy=_by_label(asked, field, by_text))
+    elif isinstance(asked, list | tuple):
+        named = _by_label({str(label): None for label in asked}, field, by_text)
+        sampler.set_params(sampling_strategy=list(named))
+    return sampler
 
 
 def accepting_missing(plan: Plan, missing: Iterable[str]) -> frozenset[str]:
@@ -119,7 +139,10 @@ def _component(component: Component, path: str, how: Build) -> BaseEstimator:
     if threaded and not _wraps(arguments):
         arguments.setdefault("n_jobs", how.threads)
     if isinstance(arguments.get("class_weight"), dict):
-        arguments["class_weight"] = _by_label(arguments["class_weight"], path, how.labels)
+        by_text = {str(label): label for label in how.labels}
+        arguments["class_weight"] = _by_label(
+            arguments["class_weight"], f"{path}.params.class_weight", by_text
+        )
     library = known.module.partition(".")[0]
     instance: BaseEstimator = _class_of(known)(**{**_QUIET_AND_STEADY.get(library, {}), **arguments})
     if known.name in _WANTS_NUMBERED_CLASSES:
@@ -156,18 +179,17 @@ def _class_of(known: CatalogClass) -> type[BaseEstimator]:
     return found
 
 
-def _by_label(weights: dict[str, Json], path: str, labels: Sequence[Json]) -> dict[Json, Json]:
-    """Weights by the classes themselves: the keys of a JSON object are always text."""
-    by_text = {str(label): label for label in labels}
-    for name in weights:
+def _by_label(given: dict[str, Json], field: str, by_text: Mapping[str, Json]) -> dict[Json, Json]:
+    """What is given by the text of a class, by what stands for the class: the keys of a JSON object are always text."""
+    for name in given:
         if name not in by_text:
             raise InvalidSpecError(
                 "is not a class of the training part",
-                field=f"{path}.params.class_weight",
+                field=field,
                 value=name,
                 remedy=f"Classes: {', '.join(list(by_text)[:12])}",
             )
-    return {by_text[name]: weight for name, weight in weights.items()}
+    return {by_text[name]: value for name, value in given.items()}
 
 
 def _shown(value: Json) -> Json:

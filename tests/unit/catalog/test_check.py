@@ -150,7 +150,9 @@ def test_no_class_of_the_catalog_takes_a_directory_of_pickles() -> None:
 def test_all_classes_come_from_the_libraries() -> None:
     catalog = load_catalog()
     assert len(catalog.classes) > 150
-    assert {known.module.split(".")[0] for known in catalog.classes} == {"sklearn", "xgboost", "lightgbm"}
+    assert {known.module.split(".")[0] for known in catalog.classes} == {
+        *("sklearn", "xgboost", "lightgbm", "imblearn"),
+    }
     assert "GridSearchCV" in catalog.refused
     assert not {known.name for known in catalog.classes} & catalog.refused.keys()
 

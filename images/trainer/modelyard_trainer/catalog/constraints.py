@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from numbers import Integral, Real
 from typing import Any, Protocol
 
@@ -24,6 +24,7 @@ _TYPES: dict[type, ValueType] = {
     list: ValueType.LIST,
     tuple: ValueType.TUPLE,
     dict: ValueType.OBJECT,
+    Mapping: ValueType.OBJECT,
 }
 
 _NULL = Accept(type=ValueType.NULL)

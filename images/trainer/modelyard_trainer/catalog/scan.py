@@ -9,10 +9,11 @@ from importlib.metadata import version
 from sklearn.base import BaseEstimator
 from sklearn.utils import all_estimators, get_tags
 
-from modelyard_api.catalog.model import Catalog, CatalogClass, Parameter
+from modelyard_api.catalog.model import Catalog, CatalogClass, Kind, Parameter
 from modelyard_trainer.catalog.boosters import BOOSTERS, REFUSED_BOOSTERS, booster
 from modelyard_trainer.catalog.constraints import parameters_of
 from modelyard_trainer.catalog.nesting import EXCLUSIVE, example, kinds_of, takes_weights, with_estimators
+from modelyard_trainer.catalog.samplers import REFUSED_SAMPLERS, samplers
 
 _REFUSED = {
     "Birch": "cannot be stored without pickle",
@@ -23,6 +24,8 @@ _REFUSED = {
     "FunctionTransformer": "calls Python functions, which a resource cannot hold",
     "IterativeImputer": "is experimental in scikit-learn",
     "GridSearchCV": "searches parameters, and a pipeline names them",
+    "HalvingGridSearchCV": "searches parameters, and a pipeline names them",
+    "HalvingRandomSearchCV": "searches parameters, and a pipeline names them",
     "KernelCenterer": "takes a matrix of kernel values instead of features",
     "MultiOutputClassifier": "predicts several targets at once",
     "MultiOutputRegressor": "predicts several targets at once",
@@ -55,9 +58,19 @@ def make_catalog() -> Catalog:
                 parameters=parameters,
             )
         )
-    libraries = {name: version(name) for name in ("lightgbm", "scikit-learn", "xgboost-cpu")}
+    libraries = {
+        name: version(name) for name in ("imbalanced-learn", "lightgbm", "scikit-learn", "xgboost-cpu")
+    }
     classes += [booster(cls) for cls in BOOSTERS]
-    return Catalog(libraries=libraries, classes=classes, refused={**refused, **REFUSED_BOOSTERS})
+    classes += [
+        CatalogClass(
+            name=cls.__name__, module=_public_module(cls), kinds=[Kind.SAMPLER], parameters=parameters_of(cls)
+        )
+        for cls in samplers()
+    ]
+    return Catalog(
+        libraries=libraries, classes=classes, refused={**refused, **REFUSED_BOOSTERS, **REFUSED_SAMPLERS}
+    )
 
 
 def _refusal(cls: type[BaseEstimator], parameters: list[Parameter]) -> str | None:

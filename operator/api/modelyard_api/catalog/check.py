@@ -32,6 +32,7 @@ def check_pipeline(
         for position, step in enumerate(branch.steps):
             place = Place(f"{path}.steps[{position}]", (Kind.TRANSFORMER,), catalog, task=task)
             problems += check_component(step, place)
+    problems += _check_resample(pipeline, task, catalog, weights=weights)
     place = Place(f"{_ROOT}.estimator", (ESTIMATOR_KIND[task],), catalog, task=task, weights=weights)
     problems += check_component(pipeline.estimator, place)
     return problems
@@ -74,6 +75,19 @@ def _check_branches(branches: list[Preprocess]) -> Iterator[Problem]:
             yield Problem(path, branch.name, "names more than one branch", "Give each branch its own name")
         if "__" in branch.name:
             yield Problem(path, branch.name, "holds two underscores in a row", "Use one underscore")
+
+
+def _check_resample(pipeline: Pipeline, task: Task, catalog: Catalog, *, weights: bool) -> Iterator[Problem]:
+    sampler, path = pipeline.resample, f"{_ROOT}.resample"
+    if sampler is None:
+        return
+    if task is not Task.CLASSIFICATION:
+        message = f"evens out classes, and the task is {task}"
+        yield Problem(path, sampler.class_, message, "Leave it out, or use sampleWeightColumn")
+    if weights:
+        message = "makes rows that have no weight, and spec.sampleWeightColumn gives weights"
+        yield Problem(path, sampler.class_, message, "Leave one of both out")
+    yield from check_component(sampler, Place(path, (Kind.SAMPLER,), catalog, task=task))
 
 
 def _check_pattern(branch: Preprocess, path: str) -> Iterator[Problem]:

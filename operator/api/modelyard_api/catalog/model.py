@@ -19,6 +19,7 @@ class Kind(StrEnum):
     TRANSFORMER = "transformer"
     REGRESSOR = "regressor"
     CLASSIFIER = "classifier"
+    SAMPLER = "sampler"
 
 
 class ValueType(StrEnum):

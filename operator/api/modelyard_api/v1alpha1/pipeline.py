@@ -16,7 +16,7 @@ class Component(ApiModel):
     """A class of the catalog and its parameters."""
 
     class_: Annotated[ClassName, Field(alias="class")]
-    """Name of a class of scikit-learn, XGBoost or LightGBM, for example StandardScaler."""
+    """Name of a class of scikit-learn, XGBoost, LightGBM or imbalanced-learn, for example StandardScaler."""
     params: Annotated[dict[Annotated[str, Field(max_length=63)], Json], Field(max_length=100)] = {}
     """Keyword arguments of the class; a list stands for a tuple where the class wants one."""
 
@@ -50,5 +50,7 @@ class Pipeline(ApiModel):
 
     preprocess: Annotated[list[Preprocess], Field(max_length=20)] = []
     """Branches side by side; a feature in none of them is left out. Empty passes all features on as they are."""
+    resample: Component | None = None
+    """Sampler of imbalanced-learn that adds or leaves out rows of the training part, after preprocess; Classification."""
     estimator: Component
     """What is trained."""

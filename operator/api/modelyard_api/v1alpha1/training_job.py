@@ -72,13 +72,26 @@ _WEIGHT_IS_NO_TARGET = (
     "!has(self.sampleWeightColumn) || self.sampleWeightColumn != self.target",
     "sampleWeightColumn must not be the target",
 )
+_RESAMPLE_IS_OF_CLASSES = (
+    "!has(self.pipeline.resample) || self.task == 'Classification'",
+    "pipeline.resample is for task Classification: it evens out classes",
+)
+_RESAMPLE_OR_WEIGHTS = (
+    "!has(self.pipeline.resample) || !has(self.sampleWeightColumn)",
+    "pipeline.resample makes rows that have no weight: use it or sampleWeightColumn",
+)
 
 
 class TrainingJobSpec(JobOptions):
     """What a TrainingJob asks for."""
 
     model_config = ConfigDict(
-        json_schema_extra=also(immutable("TrainingJob", *_IMMUTABLE), _WEIGHT_IS_NO_TARGET)
+        json_schema_extra=also(
+            immutable("TrainingJob", *_IMMUTABLE),
+            _WEIGHT_IS_NO_TARGET,
+            _RESAMPLE_IS_OF_CLASSES,
+            _RESAMPLE_OR_WEIGHTS,
+        )
     )
 
     dataset_ref: DatasetRef
