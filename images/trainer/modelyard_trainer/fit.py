@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import ClassVar
 
-import numpy as np
 from sklearn.pipeline import Pipeline as FittablePipeline
 from threadpoolctl import threadpool_limits
 
@@ -15,7 +14,8 @@ from modelyard_api.v1alpha1.training_job import TrainingJobSpec
 from modelyard_runtime.errors import DataError, StepError
 from modelyard_trainer.data import TrainingData
 from modelyard_trainer.functions import check_target
-from modelyard_trainer.pipeline import ESTIMATOR_STEP, Build, build_sampler
+from modelyard_trainer.rows import Rows, fit_rows
+from modelyard_trainer.trees import find_trees
 
 _REMEDY = "Change the pipeline or its parameters; the pod's log has the whole trace"
 
@@ -33,27 +33,13 @@ def fit(model: FittablePipeline, data: TrainingData, spec: TrainingJobSpec, thre
     is not defined for.
     """
     check_target(spec.pipeline.estimator, "spec.pipeline.estimator", data.train.y)
-    if spec.pipeline.resample is not None:
-        with threadpool_limits(limits=threads):
-            _fit_evened(model, data, spec, threads)
-        return
-    with explained("fit", data, spec), threadpool_limits(limits=threads):
-        weights = {} if data.weights is None else {f"{ESTIMATOR_STEP}__sample_weight": data.weights}
-        model.fit(data.train.X, data.train.y, **weights)
-
-
-def _fit_evened(model: FittablePipeline, data: TrainingData, spec: TrainingJobSpec, threads: int) -> None:
-    """Transformers see every row, the estimator those that the sampler makes of them; no sampler is kept."""
-    rows = data.train.X
-    labels, numbered = np.unique(data.train.y, return_inverse=True)
-    sampler = build_sampler(spec.pipeline, Build(threads, labels.tolist()))
-    with explained("preprocess", data, spec):
-        rows = model[:-1].fit_transform(rows, data.train.y) if len(model) > 1 else rows
-    if sampler is not None:
-        with explained("resample", data, spec):
-            rows, numbered = sampler.fit_resample(rows, numbered)
-    with explained("fit", data, spec):
-        model[-1].fit(rows, labels[numbered])
+    rows = Rows(data.train.X, data.train.y, data.weights)
+    with threadpool_limits(limits=threads):
+        if spec.pipeline.early_stopping is not None:
+            with explained("early stopping", data, spec):
+                find_trees(model, rows, spec.pipeline, threads)
+        with explained("fit", data, spec):
+            fit_rows(model, rows, spec.pipeline, threads)
 
 
 @contextmanager

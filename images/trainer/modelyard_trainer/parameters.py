@@ -42,6 +42,9 @@ def _pipeline(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
     if pipeline.resample is not None:
         yield from _component("resample", pipeline.resample)
     yield from _component("estimator", pipeline.estimator)
+    if pipeline.early_stopping is not None:
+        yield "earlyStopping.rounds", str(pipeline.early_stopping.rounds)
+        yield "earlyStopping.validationPercent", str(pipeline.early_stopping.validation_percent)
 
 
 def _component(prefix: str, component: Component) -> Iterator[tuple[str, str]]:

@@ -25,9 +25,6 @@ from modelyard_runtime.errors import InvalidSpecError
 from modelyard_trainer.features import Branch, Plan
 from modelyard_trainer.functions import INVERSES
 
-ESTIMATOR_STEP = "estimator"
-"""Name of the last step of a pipeline that is built here."""
-
 _LIBRARIES = ("sklearn", "xgboost", "lightgbm", "imblearn")
 _QUIET_AND_STEADY: dict[str, dict[str, Any]] = {
     # LightGBM chooses the way it sums by a race of two, which another run may end otherwise.
@@ -70,19 +67,17 @@ def build(pipeline: Pipeline, task: Task, plan: Plan, how: Build) -> FittablePip
     steps: list[tuple[str, BaseEstimator]] = []
     if plan.branches:
         steps.append(("preprocess", ColumnTransformer([_branch(branch, how) for branch in plan.branches])))
-    steps.append((ESTIMATOR_STEP, _component(pipeline.estimator, "spec.pipeline.estimator", how)))
+    steps.append(("estimator", _component(pipeline.estimator, "spec.pipeline.estimator", how)))
     return FittablePipeline(steps)
 
 
-def build_sampler(pipeline: Pipeline, how: Build) -> BaseEstimator | None:
-    """What evens out the classes of the training part, or None. The pipeline has been judged to be right.
+def build_sampler(resample: Component, how: Build) -> BaseEstimator:
+    """What evens out the classes of the training part. The pipeline has been judged to be right.
 
     The sampler takes classes by their position in ``how.labels``: some samplers only know numbers.
     """
-    if pipeline.resample is None:
-        return None
     path = "spec.pipeline.resample"
-    sampler = _component(pipeline.resample, path, how)
+    sampler = _component(resample, path, how)
     asked = sampler.get_params()["sampling_strategy"]
     by_text: dict[str, Json] = {str(label): position for position, label in enumerate(how.labels)}
     field = f"{path}.params.sampling_strategy"

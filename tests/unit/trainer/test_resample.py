@@ -78,7 +78,7 @@ def test_a_class_with_too_few_rows_is_told_by_the_sampler() -> None:
     error = refusal(job("SMOTE"), offers(kind=kinds))
     assert error.failure().failure_class in {FailureClass.CODE, FailureClass.DATA}
     assert (
-        error.message.startswith("resample of DummyClassifier: ValueError: ")
+        error.message.startswith("fit of DummyClassifier: ValueError: Expected n_neighbors")
         or "of one class" in error.message
     )
 

@@ -129,6 +129,7 @@ def booster(cls: type[BaseEstimator]) -> CatalogClass:
         module=cls.__module__.partition(".")[0],
         kinds=[Kind.CLASSIFIER if name.endswith("Classifier") else Kind.REGRESSOR],
         weights=True,
+        early_stopping="XGBRF" not in name,
         parameters=[
             Parameter(name=own.name, default=repr(own.default), accepts=_accepts(name, own))
             for own in _arguments(cls)

@@ -14,6 +14,8 @@ from modelyard_api.v1alpha1.pipeline import Pipeline, Preprocess
 from modelyard_api.v1alpha1.training_job import Evaluation
 
 _ROOT = "spec.pipeline"
+_DROPS_OR_DRAWS = ("dart", "rf")
+"""Ways of boosting whose trees do not stand for themselves."""
 
 
 def check_pipeline(
@@ -33,6 +35,7 @@ def check_pipeline(
             place = Place(f"{path}.steps[{position}]", (Kind.TRANSFORMER,), catalog, task=task)
             problems += check_component(step, place)
     problems += _check_resample(pipeline, task, catalog, weights=weights)
+    problems += _check_early_stopping(pipeline, catalog)
     place = Place(f"{_ROOT}.estimator", (ESTIMATOR_KIND[task],), catalog, task=task, weights=weights)
     problems += check_component(pipeline.estimator, place)
     return problems
@@ -88,6 +91,23 @@ def _check_resample(pipeline: Pipeline, task: Task, catalog: Catalog, *, weights
         message = "makes rows that have no weight, and spec.sampleWeightColumn gives weights"
         yield Problem(path, sampler.class_, message, "Leave one of both out")
     yield from check_component(sampler, Place(path, (Kind.SAMPLER,), catalog, task=task))
+
+
+def _check_early_stopping(pipeline: Pipeline, catalog: Catalog) -> Iterator[Problem]:
+    known, path = catalog.find(pipeline.estimator.class_), f"{_ROOT}.earlyStopping"
+    if pipeline.early_stopping is None or known is None:
+        return
+    if not known.early_stopping:
+        able = ", ".join(own.name for own in catalog.classes if own.early_stopping)
+        message = f"is not for {known.name}"
+        yield Problem(path, pipeline.early_stopping.to_wire(), message, f"It is for {able}")
+    for name in ("booster", "boosting_type"):
+        value = pipeline.estimator.params.get(name)
+        if value in _DROPS_OR_DRAWS:
+            message = (
+                f"changes trees that are there already or draws each alone, so {known.name} cannot stop early"
+            )
+            yield Problem(f"{_ROOT}.estimator.params.{name}", value, message, "Leave out one of both")
 
 
 def _check_pattern(branch: Preprocess, path: str) -> Iterator[Problem]:

@@ -80,6 +80,8 @@ class CatalogClass(StatusModel):
     """``text`` takes one column of documents instead of a table."""
     weights: bool = False
     """Whether its ``fit`` takes a weight for each row, provided that the estimators in it do."""
+    early_stopping: bool = False
+    """Whether it adds trees one after another, so that more can stop to help."""
     exclusive: list[list[str]] = []
     """Groups of parameters of which one at most may be given."""
     parameters: list[Parameter]

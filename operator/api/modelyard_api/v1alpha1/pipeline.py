@@ -45,6 +45,15 @@ class Preprocess(ApiModel):
     """Transformers in order."""
 
 
+class EarlyStopping(ApiModel):
+    """How the number of trees of a booster is found: as many as help on rows that it was not fitted on."""
+
+    rounds: Annotated[int, Field(ge=1, le=1000)]
+    """Trees in a row that do not help, after which no more are tried."""
+    validation_percent: Annotated[int, Field(ge=1, le=50)] = 10
+    """Percent of the training rows to judge by, chosen at random by a fixed seed."""
+
+
 class Pipeline(ApiModel):
     """Preprocessing and an estimator."""
 
@@ -54,3 +63,5 @@ class Pipeline(ApiModel):
     """Sampler of imbalanced-learn that adds or leaves out rows of the training part, after preprocess; Classification."""
     estimator: Component
     """What is trained."""
+    early_stopping: EarlyStopping | None = None
+    """Finds the number of trees of XGBoost and LightGBM, up to n_estimators; then all training rows are fitted."""
