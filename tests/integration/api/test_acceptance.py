@@ -121,6 +121,45 @@ REFUSED = [
         with_spec(TRAINING, "features", {"include": ["a"], "exclude": ["b"]}),
         "exactly one of include, exclude must be set",
     ),
+    (
+        "columns by pattern and by type",
+        with_spec(
+            TRAINING,
+            "pipeline.preprocess",
+            [
+                {
+                    "name": "a",
+                    "columns": {"pattern": "x.*", "types": ["Text"]},
+                    "steps": [{"class": "OneHotEncoder"}],
+                }
+            ],
+        ),
+        "exactly one of types, names, pattern must be set",
+    ),
+    (
+        "weights by the target",
+        with_spec(TRAINING, "sampleWeightColumn", TRAINING["spec"]["target"]),
+        "sampleWeightColumn must not be the target",
+    ),
+    (
+        "classes of a number evened out",
+        with_spec(TRAINING, "pipeline.resample", {"class": "SMOTE"}),
+        "pipeline.resample is for task Classification",
+    ),
+    (
+        "made rows with weights",
+        with_spec(
+            with_spec(with_spec(TRAINING, "task", "Classification"), "pipeline.resample", {"class": "SMOTE"}),
+            "sampleWeightColumn",
+            "weight",
+        ),
+        "pipeline.resample makes rows that have no weight",
+    ),
+    (
+        "early stopping after no round",
+        with_spec(TRAINING, "pipeline.earlyStopping", {"rounds": 0}),
+        "greater than or equal to 1",
+    ),
     ("a digest that is none", with_spec(TRAINING, "datasetRef.digest", "latest"), "should match"),
     ("a negative deadline", with_spec(TRAINING, "activeDeadlineSeconds", -1), "greater than or equal to 1"),
     ("a large backoff limit", with_spec(TRAINING, "backoffLimit", 11), "less than or equal to 10"),
@@ -182,6 +221,7 @@ IMMUTABLE = [
         "pipeline is immutable: make a new TrainingJob",
     ),
     (TRAINING, "register.modelName", "other", "register is immutable: make a new TrainingJob"),
+    (TRAINING, "sampleWeightColumn", "weight", "sampleWeightColumn is immutable: make a new TrainingJob"),
     (TRAINING, "features", {"exclude": ["id"]}, "features is immutable: make a new TrainingJob"),
     (TRAINING, "evaluation", {"primary": "mae"}, "evaluation is immutable: make a new TrainingJob"),
     (PROMOTION, "modelName", "other", "modelName is immutable: make a new ModelPromotion"),

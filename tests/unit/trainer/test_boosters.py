@@ -60,6 +60,15 @@ def test_a_boosted_classifier_answers_with_labels_of_every_type(
     assert set(loaded.predict(fitted.data.test.X).tolist()) <= set(classes)
 
 
+def test_parameters_that_lightgbm_hands_on_reach_it() -> None:
+    more = {"max_bin": 15, "extra_trees": True, "path_smooth": 1.5, "verbose": -1}
+    model = fit_in_memory(job("LGBMRegressor", **more), version_of(offers())).model
+    text = model[-1].booster_.model_to_string()
+    assert "[max_bin: 15]" in text
+    assert "[extra_trees: 1]" in text
+    assert "[path_smooth: 1.5]" in text
+
+
 def test_the_libraries_of_a_booster_are_named_only_with_its_models() -> None:
     names = [
         {own.name for own in packed(fit_in_memory(spec, version_of(offers()))).bundle.libraries}
@@ -86,10 +95,16 @@ def test_a_booster_counts_rows_by_their_weights() -> None:
 
 @pytest.mark.parametrize(
     ("part", "position", "value"),
-    [("split_indices", 0, 7), ("left_children", 0, 9999), ("left_children", 0, 0), ("right_children", 0, -7)],
+    [
+        ("categories_nodes", slice(0), [0]),
+        ("split_indices", 0, 7),
+        ("left_children", 0, 9999),
+        ("left_children", 0, 0),
+        ("right_children", 0, -7),
+    ],
 )
 def test_trees_of_xgboost_that_point_outside_of_themselves_are_refused(
-    part: str, position: int, value: int
+    part: str, position: int | slice, value: object
 ) -> None:
     booster = fit_in_memory(job("XGBRegressor"), version_of(offers())).model[-1].get_booster()
     check_xgboost(booster)
@@ -110,7 +125,16 @@ def test_trees_of_xgboost_that_point_outside_of_themselves_are_refused(
 
 
 @pytest.mark.parametrize(
-    "line", ["left_child=999", "left_child=0", "split_feature=7", "split_feature=-1", "right_child=-99"]
+    "line",
+    [
+        "left_child=999",
+        "left_child=0",
+        "split_feature=7",
+        "split_feature=-1",
+        "right_child=-99",
+        "num_cat=1",
+        "is_linear=1",
+    ],
 )
 def test_trees_of_lightgbm_that_point_outside_of_themselves_are_refused(line: str) -> None:
     spec = job("LGBMRegressor", min_child_samples=1, num_leaves=8)

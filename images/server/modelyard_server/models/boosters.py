@@ -28,6 +28,8 @@ def check_xgboost(booster: xgboost.Booster) -> None:
         inner = left != _NONE
         children = np.concatenate([left[inner], right[inner]])
         _require(len(left) > 0 and _is_tree(children, len(left)))
+        # Splits by category have tables of their own, which no model of ours needs.
+        _require(not tree.get("categories_nodes"))
         split = np.array(tree["split_indices"])[inner]
         _require(bool(np.all((split >= 0) & (split < features))))
 
@@ -37,6 +39,8 @@ def check_lightgbm(booster: lightgbm.Booster) -> None:
     features = booster.num_feature()
     for tree in _lightgbm_trees(booster.model_to_string(num_iteration=-1)):
         leaves = int(tree["num_leaves"])
+        # Splits by category and lines in leaves have tables of their own, which no model of ours needs.
+        _require(tree.get("num_cat", "0") == "0" and tree.get("is_linear", "0") == "0")
         if leaves == 1:
             continue
         left, right, split = (_whole(tree[name]) for name in ("left_child", "right_child", "split_feature"))

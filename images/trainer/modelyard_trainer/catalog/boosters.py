@@ -7,7 +7,7 @@ the libraries take functions, devices, callbacks and names of files that way.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import lightgbm
 import xgboost
@@ -107,6 +107,14 @@ _LIGHTGBM: Mapping[str, Accept] = {
     "subsample_for_bin": _integer(1),
     "subsample_freq": _integer(0),
 }
+_LIGHTGBM_MORE: Mapping[str, tuple[str, Accept]] = {
+    "extra_trees": ("False", _BOOLEAN),
+    "max_bin": ("255", _integer(2, 65535)),
+    "min_data_in_bin": ("3", _integer(1)),
+    "path_smooth": ("0.0", _number(0)),
+    "verbose": ("-1", _integer(-1, 2)),
+}
+"""LightGBM hands on what its signature does not name: of that what is wanted often, with its default."""
 _OBJECTIVES: Mapping[str, Accept] = {
     "LGBMClassifier": _one_of("binary", "cross_entropy", "multiclass", "multiclassova"),
     "LGBMRegressor": _one_of(
@@ -130,11 +138,16 @@ def booster(cls: type[BaseEstimator]) -> CatalogClass:
         kinds=[Kind.CLASSIFIER if name.endswith("Classifier") else Kind.REGRESSOR],
         weights=True,
         early_stopping="XGBRF" not in name,
-        parameters=[
-            Parameter(name=own.name, default=repr(own.default), accepts=_accepts(name, own))
-            for own in _arguments(cls)
-        ],
+        parameters=sorted(_parameters(name, cls), key=lambda own: own.name),
     )
+
+
+def _parameters(name: str, cls: type[BaseEstimator]) -> Iterator[Parameter]:
+    for own in _arguments(cls):
+        yield Parameter(name=own.name, default=repr(own.default), accepts=_accepts(name, own))
+    if name.startswith("LGBM"):
+        for more, (default, accept) in _LIGHTGBM_MORE.items():
+            yield Parameter(name=more, default=default, accepts=[accept])
 
 
 def _arguments(cls: type[BaseEstimator]) -> list[inspect.Parameter]:
@@ -142,7 +155,7 @@ def _arguments(cls: type[BaseEstimator]) -> list[inspect.Parameter]:
     found: dict[str, inspect.Parameter] = {}
     for base in (xgboost.XGBModel, cls) if issubclass(cls, xgboost.XGBModel) else (cls,):
         found.update(inspect.signature(base).parameters)
-    return [own for _, own in sorted(found.items()) if own.kind is not inspect.Parameter.VAR_KEYWORD]
+    return [own for own in found.values() if own.kind is not inspect.Parameter.VAR_KEYWORD]
 
 
 def _accepts(name: str, argument: inspect.Parameter) -> list[Accept]:
