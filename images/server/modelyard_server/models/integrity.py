@@ -26,7 +26,7 @@ _ASK_IN_PUBLIC = (StackingClassifier, StackingRegressor, VotingClassifier, Votin
 
 def check_integrity(model: object) -> None:
     """Raises BundleError if a part of the model points outside of itself, or reads files instead of texts."""
-    for part in _parts(model):
+    for part in parts(model):
         name = f"{type(part).__module__}.{type(part).__qualname__}"
         check = _CHECKS.get(type(part)) or _CHECKS_BY_NAME.get(name)
         if check is not None:
@@ -37,7 +37,7 @@ def check_integrity(model: object) -> None:
             raise BundleError(f"{type(part).__name__} reads files that its input names")
 
 
-def _parts(model: object) -> Iterator[Any]:
+def parts(model: object) -> Iterator[Any]:
     """Every object that hangs below the model, each once."""
     seen: set[int] = set()
     pending: list[Any] = [model]

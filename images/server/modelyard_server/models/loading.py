@@ -19,6 +19,7 @@ from modelyard_server.models.archive import ArchiveLimits, inspect_archive
 from modelyard_server.models.fetching import FetchedBundle
 from modelyard_server.models.integrity import check_integrity
 from modelyard_server.models.predictor import Answer, Predictor, SklearnPredictor
+from modelyard_server.models.probe import probe
 from modelyard_server.signature import Reader, Rows, Signature
 
 _TOLERANCE = 1e-9
@@ -58,6 +59,7 @@ class LoadedModel:
 def load_model(fetched: FetchedBundle, digest: str, limits: ArchiveLimits | None = None) -> LoadedModel:
     """The model of a bundle. Raises BundleError where it is not allowed, broken, or does not answer as promised."""
     names = inspect_archive(fetched.model, limits)
+    probe(fetched.model, names)
     try:
         model = skops.io.loads(fetched.model, trusted=sorted(names))
         check_integrity(model)
