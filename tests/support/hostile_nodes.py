@@ -124,7 +124,7 @@ def _constructors() -> dict[str, Hostile]:
                 "collections.defaultdict",
                 content={"main": mapping(), "default_factory": node("TypeNode", "os.getpid")},
             ),
-            "DefaultDictNode",
+            "os.getpid",
         ),
         "a generator that names a function": (
             lambda _: node(
@@ -178,7 +178,7 @@ def _functions() -> dict[str, Hostile]:
                 "sklearn.preprocessing._function_transformer.FunctionTransformer",
                 content=mapping(func=node("FunctionNode", COMMAND)),
             ),
-            "FunctionTransformer",
+            COMMAND,
         ),
         "a function of the shell": (lambda _: node("FunctionNode", COMMAND), COMMAND),
         "an estimator that stands as a function": (
