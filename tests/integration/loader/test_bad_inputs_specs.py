@@ -59,8 +59,8 @@ GROWTH = [
         "a file with fewer rows",
         instead(b"id,price,rooms,town\n1,100.5,3,Ulm\n"),
         DATA,
-        ("houses/1.csv, which was loaded, has other content",),
-        "Put the objects back",
+        ("the source shrank", "of 4 loaded rows are no longer in it"),
+        "Put the rows back",
     ),
     Bad(
         "a load that leaves one out",

@@ -114,8 +114,8 @@ def test_a_later_step_reads_only_what_is_new(reading: Reading, lake: Lake) -> No
 def test_an_object_that_was_consumed_and_changes_or_vanishes_is_reported(
     reading: Reading, lake: Lake
 ) -> None:
-    for name in ("a", "b", "c"):
-        lake.put(f"{name}.csv", b"id\n1\n")
+    for number, name in enumerate(("a", "b", "c"), start=1):
+        lake.put(f"{name}.csv", f"id\n{number}\n".encode())
     first = reading.read(_s3(lake, "*.csv"))
     lake.put("a.csv", b"id\n9\n")
     lake.remove("b.csv")
@@ -123,6 +123,21 @@ def test_an_object_that_was_consumed_and_changes_or_vanishes_is_reported(
     assert opened.changed == (lake.uri("a.csv"),)
     assert opened.vanished == (lake.uri("b.csv"),)
     assert not opened.unchanged(first.consumed, first.digest)
+    assert [row for batch in opened.batches() for row in batch.rows.to_pylist()] == [{"id": 9}]
+    assert [row for batch in opened.others() for row in batch.rows.to_pylist()] == [{"id": 3}]
+    assert not opened.whole
+    again = reading.open(_s3(lake, "*.csv"), columns=first.columns, consumed=opened.consumed)
+    assert again.changed == ()
+
+
+def test_where_all_objects_changed_the_source_is_read_as_a_whole(reading: Reading, lake: Lake) -> None:
+    lake.put("a.csv", b"id\n1\n")
+    first = reading.read(_s3(lake, "*.csv"))
+    lake.put("a.csv", b"id\n1\n2\n")
+    second = reading.read(_s3(lake, "*.csv"), columns=first.columns, consumed=first.consumed, first_row=2)
+    assert second.whole
+    assert second.numbers == [1, 2]
+    assert set(second.consumed) == set(first.consumed)
 
 
 def test_an_object_that_is_replaced_while_it_is_read_is_refused(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +46,10 @@ class Listing:
 
     fresh: Sequence[RemoteFile]
     changed: tuple[str, ...] = ()
+    """Names of files that are fresh because they have other content than the one that was consumed."""
     vanished: tuple[str, ...] = ()
+    same: Sequence[RemoteFile] = ()
+    """Files that are as they were when they were consumed; needed where others are changed."""
 
 
 def file_tags(consumed: Mapping[str, str]) -> dict[str, list[str]]:
@@ -54,6 +57,11 @@ def file_tags(consumed: Mapping[str, str]) -> dict[str, list[str]]:
     return {
         name.removeprefix(_FILE): tags.split() for name, tags in consumed.items() if name.startswith(_FILE)
     }
+
+
+def without_files(consumed: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
+    """What was consumed, as if these files had not been."""
+    return {name: tags for name, tags in consumed.items() if name.removeprefix(_FILE) not in names}
 
 
 class FilesSource(OpenSource):
@@ -66,7 +74,7 @@ class FilesSource(OpenSource):
         self._spool = Spool(context.scratch)
         self._formats = {
             file.name: FORMATS[kind](files, field)
-            for file in listing.fresh
+            for file in (*listing.fresh, *listing.same)
             for kind in [format_of(files, file.name, field)]
         }
         self.changed, self.vanished = listing.changed, listing.vanished
@@ -88,6 +96,12 @@ class FilesSource(OpenSource):
             before = sink.last
             self._hashes[file.name] = self._spool.forget(file)
         self._finished = True
+
+    def others(self) -> Iterator[SourceBatch]:
+        """Rows of the files that are as they were; those that do not fit were refused when they were first read."""
+        for file in self.listing.same:
+            yield from gathered(self._rows(file, _Numbered(0, [])))
+            self._spool.forget(file)
 
     @property
     def digest(self) -> str:

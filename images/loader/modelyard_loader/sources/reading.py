@@ -85,7 +85,7 @@ class OpenSource(ABC):
     whole: bool = True
     """Whether the batches are all rows of the source, or only what was not consumed before."""
     changed: tuple[str, ...] = ()
-    """Objects that were consumed and are others now. They are not read."""
+    """Objects that were consumed and are others now. They are read anew."""
     vanished: tuple[str, ...] = ()
     """Objects that were consumed and are gone."""
 
@@ -95,6 +95,13 @@ class OpenSource(ABC):
     @abstractmethod
     def batches(self) -> Iterator[SourceBatch]:
         """The rows in the source's order. May give a batch without rows, so that ``rejects`` can be looked at."""
+
+    def others(self) -> Iterator[SourceBatch]:
+        """Rows of objects that are as they were when they were consumed, once ``batches`` is exhausted.
+
+        They are asked for where an object ``changed``: a row that is gone from it may stand in one of these.
+        """
+        return iter(())
 
     @property
     @abstractmethod

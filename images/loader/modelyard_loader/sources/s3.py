@@ -1,13 +1,14 @@
-"""Files of any S3 bucket; each object is read once."""
+"""Files of any S3 bucket; each object is read once, and anew when it has other content."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from modelyard_api.contract.steps import S3Endpoint
 from modelyard_api.v1alpha1.sources import S3Source, Source
 from modelyard_loader.sources.bucket import Bucket, Listed
-from modelyard_loader.sources.files import FilesSource, Listing, RemoteFile, file_tags
+from modelyard_loader.sources.files import FilesSource, Listing, RemoteFile, file_tags, without_files
 from modelyard_loader.sources.reading import EmptySourceError, OpenSource, SourceContext
 from modelyard_loader.sources.secret import SourceSecret
 from modelyard_runtime.credentials import Login
@@ -18,7 +19,7 @@ _FIELD = "spec.source.s3"
 
 
 def open_s3(source: Source, context: SourceContext) -> OpenSource:
-    """The objects that match and were not consumed before."""
+    """The objects that match and were not consumed before, or have other content since."""
     asked = source.s3
     if asked is None:
         raise InvalidSpecError("is not set", field=_FIELD)
@@ -33,15 +34,22 @@ def open_s3(source: Source, context: SourceContext) -> OpenSource:
             value=asked.uri,
             remedy="put files there, or correct the address",
         )
-    return FilesSource(context, asked, _FIELD, _listing(bucket, found, known))
+    listing = _listing(bucket, found, known)
+    left = without_files(context.consumed, listing.changed)
+    # Where every object is read anew, rows count from the first.
+    first_row = context.first_row if file_tags(left) else 1
+    return FilesSource(replace(context, consumed=left, first_row=first_row), asked, _FIELD, listing)
 
 
 def _listing(bucket: Bucket, found: list[Listed], known: dict[str, list[str]]) -> Listing:
-    tags = {bucket.uri(each.key): each.tag for each in found}
+    objects = {bucket.uri(each.key): as_remote(bucket, each) for each in found}
+    # The last content counts: an object that is put back as it was before has changed again.
+    same = {name for name, each in objects.items() if name in known and each.tag == known[name][-1]}
     return Listing(
-        fresh=[as_remote(bucket, each) for each in found if bucket.uri(each.key) not in known],
-        changed=tuple(name for name in known if name in tags and tags[name] not in known[name]),
-        vanished=tuple(name for name in known if name not in tags),
+        fresh=[each for name, each in objects.items() if name not in same],
+        changed=tuple(name for name in known if name in objects and name not in same),
+        vanished=tuple(name for name in known if name not in objects),
+        same=[each for name, each in objects.items() if name in same],
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from modelyard_loader.keys import Naming
-from modelyard_loader.sources.reading import OpenSource
+from modelyard_loader.sources.reading import OpenSource, SourceBatch
 from modelyard_loader.staging.rejects import Rejects
 
 
@@ -40,6 +40,16 @@ def accepted(source: OpenSource, naming: Naming, rejects: Rejects) -> Iterator[N
     rejects.add(source.rejects)
     source.rejects.clear()
     rejects.check()
+
+
+def sound(batches: Iterable[SourceBatch], naming: Naming) -> Iterator[pa.RecordBatch]:
+    """Named rows without those that have a flaw, for which nobody is told."""
+    for batch in batches:
+        rows = naming.named(batch.rows, batch.numbers)
+        good = np.ones(rows.num_rows, dtype=bool)
+        for flaw in naming.flaws(rows):
+            good &= ~flaw.rows
+        yield rows.filter(pa.array(good))
 
 
 def _fitting(batch: NumberedRows, naming: Naming, rejects: Rejects) -> NumberedRows:

@@ -12,7 +12,7 @@ from modelyard_api.v1alpha1.loading import HashOrder, Order, SourceOrder
 from modelyard_loader.keys import Naming
 from modelyard_loader.record.loads import LoadContent, PlacedPart, Snapshot
 from modelyard_loader.sources.reading import OpenSource
-from modelyard_loader.staging.accepted import NumberedRows, accepted
+from modelyard_loader.staging.accepted import NumberedRows, accepted, sound
 from modelyard_loader.staging.arranged import RowFile, arranged
 from modelyard_loader.staging.parts import PART_BYTES, PART_ROWS, Totals, Written, by_key
 from modelyard_loader.staging.rejects import Rejects
@@ -22,7 +22,7 @@ from modelyard_loader.staging.steps import is_all
 from modelyard_loader.staging.work import Before, Work
 from modelyard_loader.working_copy.ledger import LedgerEntry
 from modelyard_loader.working_copy.loads import Batch, LoadTransaction
-from modelyard_loader.working_copy.updates import Seen, compare, replace
+from modelyard_loader.working_copy.updates import Seen, compare, count_missed, replace
 from modelyard_runtime.errors import DataError, StepError
 from modelyard_runtime.hashing import row_hashes
 
@@ -32,7 +32,7 @@ _SHOWN = 3
 def refresh(work: Work, transaction: LoadTransaction) -> LedgerEntry | None:
     """Loads what the source has that is not loaded; None where there is nothing.
 
-    Raises DataError where rows or objects that are loaded are gone from the source.
+    Raises DataError where rows or objects that are loaded are gone from the source, or cannot be found again in it.
     """
     before = work.before
     if before is None:
@@ -42,7 +42,7 @@ def refresh(work: Work, transaction: LoadTransaction) -> LedgerEntry | None:
     consumed = snapshot.consumed if snapshot else {}
     first_row = snapshot.offered + 1 if snapshot else 1
     with work.open(before.source_columns, consumed, first_row) as source:
-        _check_objects(source)
+        _check_objects(source, before)
         if source.unchanged(consumed, before.source_digest):
             return None
         naming = work.naming(source.columns)
@@ -74,8 +74,8 @@ class _Look:
     def load(self) -> LedgerEntry | None:
         """Compares the rows with those that are there, and loads."""
         seen = self._seen()
-        if self._source.whole and seen.matched < self._before.rows:
-            gone = self._before.rows - seen.matched
+        gone = self._gone(seen)
+        if gone:
             raise DataError(
                 f"the source shrank: {gone} of {self._before.rows} loaded rows are no longer in it",
                 field="source",
@@ -139,6 +139,17 @@ class _Look:
                 self._transaction.connection, self._table, self._naming.schema, kept(), self._before.rows
             )
 
+    def _gone(self, seen: Seen) -> int:
+        """Loaded rows that the source does not have any more, as far as it must be known."""
+        missed = self._before.rows - seen.matched
+        if self._source.whole or not missed:
+            return missed
+        if not self._source.changed:
+            return 0
+        schema = pa.schema([self._naming.schema.field(name) for name in self._naming.key])
+        keys = (rows.select(schema.names) for rows in sound(self._source.others(), self._naming))
+        return count_missed(self._transaction.connection, self._table, schema, keys)
+
     def _asked_for(self, rows: NumberedRows) -> NumberedRows:
         """The rows up to the share of the source that is asked for, which in the order of hashes is a value of them."""
         snapshot = self._before.content.snapshot
@@ -199,15 +210,27 @@ class _Look:
         )
 
 
-def _check_objects(source: OpenSource) -> None:
-    for names, what in ((source.vanished, "is gone"), (source.changed, "has other content")):
-        if names:
-            more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-            raise DataError(
-                f"the source shrank or changed: {', '.join(names[:_SHOWN])}{more}, which was loaded, {what}",
-                field="source",
-                remedy="put the objects back as they were; new values belong into new objects",
-            )
+def _check_objects(source: OpenSource, before: Before) -> None:
+    """Raises DataError where objects are gone, or were changed and their rows have no names of their own."""
+    if source.vanished:
+        raise DataError(
+            f"the source shrank: {_listed(source.vanished)}, which was loaded, is gone",
+            field="source",
+            remedy="put the objects back; new values belong into them, or into new objects beside them",
+        )
+    if source.changed and before.content.numbered:
+        raise DataError(
+            f"{_listed(source.changed)}, which was loaded, has other content, and rows that are named by their"
+            " number cannot be found again in it",
+            field="source",
+            remedy="put the object back as it was, and new rows into new objects; or make a new Dataset"
+            " whose primaryKey names columns of the source",
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
 
 
 def _other_columns(naming: Naming, before: Before) -> DataError:

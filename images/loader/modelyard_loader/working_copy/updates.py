@@ -24,6 +24,7 @@ from modelyard_runtime.errors import StepError
 _INCOMING = sql.Identifier("modelyard_incoming")
 _KNOWN = sql.Identifier("modelyard_known")
 _CHANGED = sql.Identifier("modelyard_changed")
+_OTHERS = sql.Identifier("modelyard_others")
 PLACE = "0 place"
 """Column of the temporary tables: where a row stands among those that came. No column can have this name."""
 _SMALL_SHARE = 10
@@ -62,8 +63,7 @@ def compare(
     count = copy_rows(connection, _INCOMING, incoming, _placed(batches, incoming))
     connection.execute(sql.SQL("ANALYZE {}").format(_INCOMING))
     if known > count * _SMALL_SHARE:
-        for kind in ("seqscan", "hashjoin", "mergejoin"):
-            connection.execute(sql.SQL("SET LOCAL enable_{} = off").format(sql.SQL(kind)))
+        _allow_scans(connection, allowed=False)
     values = [sql.Identifier(name) for name in schema.names if name not in table.key]
     differs = sql.SQL("(ROW({}) IS DISTINCT FROM ROW({}))").format(
         sql.SQL(", ").join(sql.SQL("i.{}").format(each) for each in values),
@@ -82,6 +82,31 @@ def compare(
     )
     connection.execute(statement)
     return _read_seen(connection, count)
+
+
+def count_missed(
+    connection: psycopg.Connection,
+    table: DatasetTable,
+    schema: pa.Schema,
+    keys: Iterable[pa.RecordBatch],
+) -> int:
+    """Rows of the table that are named neither by ``keys``, of this schema, nor by what ``compare`` was given."""
+    make_temporary_table(connection, _OTHERS, schema)
+    copy_rows(connection, _OTHERS, schema, keys)
+    connection.execute(sql.SQL("ANALYZE {}").format(_OTHERS))
+    _allow_scans(connection, allowed=True)
+    statement = sql.SQL(
+        "SELECT count(*) FROM {table} t WHERE NOT EXISTS (SELECT FROM {incoming} i WHERE {came})"
+        " AND NOT EXISTS (SELECT FROM {others} o WHERE {stayed})"
+    ).format(
+        table=table.identifier,
+        incoming=_INCOMING,
+        came=_same(table, "i", "t"),
+        others=_OTHERS,
+        stayed=_same(table, "o", "t"),
+    )
+    (count,) = connection.execute(statement).fetchone() or (0,)
+    return int(count)
 
 
 def replace(
@@ -116,6 +141,13 @@ def replace(
     if recorded != replaced:
         raise StepError(f"{recorded} old rows were recorded, but {replaced} were replaced", field=table.name)
     return [int(row[0]) for row in found]
+
+
+def _allow_scans(connection: psycopg.Connection, *, allowed: bool) -> None:
+    """Whether the server may read a table as a whole to find a few rows of it."""
+    for kind in ("seqscan", "hashjoin", "mergejoin"):
+        setting = "on" if allowed else "off"
+        connection.execute(sql.SQL("SET LOCAL enable_{} = {}").format(sql.SQL(kind), sql.SQL(setting)))
 
 
 def _placed(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterable[pa.RecordBatch]:
