@@ -62,7 +62,10 @@ class Files(ApiModel):
     """How the files of a source are read."""
 
     format: FileFormat | None = None
-    """Format of the files; told by the ending of their names if unset. Files may be packed with gzip or zstd."""
+    """Format of the files; told by the ending of their names if unset.
+
+    CSV and JSON lines may be packed with gzip or zstd; Parquet packs its columns itself.
+    """
     csv: CsvOptions | None = None
     """How CSV files are written."""
 
