@@ -27,6 +27,7 @@ class Made:
     modified: datetime = LONG_AGO
     pointed_at: datetime = LONG_AGO
     recipe: str = "0"
+    loaded_at: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -54,6 +55,7 @@ class Made:
             content_digest=self.digest,
             split=Split(),
             audit_head="",
+            loaded_at=self.loaded_at,
         )
         pointed: tuple[Pointed, ...] = ()
         if self.uid is not None:
@@ -71,10 +73,12 @@ def decided(
     digests: Sequence[str] = (),
     sequences: Sequence[int] = (),
     files: Sequence[Entry] = (),
+    times: Sequence[datetime] = (),
 ) -> Decision:
     """What becomes of them."""
     found = Inventory(tuple(version.known() for version in versions), tuple(files))
-    return decide(found, Keeping(UID, last, frozenset(digests), frozenset(sequences), NOW))
+    keeping = Keeping(UID, last, frozenset(digests), frozenset(sequences), NOW, frozenset(times))
+    return decide(found, keeping)
 
 
 def _removed(decision: Decision) -> list[tuple[str, int]]:
@@ -101,6 +105,25 @@ def test_a_version_that_something_refers_to_stays() -> None:
 def test_versions_of_a_load_that_something_refers_to_by_number_stay() -> None:
     versions = [Made(1), Made(1, "v2"), Made(2), Made(3), Made(3, "v2")]
     assert _removed(decided(versions, last=1, sequences=[1])) == [("v1", 2)]
+
+
+def test_of_each_variant_the_version_of_a_time_that_something_refers_to_stays() -> None:
+    at = [LONG_AGO - timedelta(days=days) for days in (4, 3, 2, 1)]
+    versions = [
+        Made(1, loaded_at=at[0]),
+        Made(2, loaded_at=at[1]),
+        Made(2, recipe="again", loaded_at=at[1]),
+        Made(3, loaded_at=at[2]),
+        Made(4, loaded_at=at[3]),
+        Made(1, "v2", loaded_at=at[0]),
+        Made(3, "v2", loaded_at=at[2]),
+        Made(4, "v2", loaded_at=at[3]),
+    ]
+    asked = [at[1] + timedelta(hours=1), at[0] - timedelta(hours=1)]
+    assert _removed(decided(versions, last=1, times=asked)) == [("v1", 1), ("v1", 3), ("v2", 3)]
+    # At the very moment of a load its version is meant, as a TrainingJob resolves it.
+    assert ("v1", 3) not in _removed(decided(versions, last=1, times=[at[2]]))
+    assert _removed(decided([Made(1), Made(2, loaded_at=at[0])], last=1, times=[NOW])) == [("v1", 1)]
 
 
 def test_every_version_of_the_last_load_stays_however_often_it_was_published() -> None:

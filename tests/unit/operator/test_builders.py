@@ -2,6 +2,7 @@
 
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,22 @@ def test_pods_read_their_step_back_as_it_was_meant() -> None:
     container = build_deployment(server()).spec.template.spec.containers[0]
     settings = next(item.value for item in container.env or [] if item.name == SERVER_VARIABLE)
     assert ServerSettings.model_validate_json(settings or "").model_name == "housing"
+
+
+def test_a_sweep_is_told_everything_that_is_referred_to() -> None:
+    spec = dataset("houses").spec
+    assert isinstance(spec, DatasetSpec)
+    referred = References(("sha256:a",), (3,), (datetime(2026, 5, 1, 12, tzinfo=UTC),))
+    wanted = DatasetStep(
+        parent("Dataset", "houses"), spec, DatasetStatus(), Due(StepKind.SWEEP, 4), 1, referred
+    )
+    written = dataset_step(wanted, SETTINGS).model_dump_json(by_alias=True, exclude_unset=True)
+    sweep = Step.model_validate_json(written).sweep
+    assert sweep is not None
+    assert (
+        References(tuple(sweep.protected), tuple(sweep.protected_sequences), tuple(sweep.protected_times))
+        == referred
+    )
 
 
 def test_a_version_that_the_operator_does_not_know_is_left_to_the_trainer() -> None:

@@ -1,5 +1,6 @@
 """Datasets that are made from another one, and what refers to versions of a Dataset."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from modelyard_api.v1alpha1.dataset_status import ParentVersion
@@ -79,3 +80,13 @@ def test_retention_keeps_what_jobs_pin_or_trained_on_what_serves_and_what_others
     child.load()
     found = references_to("houses", [pinned, by_digest, trained, elsewhere], [promotion()], [child.dataset])
     assert found == References(tuple("sha256:" + letter * 64 for letter in "abc"), (3,))
+
+
+def test_retention_is_told_the_times_that_jobs_pin() -> None:
+    jobs = [
+        training_job(datasetRef={"name": name, "variant": "v1", "asOf": f"2026-05-0{day}T12:00:00Z"})
+        for name, day in (("houses", 2), ("houses", 1), ("houses", 2), ("other", 3))
+    ]
+    found = references_to("houses", jobs, [], [])
+    times = (datetime(2026, 5, 1, 12, tzinfo=UTC), datetime(2026, 5, 2, 12, tzinfo=UTC))
+    assert found == References(times=times)

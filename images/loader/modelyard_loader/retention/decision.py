@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,6 +28,8 @@ class Keeping:
     sequences: AbstractSet[int]
     """Loads that something refers to by number."""
     now: datetime
+    times: AbstractSet[datetime] = frozenset()
+    """Times that something refers to, meaning the latest version that was loaded by then."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,9 @@ class Decision:
 
 def decide(found: Inventory, keeping: Keeping) -> Decision:
     """Parts what is kept from what goes."""
-    last = _last(found.versions, keeping)
-    kept = tuple(each for each in found.versions if each.entry.key in last or _is_needed(each, keeping))
+    own = _own(found.versions, keeping)
+    named = _last(own, keeping) | _at_times(own, keeping)
+    kept = tuple(each for each in found.versions if each.entry.key in named or _is_needed(each, keeping))
     stays = {each.entry.key for each in kept}
     removed = tuple(each for each in found.versions if each.entry.key not in stays)
     needed: set[str] = set().union(*(version.needs for version in kept))
@@ -62,19 +65,39 @@ def _is_needed(version: KnownVersion, keeping: Keeping) -> bool:
     )
 
 
-def _last(versions: Iterable[KnownVersion], keeping: Keeping) -> set[str]:
-    """Manifests of the last versions of each variant, and of all that hold the variant's last load."""
+def _own(versions: Iterable[KnownVersion], keeping: Keeping) -> list[list[KnownVersion]]:
+    """The versions of this very Dataset, a list for each variant, the newest first."""
     by_variant: dict[str, list[KnownVersion]] = defaultdict(list)
     for version in versions:
         if any(each.pointer.uid == keeping.uid for each in version.pointed):
             by_variant[version.manifest.variant].append(version)
+    return [_newest_first(known) for known in by_variant.values()]
+
+
+def _last(own: Iterable[Sequence[KnownVersion]], keeping: Keeping) -> set[str]:
+    """Manifests of the last versions of each variant, and of all that hold the variant's last load."""
     found: set[str] = set()
-    for known in by_variant.values():
-        ordered = _newest_first(known)
-        head = ordered[0].manifest.sequence
+    for ordered in own:
         found.update(version.entry.key for version in ordered[: keeping.last])
-        found.update(version.entry.key for version in ordered if version.manifest.sequence == head)
+        found.update(_of_load(ordered, ordered[0].manifest.sequence))
     return found
+
+
+def _at_times(own: Iterable[Sequence[KnownVersion]], keeping: Keeping) -> set[str]:
+    """Manifests of what each variant was at the times that something refers to."""
+    found: set[str] = set()
+    for ordered in own:
+        for time in keeping.times:
+            loaded = ((each.manifest.loaded_at, each.manifest.sequence) for each in ordered)
+            was = next((sequence for at, sequence in loaded if at is not None and at <= time), None)
+            if was is not None:
+                found.update(_of_load(ordered, was))
+    return found
+
+
+def _of_load(versions: Iterable[KnownVersion], sequence: int) -> Iterator[str]:
+    """Manifests of a load; which of several is meant, the time of publication decides."""
+    return (version.entry.key for version in versions if version.manifest.sequence == sequence)
 
 
 def _newest_first(versions: Sequence[KnownVersion]) -> list[KnownVersion]:

@@ -37,8 +37,15 @@ def sweep(
         # What is there is looked at before what refers to it: a run that begins in between is then seen.
         found = inventory(store, step.owner.name)
         digests = referred_digests(tracking) | frozenset(step.protected)
-        sequences = frozenset(step.protected_sequences)
-        decision = decide(found, Keeping(step.owner.uid, step.keep_last, digests, sequences, now))
+        keeping = Keeping(
+            step.owner.uid,
+            step.keep_last,
+            digests,
+            frozenset(step.protected_sequences),
+            now,
+            frozenset(step.protected_times),
+        )
+        decision = decide(found, keeping)
         record_sweep(postgres, store, step, decision, now)
         if not step.dry_run:
             _remove(store, decision)

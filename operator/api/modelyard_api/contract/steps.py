@@ -6,6 +6,8 @@ template, and costs one write instead of a ConfigMap and a Job.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from modelyard_api.base import OneOf, StatusModel
 from modelyard_api.v1alpha1.common import ColumnName
 from modelyard_api.v1alpha1.dataset import Split
@@ -151,6 +153,8 @@ class SweepStep(DatasetWork):
     """Content digests that resources of the cluster refer to; those of runs and models are asked of MLflow."""
     protected_sequences: list[int] = []
     """Loads that resources of the cluster refer to by number; their versions of every variant are kept."""
+    protected_times: list[datetime] = []
+    """Times that resources of the cluster refer to; of every variant the latest version of that time is kept."""
     dry_run: bool = False
     """True lists what would go, in the table ``data_sweeps``, and removes nothing."""
     mlflow: MLflowEndpoint

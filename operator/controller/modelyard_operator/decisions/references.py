@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from modelyard_api.v1alpha1.training_job import TrainingJobSpec
 from modelyard_operator.objects.custom import DatasetObject, PromotionObject, TrainingJobObject
@@ -18,12 +19,16 @@ def references_to(
     """What TrainingJobs of the Dataset pin or were trained on, promotions serve, and other Datasets are made from."""
     digests: set[str | None] = set()
     sequences: set[int] = set()
+    times: set[datetime] = set()
     for job in training_jobs:
         if not isinstance(job.spec, TrainingJobSpec) or job.spec.dataset_ref.name != name:
             continue
-        digests.add(job.spec.dataset_ref.digest)
-        if job.spec.dataset_ref.sequence is not None:
-            sequences.add(job.spec.dataset_ref.sequence)
+        pinned = job.spec.dataset_ref
+        digests.add(pinned.digest)
+        if pinned.sequence is not None:
+            sequences.add(pinned.sequence)
+        if pinned.as_of is not None:
+            times.add(pinned.as_of)
         if job.status.dataset_version is not None:
             digests.add(job.status.dataset_version.digest)
     for promotion in promotions:
@@ -33,4 +38,6 @@ def references_to(
     for dataset in datasets:
         parent = dataset.status.load.parent if dataset.status.load else None
         digests.add(parent.digest if parent else None)
-    return References(tuple(sorted(item for item in digests if item)), tuple(sorted(sequences)))
+    return References(
+        tuple(sorted(item for item in digests if item)), tuple(sorted(sequences)), tuple(sorted(times))
+    )

@@ -90,10 +90,11 @@ class StepEnd:
 
 @dataclass(frozen=True)
 class References:
-    """Content digests and loads of a Dataset that other resources refer to, in order."""
+    """Content digests, loads and times of a Dataset that other resources refer to, in order."""
 
     digests: tuple[str, ...] = ()
     sequences: tuple[int, ...] = ()
+    times: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True)

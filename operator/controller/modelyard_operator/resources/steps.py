@@ -136,6 +136,7 @@ def _sweep(wanted: DatasetStep, work: dict[str, Any], settings: Settings) -> Swe
         keep_last=(wanted.spec.retention or Retention()).keep_last,
         protected=list(wanted.references.digests),
         protected_sequences=list(wanted.references.sequences),
+        protected_times=list(wanted.references.times),
         dry_run=wanted.due.dry_run,
         mlflow=_mlflow(wanted.parent.namespace, settings),
     )
