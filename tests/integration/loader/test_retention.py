@@ -317,7 +317,7 @@ def test_nothing_is_removed_while_a_version_is_being_published(yard: Yard) -> No
     with (
         publishing(yard.postgres, yard.step().owner),
         publishing(yard.postgres, yard.step().owner),
-        pytest.raises(PlatformError, match="another step publishes or removes versions"),
+        pytest.raises(PlatformError, match="another step loads, publishes or removes versions"),
     ):
         yard.sweep(yard.step())
     assert yard.keys() == before

@@ -8,6 +8,7 @@ from modelyard_api.contract.manifest import Manifest, Part, Recipe
 from modelyard_api.v1alpha1.dataset import Split
 from modelyard_loader.retention.decision import Decision, Keeping, decide
 from modelyard_loader.retention.inventory import Inventory, KnownVersion, Pointed
+from modelyard_loader.retention.leftovers import Batches
 from modelyard_runtime.s3 import Entry
 from modelyard_runtime.versions import VersionPointer
 
@@ -166,6 +167,20 @@ def test_a_file_stays_as_long_as_one_kept_version_needs_it() -> None:
 def test_a_file_of_the_last_hour_stays_since_its_manifest_may_be_about_to_come() -> None:
     files = [Entry("fresh", 10, NOW - timedelta(minutes=30)), Entry("stale", 10, NOW - timedelta(hours=2))]
     assert [entry.key for entry in decided([Made(1)], files=files).files] == ["stale"]
+
+
+def test_a_file_of_rows_goes_where_neither_a_load_nor_a_manifest_names_it_and_it_is_older_than_a_day() -> (
+    None
+):
+    young = Entry("young", 10, NOW - timedelta(hours=23))
+    files = (*(Entry(key, 10, LONG_AGO) for key in ("loaded", "listed", "old", "left")), young)
+    versions = [Made(1, part="old"), Made(2, part="listed")]
+    found = Inventory(tuple(version.known() for version in versions), ())
+    keeping = Keeping(UID, 1, frozenset(), frozenset(), NOW)
+    decision = decide(found, keeping, Batches(files, frozenset({"loaded"})))
+    assert len(decision.removed) == 1
+    assert [entry.key for entry in decision.files] == ["left"]
+    assert decide(found, keeping).files == ()
 
 
 def test_a_dataset_without_versions_has_nothing_to_remove() -> None:

@@ -141,6 +141,12 @@ def shapes_of(entries: Iterable[LedgerEntry]) -> Iterator[tuple[int, Sequence[Co
         yield entry.sequence, LoadContent.of(entry).columns
 
 
+def recorded_uids(store: ObjectStore, dataset: str) -> list[str]:
+    """Datasets of this name of which loads are recorded, deleted ones included."""
+    root = record_prefix(store.endpoint.prefix, dataset, "")
+    return sorted({key.removeprefix(root).split("/", 1)[0] for key in store.keys(root.rstrip("/"))})
+
+
 def record_prefix(project_prefix: str, dataset: str, uid: str) -> str:
     """Where the record of a Dataset's loads is in the bucket."""
     return f"{project_prefix}/datasets/{dataset}/loads/{uid}"
@@ -164,19 +170,26 @@ class LoadRecords:
     def hashes(self) -> dict[int, str]:
         """Hash of each load that is recorded, from the names alone. Raises DataError for two of one number."""
         found: dict[int, str] = {}
-        for sequence, digest in self._names():
+        for sequence, digest in self.named():
             if sequence in found:
                 raise DataError(
                     f"load {sequence} is recorded twice, with different content",
                     field=self._store.uri(self._prefix),
                     remedy="two databases were loaded into one place: remove the records of the one that is wrong",
                 )
-            found[sequence] = _PREFIX + digest
+            found[sequence] = digest
         return found
+
+    def named(self) -> Iterator[tuple[int, str]]:
+        """Number and hash of everything that is recorded, from the names alone."""
+        for key in self._store.keys(self._prefix):
+            named = _NAME.search(key)
+            if named is not None:
+                yield int(named.group(1)), _PREFIX + named.group(2)
 
     def read(self, hashes: dict[int, str]) -> dict[int, LedgerEntry]:
         """The recorded loads of these numbers. Raises DataError naming an object that was changed."""
-        return {sequence: self._entry(sequence, hashes[sequence]) for sequence in sorted(hashes)}
+        return {sequence: self.read_one(sequence, hashes[sequence]) for sequence in sorted(hashes)}
 
     def chain(self) -> list[LedgerEntry]:
         """All recorded loads, from 1. Raises DataError if one was changed or is missing."""
@@ -184,7 +197,8 @@ class LoadRecords:
         check_chain(found, self._store.uri(self._prefix), remedy=_REMEDY)
         return found
 
-    def _entry(self, sequence: int, digest: str) -> LedgerEntry:
+    def read_one(self, sequence: int, digest: str) -> LedgerEntry:
+        """The recorded load of this number and hash. Raises DataError naming an object that was changed."""
         key = self._key(sequence, digest)
         try:
             entry = _ENTRY.validate_python(json.loads(self._store.read(key)))
@@ -195,12 +209,6 @@ class LoadRecords:
                 "the record is not the one that was written", field=self._store.uri(key), remedy=_REMEDY
             )
         return entry
-
-    def _names(self) -> Iterator[tuple[int, str]]:
-        for key in self._store.keys(self._prefix):
-            named = _NAME.search(key)
-            if named is not None:
-                yield int(named.group(1)), named.group(2)
 
     def _key(self, sequence: int, digest: str) -> str:
         return f"{self._prefix}/{sequence:06d}-{digest.removeprefix(_PREFIX)}.json"

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from modelyard_loader.retention.inventory import Inventory, KnownVersion
+from modelyard_loader.retention.leftovers import Batches
 from modelyard_runtime.s3 import Entry
 
 GRACE = timedelta(hours=1)
 """What is younger stays, whatever refers to it: its publication may not be over."""
+LOAD_GRACE = timedelta(days=1)
+"""Files of rows that are younger stay, though no load names them: a load takes as long as its rows take."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,11 @@ class Decision:
     kept: tuple[KnownVersion, ...]
     removed: tuple[KnownVersion, ...]
     files: tuple[Entry, ...]
-    """Objects that no kept version needs."""
+    """Objects that no kept version needs, and files of rows that no load names."""
 
 
-def decide(found: Inventory, keeping: Keeping) -> Decision:
-    """Parts what is kept from what goes."""
+def decide(found: Inventory, keeping: Keeping, batches: Batches | None = None) -> Decision:
+    """Parts what is kept from what goes; of the files of rows all stay where ``batches`` is not told."""
     own = _own(found.versions, keeping)
     named = _last(own, keeping) | _at_times(own, keeping)
     kept = tuple(each for each in found.versions if each.entry.key in named or _is_needed(each, keeping))
@@ -53,7 +56,16 @@ def decide(found: Inventory, keeping: Keeping) -> Decision:
     files = tuple(
         entry for entry in found.files if entry.key not in needed and entry.modified <= keeping.now - GRACE
     )
-    return Decision(kept, removed, files)
+    return Decision(kept, removed, (*files, *_left_over(found, keeping, batches or Batches())))
+
+
+def _left_over(found: Inventory, keeping: Keeping, batches: Batches) -> Iterator[Entry]:
+    """Files of rows that neither a load nor any manifest names, removed ones included."""
+    listed: set[str] = set().union(*(version.needs for version in found.versions))
+    named = listed | batches.named
+    for entry in batches.files:
+        if entry.key not in named and entry.modified <= keeping.now - LOAD_GRACE:
+            yield entry
 
 
 def _is_needed(version: KnownVersion, keeping: Keeping) -> bool:

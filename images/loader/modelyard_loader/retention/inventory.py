@@ -1,6 +1,7 @@
 """What is on S3 of a Dataset's versions: pointers, manifests, and the files that only manifests name.
 
-Batches of loads are not part of it: the working copy is made again from them, so they stay while the Dataset exists.
+Batches of loads are not part of it: the working copy is made again from them, so they stay while the Dataset exists. Those
+that no load names are found by ``leftovers``.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from modelyard_api.contract.outcome import Outcome, SweepOutcome
 from modelyard_api.contract.steps import SweepStep
 from modelyard_loader.retention.decision import Decision, Keeping, decide
 from modelyard_loader.retention.inventory import inventory
+from modelyard_loader.retention.leftovers import batches
 from modelyard_loader.retention.references import referred_digests
 from modelyard_loader.retention.sweeps import record_sweep
 from modelyard_loader.working_copy.connection import Postgres
@@ -27,15 +28,16 @@ def sweep(
     tracking: MLflowClient,
     clock: Callable[[], datetime],
 ) -> Outcome:
-    """Removes versions that nothing needs, or lists them.
+    """Removes versions that nothing needs and what killed loads have left, or lists them.
 
-    Raises PlatformError where a service does not answer or a version is being published, DataError where a manifest
+    Raises PlatformError where a service does not answer or another step is at work, DataError where a manifest or a load
     cannot be read; nothing is removed then.
     """
-    with removing(postgres, step.owner):
+    with removing(postgres, step.owner) as check:
         now = clock()
         # What is there is looked at before what refers to it: a run that begins in between is then seen.
         found = inventory(store, step.owner.name)
+        files = batches(postgres, store, step.owner.name)
         digests = referred_digests(tracking) | frozenset(step.protected)
         keeping = Keeping(
             step.owner.uid,
@@ -45,10 +47,10 @@ def sweep(
             now,
             frozenset(step.protected_times),
         )
-        decision = decide(found, keeping)
+        decision = decide(found, keeping, files)
         record_sweep(postgres, store, step, decision, now)
         if not step.dry_run:
-            _remove(store, decision)
+            _remove(store, decision, check)
     outcome = SweepOutcome(
         dry_run=step.dry_run,
         versions_kept=len(decision.kept),
@@ -71,6 +73,7 @@ def _doomed(decision: Decision) -> list[tuple[str, int]]:
     return [*pointers, *manifests, *files]
 
 
-def _remove(store: ObjectStore, decision: Decision) -> None:
+def _remove(store: ObjectStore, decision: Decision, check: Callable[[], None]) -> None:
     for key, _ in _doomed(decision):
+        check()
         store.delete(key)

@@ -111,6 +111,11 @@ def stored(connection: psycopg.Connection, schema: str, uid: str) -> list[Ledger
     return _select(connection, schema, sql.SQL("ORDER BY sequence"), uid)
 
 
+def of_name(connection: psycopg.Connection, schema: str, dataset: str) -> list[LedgerEntry]:
+    """What stands in the ledger of all Datasets that ever had this name, whether or not their chains hold."""
+    return _select(connection, schema, sql.SQL("ORDER BY dataset_uid, sequence"), dataset, "dataset")
+
+
 def check_chain(
     chain: Sequence[LedgerEntry],
     where: str,
@@ -134,11 +139,15 @@ def _broken(where: str, sequence: int, problem: str, remedy: str) -> DataError:
     return DataError(problem, field=f"{where}, sequence {sequence}", remedy=remedy)
 
 
-def _select(connection: psycopg.Connection, schema: str, order: sql.SQL, uid: str) -> list[LedgerEntry]:
+def _select(
+    connection: psycopg.Connection, schema: str, order: sql.SQL, value: str, column: str = "dataset_uid"
+) -> list[LedgerEntry]:
     cursor = connection.cursor(row_factory=dict_row)
     names = sql.SQL(", ").join(sql.Identifier(field.name) for field in fields(LedgerEntry))
-    query = sql.SQL("SELECT {names} FROM {table} WHERE dataset_uid = %s {order}")
-    found = cursor.execute(query.format(names=names, table=_table(schema), order=order), [uid]).fetchall()
+    query = sql.SQL("SELECT {names} FROM {table} WHERE {column} = %s {order}").format(
+        names=names, table=_table(schema), column=sql.Identifier(column), order=order
+    )
+    found = cursor.execute(query, [value]).fetchall()
     return [LedgerEntry(**{**row, "percentage": f"{row['percentage']:f}"}) for row in found]
 
 

@@ -56,8 +56,12 @@ class DatasetTable:
 
 def lock(connection: psycopg.Connection, schema: str, dataset: str) -> None:
     """Keeps every other loader of this Dataset out until the transaction ends."""
-    name = f"{schema} {dataset}"
-    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [lock_name(schema, dataset)])
+
+
+def lock_name(schema: str, dataset: str) -> str:
+    """Name of the lock that a loader holds from its first file to its commit."""
+    return f"{schema} {dataset}"
 
 
 def exists(connection: psycopg.Connection, schema: str, name: str) -> bool:
