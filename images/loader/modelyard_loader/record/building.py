@@ -20,7 +20,7 @@ from threading import Lock
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from modelyard_api.contract.manifest import Column, ColumnStatistics, Manifest, Part
+from modelyard_api.contract.manifest import Column, ColumnStatistics, Learned, Manifest, Part
 from modelyard_api.contract.steps import LoadStep
 from modelyard_loader.record.files import in_parts, write_variant
 from modelyard_loader.record.loads import PlacedPart
@@ -84,6 +84,8 @@ class Content:
     columns: tuple[Column, ...]
     digest: str
     """``sha256:<hex>``."""
+    learned: tuple[Learned, ...] = ()
+    """What was found in the training part on the way."""
 
     @property
     def rows(self) -> int:
@@ -205,13 +207,15 @@ class Builder:
         newest = max((placed.sequence for placed in self._loaded.parts), default=0)
         unchanged = before is not None and before.sequence >= newest
         if before is not None and before.profile is not None and unchanged:
-            return self._content(planned, tuple(before.parts), read_profile(self._store, before.profile))
+            known = self._content(planned, tuple(before.parts), read_profile(self._store, before.profile))
+            return replace(known, learned=tuple(before.learned))
         chain = planned.chain
         profile = Profile(chain.columns, chain.key)
         rows = Rows(self._loaded.schema, self._batches, self.line.mask if chain.fitted else None)
         with closing(Engine(rows, self._limits)) as engine:
             tables = in_parts(chain.batches(engine, ordered=True))
-            return self._content(planned, self._written(planned, tables, profile), profile)
+            content = self._content(planned, self._written(planned, tables, profile), profile)
+            return replace(content, learned=tuple(chain.learned(engine)))
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         for placed in self._loaded.parts:

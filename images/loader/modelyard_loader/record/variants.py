@@ -135,6 +135,7 @@ class Publisher:
             statistics=content.statistics,
             profile=profile,
             sample=content.profile.sample(),
+            learned=list(content.learned),
             label=chain.label or self._step.split.stratify_by,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 
@@ -12,7 +13,19 @@ from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_api.v1alpha1.transform_rows import Bin
 from modelyard_loader.transforms.guards import refusal
 from modelyard_loader.transforms.learned import borders
-from modelyard_loader.transforms.relation import NUMERIC, Made, Relation, column_ref, missing, scalar
+from modelyard_loader.transforms.notes import noted
+from modelyard_loader.transforms.relation import (
+    NUMERIC,
+    Made,
+    Note,
+    Part,
+    Relation,
+    column_ref,
+    missing,
+    named,
+    scalar,
+    table_ref,
+)
 from modelyard_runtime.errors import InvalidSpecError
 
 
@@ -39,7 +52,11 @@ def bin_column(transform: Bin, relation: Relation) -> Made:
 def _by_quantiles(column: Column, intervals: int, transform: Bin, relation: Relation) -> Made:
     """Borders that fall together make one: the number is that of different borders below the value."""
     relation.check_marked("quantiles")
-    helpers, found, names = borders(relation, column, intervals)
+    helpers, ranked, names = borders(relation, column, intervals)
+    note = Note(relation.path, column.name, len(names))
+    told = noted(note, (column_ref(name) for name in names), column.type)
+    found = relation.helper("edges")
+    edges = exp.select(*map(named, told, names)).from_(table_ref(ranked))
     value = column_ref(column.name)
     number: exp.Expr = _number(0)
     for before, name in zip([None, *names], names, strict=False):
@@ -59,7 +76,9 @@ def _by_quantiles(column: Column, intervals: int, transform: Bin, relation: Rela
         .when(nothing, exp.cast(unlearned, exp.DType.BIGINT))
         .else_(number)
     )
-    return relation.with_column(transform.into, ColumnType.INTEGER, cases, helpers)
+    helpers = (*helpers, Part(found, edges, kept=True))
+    made = relation.with_column(transform.into, ColumnType.INTEGER, cases, helpers)
+    return replace(made, notes=(note,))
 
 
 def _check_ascending(edges: list[str], path: str) -> None:

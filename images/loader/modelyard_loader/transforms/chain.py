@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import pyarrow as pa
 from sqlglot import exp
 
-from modelyard_api.contract.manifest import Column
+from modelyard_api.contract.manifest import Column, Learned
 from modelyard_api.v1alpha1.transforms import Transform, Variant
 from modelyard_loader.suggestions import use_one_of
 from modelyard_loader.transforms import compiled, is_fitted, is_row_wise
@@ -16,6 +16,7 @@ from modelyard_loader.transforms.engine import MARKED, SOURCE, Engine, EngineErr
 from modelyard_loader.transforms.guards import refused
 from modelyard_loader.transforms.relation import (
     Made,
+    Note,
     Part,
     Relation,
     Side,
@@ -45,6 +46,12 @@ class ChainStep:
     def fitted(self) -> bool:
         """Whether it, or a step of what it joins, looks at which rows are held out."""
         return is_fitted(self.transform) or any(step.fitted for step in self.needs)
+
+    def notes(self) -> Iterator[Note]:
+        """What it, and the steps of what it joins, learn."""
+        for step in self.needs:
+            yield from step.notes()
+        yield from self.made.notes
 
     def parts(self) -> Iterator[Part]:
         """Named parts of the query, each after those that it reads."""
@@ -120,6 +127,11 @@ class Chain:
                 yield batch.cast(self.schema)
         except EngineError as error:
             raise self._explained(str(error), engine) from error
+
+    def learned(self, engine: Engine) -> list[Learned]:
+        """What the steps have found in the training part, once the rows were read to their end."""
+        notes = dict.fromkeys(note for step in self.steps for note in step.notes())
+        return list(engine.notes.learned(notes))
 
     @property
     def schema(self) -> pa.Schema:

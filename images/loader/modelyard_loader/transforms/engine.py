@@ -15,6 +15,7 @@ from duckdb.func import PythonUDFType
 from sqlglot import exp
 
 from modelyard_loader.transforms.limits import Limits
+from modelyard_loader.transforms.notes import Notes
 from modelyard_loader.transforms.relation import DIALECT
 from modelyard_loader.transforms.rows import BATCH_ROWS, Rows, Stream
 from modelyard_loader.transforms.unicode_forms import NFKC_FUNCTION, composed
@@ -75,6 +76,7 @@ class Engine:
             duckdb.sqltypes.VARCHAR,
             type=PythonUDFType.ARROW,
         )
+        self.notes = Notes(self._connection)
 
     def type_of(self, select: exp.Select, field: str) -> str:
         """SQL type of the only column of a query. Raises InvalidSpecError if the query has no meaning."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 
 from sqlglot import exp
@@ -12,13 +13,18 @@ from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_api.v1alpha1.transform_rows import FillMissing, FillStrategy
 from modelyard_loader.transforms.guards import refusal
 from modelyard_loader.transforms.learned import Learned, means, medians, most_frequent
+from modelyard_loader.transforms.notes import noted
 from modelyard_loader.transforms.relation import (
     NUMERIC,
     SQL_TYPES,
     Made,
+    Note,
+    Part,
     Relation,
     column_ref,
     missing,
+    named,
+    scalar,
 )
 from modelyard_runtime.errors import InvalidSpecError
 
@@ -43,11 +49,20 @@ def fill_missing(transform: FillMissing, relation: Relation) -> Made:
         for column in columns:
             relation.check_type(column, NUMERIC, "columns", "use strategy MostFrequent or Constant")
     learned = _LEARNERS[transform.strategy](relation, columns)
+    notes = tuple(Note(relation.path, column.name) for column in columns)
+    # A cast to a whole number rounds to the nearest.
+    found = (
+        noted(note, [learned.values[column.name]], column.type)
+        for note, column in zip(notes, columns, strict=True)
+    )
+    told = [named(value, column.name) for (value,), column in zip(found, columns, strict=True)]
+    fills = Part(relation.helper("fills"), exp.select(*told), kept=True)
     values = {
-        column.name: _filled(column, _known(learned.values[column.name], column, relation))
+        column.name: _filled(column, _known(scalar(fills.name, column.name), column, relation))
         for column in columns
     }
-    return relation.with_values(values, helpers=learned.helpers)
+    made = relation.with_values(values, helpers=(*learned.helpers, fills))
+    return replace(made, notes=notes)
 
 
 def _filled(column: Column, value: exp.Expr) -> exp.Case:
@@ -60,9 +75,7 @@ def _known(value: exp.Expr, column: Column, relation: Relation) -> exp.Expr:
         field=relation.path,
         remedy="use strategy Constant",
     )
-    kind = SQL_TYPES[column.type]
-    # A cast to a whole number rounds to the nearest.
-    return exp.Coalesce(this=exp.cast(value, kind), expressions=[exp.cast(nothing, kind)])
+    return exp.Coalesce(this=value, expressions=[exp.cast(nothing, SQL_TYPES[column.type])])
 
 
 def _constant(value: str, column: Column, relation: Relation) -> exp.Cast:

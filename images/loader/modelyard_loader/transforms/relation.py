@@ -193,6 +193,22 @@ Helpers = tuple[Part, ...]
 
 
 @dataclass(frozen=True)
+class Note:
+    """What a step learns of a column."""
+
+    step: str
+    """Where the transform stands in the spec."""
+    column: str
+    count: int = 1
+    """How many values it is."""
+
+    @property
+    def names(self) -> list[str]:
+        """Names under which the values are noted, in order."""
+        return [f"{self.step} {self.column} {number}" for number in range(self.count)]
+
+
+@dataclass(frozen=True)
 class Made:
     """What a transform makes of a relation."""
 
@@ -206,6 +222,8 @@ class Made:
     """The columns that name the row that a row comes from, if they are other ones than before."""
     marked: bool = True
     """False if it is not known any more which rows are held out."""
+    notes: tuple[Note, ...] = ()
+    """What is learned."""
 
 
 def check_new(name: str, names: Iterable[str], where: str) -> None:

@@ -79,6 +79,19 @@ class SplitBorder(StatusModel):
     """For timeColumn: of the rows at that very time those with this hash or a greater one."""
 
 
+class Learned(StatusModel):
+    """What a transform found in the training part and used for all rows."""
+
+    step: str
+    """Where it stands in the spec, for example ``spec.variants v2.transforms[0].fillMissing``."""
+    column: str
+    values: list[bool | int | float | str]
+    """The value that was filled in, or the borders of the intervals in ascending order.
+
+    An infinite one is a text; texts are cut at 1,000 characters.
+    """
+
+
 class Manifest(StatusModel):
     """A version of a variant."""
 
@@ -111,6 +124,11 @@ class Manifest(StatusModel):
     """Address of the mergeable sketches behind the statistics."""
     sample: list[dict[str, str | int | float | bool | None]] = []
     """Up to 20 rows, the same ones whatever order they arrived in; a row leaves out what it misses."""
+    learned: list[Learned] = []
+    """What the transforms from the loaded rows to these ones have learned, in their order.
+
+    What no row depends on, as of a column that is left out afterwards, may be missing.
+    """
     label: str | None = None
     """Column whose values are classes, where balance or stratifyBy names one."""
 
