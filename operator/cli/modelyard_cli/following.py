@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import click
 
@@ -16,8 +16,7 @@ from modelyard_cli.objects import READERS, Document
 from modelyard_cli.output import console
 from modelyard_cli.views.look import Look, State, look_at
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+LookAt = Callable[[Document], Look]
 
 
 class Shows(Protocol):
@@ -27,27 +26,21 @@ class Shows(Protocol):
         """Takes the latest."""
 
 
-def wait_for(
-    cluster: Cluster,
-    kind: Kind,
-    name: str,
-    *,
-    seconds: float,
-    complete: bool = False,
-    since: Callable[[Document], bool] = lambda _: True,
-) -> tuple[Document, Look]:
+def usual_look(kind: Kind, *, complete: bool = False) -> LookAt:
+    """How a resource of a kind stands by itself; ``complete`` is for Datasets."""
+    return lambda document: look_at(READERS[kind.name](document), complete=complete)
+
+
+def wait_for(cluster: Cluster, kind: Kind, name: str, look: LookAt, seconds: float) -> tuple[Document, Look]:
     """Follows a resource to its end, showing how far it is, and returns what it became.
 
-    What ``since`` does not accept is an earlier state, from before something that was asked for. Raises
-    TimeoutPassedError with the last state where the time is over first.
+    Raises TimeoutPassedError with the last state where the time is over first.
     """
     last = Look(State.WORKING, "Pending", "")
     with _shown(f"{kind.name.lower()}/{name}") as show:
         try:
             for document in cluster.follow(kind, name, seconds):
-                last = look_at(READERS[kind.name](document), complete=complete)
-                if not since(document):
-                    last = Look(State.WORKING, last.reason, last.message, last.fraction)
+                last = look(document)
                 show(last)
                 if last.state is not State.WORKING:
                     return document, last

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ class Table:
     rows: Sequence[Sequence[str]]
     right: frozenset[str] = frozenset()
     """Headings of columns of numbers."""
+    styles: Mapping[str, str] = field(default_factory=dict)
+    """How cells of these texts are drawn."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,12 @@ def console(*, error: bool = False) -> Console:
     return Console(file=stream, width=width, highlight=False, soft_wrap=False)
 
 
+def drawing_size() -> tuple[int, int]:
+    """Columns and lines for a chart: those of the terminal, as far as charts gain by it."""
+    found = shutil.get_terminal_size((100, 30))
+    return min(found.columns, 140), max(12, min(found.lines - 4, 30))
+
+
 def drawn(table: Table) -> RenderableType:
     """The table for a console."""
     from rich.table import Table as Drawing
@@ -79,5 +88,5 @@ def drawn(table: Table) -> RenderableType:
             heading.upper(), justify="right" if heading in table.right else "left", overflow="fold"
         )
     for row in table.rows:
-        drawing.add_row(*(Text(cell) for cell in row))
+        drawing.add_row(*(Text(cell, style=table.styles.get(cell, "")) for cell in row))
     return drawing

@@ -71,6 +71,12 @@ class Cluster:
         path = kind.path(self.namespace, name)
         return self._document(self._send("PATCH", path, query=query, body=change, content_type=_MERGE))
 
+    def who_am_i(self) -> str:
+        """The name by which the API server knows the person."""
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        answer = self._send("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=review)
+        return str(self._document(answer)["status"]["userInfo"]["username"])
+
     def follow(self, kind: Kind, name: str, seconds: float) -> Iterator[Document]:
         """The object now and after every change. Raises TimeoutPassedError once the time is over."""
         end = time.monotonic() + seconds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from modelyard_api import GROUP, VERSION
+from modelyard_api import GROUP, VERSION, labels
 from modelyard_api.crd.definition import KINDS
 from modelyard_cli.errors import CommandError
 
@@ -16,6 +16,8 @@ class Kind:
     name: str
     plural: str
     names: frozenset[str]
+    label: str = ""
+    """Label of its children, which holds its name."""
     root: str = f"/apis/{GROUP}/{VERSION}"
 
     def path(self, namespace: str, name: str = "") -> str:
@@ -23,12 +25,23 @@ class Kind:
         return f"{self.root}/namespaces/{namespace}/{self.plural}" + (f"/{name}" if name else "")
 
 
+_LABELS = {
+    "Dataset": labels.DATASET,
+    "TrainingJob": labels.TRAINING_JOB,
+    "ModelPromotion": labels.PROMOTION,
+}
 OWN = tuple(
-    Kind(kind.name, kind.plural, frozenset({kind.name.lower(), kind.plural, kind.short})) for kind in KINDS
+    Kind(
+        kind.name,
+        kind.plural,
+        frozenset({kind.name.lower(), kind.plural, kind.short}),
+        _LABELS[kind.name],
+    )
+    for kind in KINDS
 )
 DATASET, TRAINING_JOB, PROMOTION = OWN
-POD = Kind("Pod", "pods", frozenset({"pod", "pods", "po"}), "/api/v1")
-SECRET = Kind("Secret", "secrets", frozenset({"secret", "secrets"}), "/api/v1")
+POD = Kind("Pod", "pods", frozenset({"pod", "pods", "po"}), root="/api/v1")
+SECRET = Kind("Secret", "secrets", frozenset({"secret", "secrets"}), root="/api/v1")
 
 
 def parse_reference(word: str) -> tuple[Kind, str]:

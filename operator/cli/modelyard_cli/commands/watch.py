@@ -31,12 +31,12 @@ def watch(target: Target, *, resource: str, timeout: float, complete: bool, outp
     """
     from modelyard_cli.cluster.client import open_cluster
     from modelyard_cli.cluster.kinds import parse_reference
-    from modelyard_cli.following import wait_for
+    from modelyard_cli.following import usual_look, wait_for
     from modelyard_cli.views.look import State
 
     kind, name = parse_reference(resource)
     with open_cluster(target) as cluster:
-        document, look = wait_for(cluster, kind, name, seconds=timeout, complete=complete)
+        document, look = wait_for(cluster, kind, name, usual_look(kind, complete=complete), timeout)
     if look.state is State.FAILED:
         raise CommandError(f"{kind.name.lower()}/{name} failed: {look.line()}")
     if output is not Format.TABLE:

@@ -65,7 +65,7 @@ def grow(seen: Namespace) -> list[Node]:
         by_run[champion.run_id if champion is not None else ""].append(_promotion(promotion, pods))
     trees = [_dataset(dataset, seen.jobs, by_run) for dataset in seen.datasets]
     names = {dataset.name for dataset in seen.datasets}
-    orphans = [job for job in seen.jobs if job.spec["datasetRef"]["name"] not in names]
+    orphans = [job for job in seen.jobs if _dataset_of(job) not in names]
     known = {job.status.run.id for job in seen.jobs if job.status.run is not None}
     trees += [_job(job, by_run) for job in orphans]
     trees += [node for run, nodes in by_run.items() if run not in known for node in nodes]
@@ -74,7 +74,7 @@ def grow(seen: Namespace) -> list[Node]:
 
 def only(seen: Namespace, dataset: str) -> Namespace:
     """What belongs to one Dataset."""
-    jobs = [job for job in seen.jobs if job.spec["datasetRef"]["name"] == dataset]
+    jobs = [job for job in seen.jobs if _dataset_of(job) == dataset]
     runs = {job.status.run.id for job in jobs if job.status.run is not None}
     kept = [
         promotion
@@ -85,10 +85,15 @@ def only(seen: Namespace, dataset: str) -> Namespace:
     return Namespace(datasets, jobs, kept, seen.pods)
 
 
+def _dataset_of(job: TrainingJobSeen) -> str:
+    """Empty where a job names none, such as one that makes an earlier run again."""
+    return str(job.spec.get("datasetRef", {}).get("name", ""))
+
+
 def _dataset(
     dataset: DatasetSeen, jobs: Sequence[TrainingJobSeen], by_run: Mapping[str, Sequence[Node]]
 ) -> Node:
-    own = [job for job in jobs if job.spec["datasetRef"]["name"] == dataset.name]
+    own = [job for job in jobs if _dataset_of(job) == dataset.name]
     children = [*_variants(dataset, own, by_run)]
     children += [_job(job, by_run) for job in own if job.status.dataset_version is None]
     load = dataset.status.load
