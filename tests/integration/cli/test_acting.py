@@ -134,7 +134,7 @@ def test_models_promote_makes_a_promotion_then_points_it_to_another_version(kube
         until(lambda: kube.read(kind, NAMESPACE, name), 60, "the ModelPromotion")
         in_charge = {
             "version": "1",
-            "runId": RUN,
+            "runId": "f" * 32,
             "modelDigest": DIGEST,
             "bundleUri": "s3://b",
             "since": "now",
