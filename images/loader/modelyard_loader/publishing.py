@@ -105,7 +105,8 @@ class Publication:
             for planned, content in zip(plan.variants, contents, strict=True)
         ]
         verdict = judge(plan.rules, candidates, self.surroundings.clock(), limits)
-        record_results(self.surroundings.postgres, self.step.owner, self.entry.sequence, verdict)
+        around = self.surroundings
+        record_results(around.postgres, around.store, self.step.owner, self.entry.sequence, verdict)
         return verdict
 
     def _published(

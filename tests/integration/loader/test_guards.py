@@ -22,6 +22,9 @@ from modelyard_api.contract.steps import (
 from modelyard_api.v1alpha1.sources import BuiltinName
 from modelyard_api.v1alpha1.validation import Rule
 from modelyard_loader.dispatch import carry_out
+from modelyard_loader.working_copy.connection import Postgres
+from modelyard_loader.working_copy.rebuild import rebuilt
+from modelyard_runtime.credentials import Login
 from modelyard_runtime.errors import InvalidSpecError
 from modelyard_runtime.table import load_version
 from modelyard_runtime.versions import Reference, resolve_version, versions
@@ -92,6 +95,25 @@ def test_versions_that_keep_their_rules_are_published_and_every_judgement_is_kep
     assert len(judgements(iris)) == 6
     loaded(iris, 1, *rules)
     assert len(judgements(iris)) == 6
+
+
+def test_every_judgement_comes_back_from_s3_where_postgres_lost_it(iris: LoaderRun) -> None:
+    loaded(iris, 1, {"rule": "rowCount"})
+    loaded(iris, 2, {"rule": "rowCount"}, {"rule": "range", "column": "petal_length", "max": "3"})
+    told = judgements(iris)
+    assert len(told) == 3
+    with iris.postgres.administrator() as connection:
+        connection.execute(f"DELETE FROM {iris.project.schema}.data_rules WHERE sequence = 2")  # noqa: S608
+    postgres = Postgres(iris.step().postgres, Login(iris.project.username, iris.project.password))
+    store, owner = iris.s3.store(iris.project.schema), iris.step().owner
+    assert rebuilt(postgres, store, owner).repaired == ("data_rules lacked 2 rows",)
+    assert judgements(iris) == told
+    assert rebuilt(postgres, store, owner).repaired == ()
+    with iris.postgres.administrator() as connection:
+        connection.execute(f"DROP SCHEMA {iris.project.schema} CASCADE")
+    iris.postgres.make_project(iris.project.schema)
+    loaded(iris, 2, {"rule": "rowCount"})
+    assert judgements(iris) == told
 
 
 def test_a_first_load_that_breaks_a_rule_publishes_nothing_and_loses_nothing(iris: LoaderRun) -> None:

@@ -75,15 +75,20 @@ def test_loads_that_only_the_ledger_or_only_the_record_has_keep_their_files(
     yard.store.delete(records.key(ledger[-1]))
     assert yard.sweep(yard.step(10), later=_LATER).objects_removed == len(left)
     records.write(ledger[-1])
+    swept = yard.listed()
+    assert len(swept) == 1
     with yard.run.postgres.administrator() as connection:
         connection.execute(f'DROP SCHEMA "{yard.run.project.schema}" CASCADE')
     yard.run.postgres.make_project(yard.run.project.schema)
     before = set(yard.keys("batches"))
+    assert yard.listed() == []
     for version in yard.store.entries(f"{yard.root}/manifests"):
         yard.store.delete(version.key)
     yard.sweep(yard.step(10), later=_LATER)
     assert set(yard.keys("batches")) == before
+    later = yard.listed()
     assert rebuilt(yard.postgres, yard.store, yard.run.step().owner).entry == ledger[-1]
+    assert sorted(yard.listed()) == sorted([*swept, *later]), "what was removed before Postgres was lost"
 
 
 def test_a_load_at_work_and_a_record_that_cannot_be_read_keep_everything(yard: Yard, left: set[str]) -> None:

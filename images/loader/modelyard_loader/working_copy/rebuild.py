@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import psycopg
 
 from modelyard_api.contract.steps import Owner
+from modelyard_loader.record.audit import AuditRecord
 from modelyard_loader.record.loads import LoadRecords, column_names, columns_since, shapes_of
 from modelyard_loader.working_copy.connection import Postgres
 from modelyard_loader.working_copy.history import make_history
@@ -27,7 +28,12 @@ from modelyard_loader.working_copy.ledger import (
     stored,
 )
 from modelyard_loader.working_copy.names import LEDGER, history_name, table_name
-from modelyard_loader.working_copy.repair import counted_noun, repaired_audit, repaired_rows
+from modelyard_loader.working_copy.repair import (
+    counted_noun,
+    repaired_audit,
+    repaired_audit_record,
+    repaired_rows,
+)
 from modelyard_loader.working_copy.replay import Replay, schema_of
 from modelyard_loader.working_copy.tables import DatasetTable, exists, lock, make_way
 from modelyard_runtime.errors import DataError
@@ -209,8 +215,9 @@ def _restored(
     columns = schema_of(store, truth.chain)
     rows = repaired_rows(connection, table, columns, is_ours=before is not None)
     lacking, foreign = repaired_audit(connection, table)
+    told = repaired_audit_record(connection, table, AuditRecord(store, owner))
     make_history(connection, table, columns_since(shapes_of(truth.chain)))
-    return [*lost, *rows, *lacking], foreign
+    return [*lost, *rows, *lacking, *told], foreign
 
 
 def _refuse(schema: str, store: ObjectStore, records: LoadRecords, truth: Truth, foreign: list[str]) -> None:

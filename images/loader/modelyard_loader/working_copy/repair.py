@@ -7,7 +7,9 @@ from collections.abc import Iterable
 import psycopg
 import pyarrow as pa
 from psycopg import errors, sql
+from psycopg.types.json import Jsonb
 
+from modelyard_loader.record.audit import TABLES, AuditRecord
 from modelyard_loader.working_copy.history import drop_history
 from modelyard_loader.working_copy.names import SEQUENCE
 from modelyard_loader.working_copy.replay import RECORDED, ROWS
@@ -37,6 +39,10 @@ INSERT INTO {table} ({columns}) SELECT {columns} FROM {rows} AS recorded WHERE N
 """)
 _LACKING = sql.SQL("""
 INSERT INTO {table} SELECT * FROM {recorded} EXCEPT ALL SELECT * FROM {table} WHERE dataset_uid = {uid}
+""")
+_RECORDED = sql.SQL("""
+INSERT INTO {table} SELECT * FROM jsonb_populate_recordset(NULL::{table}, %s)
+EXCEPT ALL SELECT * FROM {table} WHERE dataset_uid = {uid}
 """)
 _FOREIGN = sql.SQL("""
 SELECT count(*) FROM (SELECT * FROM {table} WHERE dataset_uid = {uid} EXCEPT ALL SELECT * FROM {recorded}) AS more
@@ -86,6 +92,23 @@ def repaired_audit(connection: psycopg.Connection, table: DatasetTable) -> tuple
                 f"{name} holds {counted_noun(more[0], 'row')} of {table.dataset} that no load has written"
             )
     return lacking, foreign
+
+
+def repaired_audit_record(
+    connection: psycopg.Connection, table: DatasetTable, record: AuditRecord
+) -> list[str]:
+    """Appends what ``data_rules`` and ``data_sweeps`` lack of the record on S3.
+
+    Rows that S3 does not have stay: a release that kept none there, or a dry run, may have written them.
+    """
+    lacking = []
+    for name in TABLES:
+        identifier = sql.Identifier(table.schema, name)
+        statement = _RECORDED.format(table=identifier, uid=sql.Literal(table.uid))
+        added = sum(connection.execute(statement, [Jsonb(rows)]).rowcount for rows in record.read(name))
+        if added:
+            lacking.append(f"{name} lacked {counted_noun(added, 'row')}")
+    return lacking
 
 
 def _make(connection: psycopg.Connection, table: DatasetTable, schema: pa.Schema) -> None:
