@@ -10,8 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
 from modelyard_api.contract.progress import (
     PROGRESS_PATH,
@@ -20,6 +19,7 @@ from modelyard_api.contract.progress import (
     Phase,
     StepProgress,
 )
+from modelyard_runtime.page import page_at
 
 _IDLE_SECONDS = 10
 
@@ -90,25 +90,11 @@ def _opened(progress: Progress, environment: Mapping[str, str]) -> ThreadingHTTP
     if asked == "0":
         return None
 
-    class Page(BaseHTTPRequestHandler):
-        timeout = _IDLE_SECONDS
-
-        def do_GET(self) -> None:
-            if self.path.split("?", maxsplit=1)[0] != PROGRESS_PATH:
-                self.send_error(HTTPStatus.NOT_FOUND)
-                return
-            content = progress.now().model_dump_json(by_alias=True).encode()
-            self.send_response(HTTPStatus.OK)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the library's name
-            """Requests are not logged: there is one every few seconds."""
-
+    page = page_at(
+        PROGRESS_PATH, lambda: progress.now().model_dump_json(by_alias=True).encode(), _IDLE_SECONDS
+    )
     try:
-        server = ThreadingHTTPServer(("", int(asked)), Page)
+        server = ThreadingHTTPServer(("", int(asked)), page)
     except (OSError, ValueError, OverflowError) as error:
         _log.warning("no page of progress on port %s: %s", asked, error)
         return None

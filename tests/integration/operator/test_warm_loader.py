@@ -4,9 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -18,6 +16,7 @@ from tests.integration.operator.test_dataset_steps import answer, await_load, re
 from tests.support.controlplane import ControlPlane
 from tests.support.kubeapi import CONFIG_MAP, DATASET, POD, Document, KubeApi
 from tests.support.operating import Kubelet, Operator, condition, empty, install, running_operator
+from tests.support.pages import served_page
 from tests.support.resources import dataset, failed
 from tests.support.waiting import until
 
@@ -106,41 +105,24 @@ def served(
 ) -> Iterator[Warm]:
     """An operator that hands over loads of up to 30 rows, and waits 5 seconds for them to begin."""
     install(kube, [NAME])
-
-    class Page(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            data = warm.page().model_dump_json(by_alias=True).encode()
-            self.send_response(200 if self.path == WARM_PATH else 404)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Page)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
     directory: Path = tmp_path_factory.mktemp("warm")
     settings = {
         "IDENTITY": "the-one",
-        "PROGRESS_PORT": str(server.server_port),
         "LEASE__NAME": "warm",
         "WARM__MAX_ROWS": "30",
         "WARM__BEGIN_SECONDS": "5",
     }
 
-    def live() -> Operator:
-        return lives.enter_context(running_operator(control_plane, directory, [NAME], settings))
+    def content() -> bytes:
+        return warm.page().model_dump_json(by_alias=True).encode()
 
-    try:
-        with ExitStack() as lives:
-            warm = Warm(Project(kube, NAME, Kubelet(kube, NAME)), live, live())
-            yield warm
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    def live() -> Operator:
+        asked = {**settings, "PROGRESS_PORT": str(port)}
+        return lives.enter_context(running_operator(control_plane, directory, [NAME], asked))
+
+    with served_page(WARM_PATH, content) as port, ExitStack() as lives:
+        warm = Warm(Project(kube, NAME, Kubelet(kube, NAME)), live, live())
+        yield warm
 
 
 @pytest.fixture

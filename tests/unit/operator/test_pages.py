@@ -1,10 +1,7 @@
 """How the operator asks pods how far they are, and what it tells Prometheus of steps."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -13,6 +10,7 @@ from modelyard_api.contract.progress import PROGRESS_PATH, StepProgress
 from modelyard_operator.objects.steps import StepEnd, StepKind
 from modelyard_operator.serving.pages import Pages
 from modelyard_operator.step_metrics import StepMetrics
+from tests.support.pages import served_page
 from tests.support.ports import free_port
 from tests.unit.operator.making import NOW
 from tests.unit.operator.stepping import story
@@ -20,30 +18,9 @@ from tests.unit.operator.stepping import story
 SAID = StepProgress(phase="Loading", done=3, total=10, since=NOW)
 
 
-@contextmanager
-def pod(answers: list[bytes]) -> Iterator[int]:
+def pod(answers: list[bytes]) -> AbstractContextManager[int]:
     """A pod's page; each answer is given once."""
-
-    class Page(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            data = answers.pop(0)
-            self.send_response(200 if self.path == PROGRESS_PATH else 404)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Page)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return served_page(PROGRESS_PATH, lambda: answers.pop(0))
 
 
 @pytest.mark.asyncio

@@ -12,8 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import HTTPServer
 from pathlib import Path
 from types import FrameType
 
@@ -31,6 +30,7 @@ from modelyard_loader.warm.child import carry_out_in
 from modelyard_loader.warm.keeper import Keeper
 from modelyard_runtime.exit import LEVEL_VARIABLE
 from modelyard_runtime.logs import configure_logs
+from modelyard_runtime.page import page_at
 
 _LOOK_SECONDS = 0.1
 _REQUEST_SECONDS = 2
@@ -81,25 +81,8 @@ def run_warm(environment: Mapping[str, str]) -> int:
 
 def make_server(port: int, page: Callable[[], WarmPage]) -> HTTPServer:
     """A server that answers one request at a time and waits ``_LOOK_SECONDS`` at most for one."""
-
-    class Page(BaseHTTPRequestHandler):
-        timeout = _REQUEST_SECONDS
-
-        def do_GET(self) -> None:
-            if self.path.split("?", maxsplit=1)[0] != WARM_PATH:
-                self.send_error(HTTPStatus.NOT_FOUND)
-                return
-            content = page().model_dump_json(by_alias=True).encode()
-            self.send_response(HTTPStatus.OK)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the library's name
-            """Requests are not logged: there are some every second."""
-
-    server = HTTPServer(("", port), Page)
+    handler = page_at(WARM_PATH, lambda: page().model_dump_json(by_alias=True).encode(), _REQUEST_SECONDS)
+    server = HTTPServer(("", port), handler)
     server.timeout = _LOOK_SECONDS
     return server
 
