@@ -28,6 +28,8 @@ class Table:
     rows: Sequence[Sequence[str]]
     right: frozenset[str] = frozenset()
     """Headings of columns of numbers."""
+    names: frozenset[str] = frozenset()
+    """Headings that are names of things, and so are shown as they are."""
     styles: Mapping[str, str] = field(default_factory=dict)
     """How cells of these texts are drawn."""
 
@@ -84,9 +86,8 @@ def drawn(table: Table) -> RenderableType:
 
     drawing = Drawing(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for heading in table.headings:
-        drawing.add_column(
-            heading.upper(), justify="right" if heading in table.right else "left", overflow="fold"
-        )
+        title = heading if heading in table.names else heading.upper()
+        drawing.add_column(title, justify="right" if heading in table.right else "left", overflow="fold")
     for row in table.rows:
         drawing.add_row(*(Text(cell, style=table.styles.get(cell, "")) for cell in row))
     return drawing

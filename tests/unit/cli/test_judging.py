@@ -1,10 +1,14 @@
 """Resources are judged without a cluster: the API server's part here in examples, in full beside a real one."""
 
+import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from modelyard_api.base import RULES_KEY
+from modelyard_api.crd.definition import KINDS, Kind, custom_resource_definition
 from modelyard_cli.validation.judge import judge
 from tests.support.resources import dataset, promotion, training_job
 
@@ -75,6 +79,28 @@ def test_rules_that_span_fields_wait_until_the_fields_are_well() -> None:
 def test_what_only_the_operator_sees_is_told_in_its_words(document: dict[str, Any], words: str) -> None:
     (sentence,) = told(document)
     assert sentence.startswith(words)
+
+
+KNOWN_FUNCTIONS = {"all", "double", "exists", "exists_one", "filter", "has", "matches", "size"}
+"""Functions of rules that the evaluator here and the API server were seen to answer alike."""
+
+
+def rules_of(node: Any) -> Iterator[str]:  # noqa: ANN401  JSON
+    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else []
+    if isinstance(node, dict):
+        yield from (rule["rule"] for rule in node.get(RULES_KEY, []) if isinstance(rule, dict))
+    for child in children:
+        yield from rules_of(child)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_no_rule_uses_what_was_not_seen_to_mean_the_same_offline(kind: Kind) -> None:
+    """Whoever uses another function tries it beside a real API server first, in the tests of the same words."""
+    rules = list(rules_of(custom_resource_definition(kind)))
+    assert rules
+    bare = [re.sub(r"'[^']*'", "", rule) for rule in rules]
+    used = {name for rule in bare for name in re.findall(r"([A-Za-z_]\w*)\(", rule)}
+    assert used <= KNOWN_FUNCTIONS
 
 
 def test_other_kinds_are_left_alone() -> None:

@@ -29,8 +29,8 @@ def test_the_best_comes_first_by_the_way_of_the_metric_and_what_lacks_it_last() 
 def test_the_best_of_each_column_has_a_star_and_intervals_stand_beside_values() -> None:
     table = compare([GOOD, BETTER]).table()
     assert table.headings == ["run", "data", "estimator", "rmse", "r2"]
-    assert table.rows[0] == ["better", "v1 of load 1", "Ridge", "0.3 *", "0.6"]
-    assert table.rows[1] == ["good", "v1 of load 1", "Ridge", "0.4 [0.35, 0.45]", "0.7 *"]
+    assert table.rows[0] == ["better", "v1 of load 1", "Ridge", "0.3 *", "0.6  "]
+    assert table.rows[1] == ["good", "v1 of load 1", "Ridge", "0.4 [0.35, 0.45]  ", "0.7 *"]
 
 
 @pytest.mark.parametrize(

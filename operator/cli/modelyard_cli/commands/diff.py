@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from modelyard_cli.views.difference import Difference
 
+_DIGEST = re.compile(r"\b(sha256:[0-9a-f]{12})[0-9a-f]{52}\b")
 _STYLES = {"better": "green", "worse": "red"}
 
 
@@ -58,9 +60,10 @@ def _drawn(found: Difference) -> RenderableType:
     parts: list[RenderableType] = [Text(f"{found.before} → {found.after}", style="bold")]
     if not found.sections:
         parts.append(Text("nothing that is recorded changed"))
+    runs = frozenset({found.before, found.after})
     for section in found.sections:
-        rows = [[change.what, change.before or "-", change.after or "-"] for change in section.changes]
-        parts += [Text(""), drawn(Table([section.name, found.before, found.after], rows))]
+        rows = [[change.what, _short(change.before), _short(change.after)] for change in section.changes]
+        parts += [Text(""), drawn(Table([section.name, found.before, found.after], rows, names=runs))]
     if found.effects:
         parts += [Text(""), _effects(found)]
     parts += [Text(f"! {remark}", style="yellow") for remark in found.remarks]
@@ -73,4 +76,12 @@ def _effects(found: Difference) -> RenderableType:
         for effect in found.effects
     ]
     headings = ["metric", found.before, found.after, "change", "effect"]
-    return drawn(Table(headings, rows, frozenset(headings[1:4]), _STYLES))
+    runs = frozenset({found.before, found.after})
+    return drawn(Table(headings, rows, frozenset({*runs, "change"}), runs, _STYLES))
+
+
+def _short(value: str | None) -> str:
+    """A value of one line; a digest is known by its beginning."""
+    if value is None:
+        return "-"
+    return _DIGEST.sub(r"\1…", value)

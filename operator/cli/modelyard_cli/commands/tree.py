@@ -82,7 +82,7 @@ def _label(node: Node) -> Text:
     from rich.text import Text
 
     mark, colour = _MARKS.get(node.state, ("", ""))
-    label = Text(f"{mark} " if mark else "", style=colour)
+    label = Text().append(f"{mark} " if mark else "", style=colour)
     return (
         label.append(f"{node.kind} ", style="dim")
         .append(node.name, style="bold")

@@ -56,7 +56,8 @@ class Comparison:
             return "-"
         low, high = run.metrics.get(f"{name}_low"), run.metrics.get(f"{name}_high")
         around = f" [{low:.4g}, {high:.4g}]" if low is not None and high is not None else ""
-        return f"{value:.4g}{around}{' *' if self.best.get(name) == run.id else ''}"
+        star = " *" if self.best.get(name) == run.id else "  " if name in self.best else ""
+        return f"{value:.4g}{around}{star}"
 
 
 def compare(runs: Sequence[Run], metric: str | None = None) -> Comparison:
