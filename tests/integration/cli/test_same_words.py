@@ -75,6 +75,15 @@ MORE = [
         dataset("houses", NAMESPACE, source={}, columns=[{"name": "a", "type": "Decimal"}]),
     ),
     ("two rollouts", promotion("housing", NAMESPACE, rollout={})),
+    ("weights that are the target", training_job("forest", NAMESPACE, sampleWeightColumn="MedHouseVal")),
+    (
+        "a sampler for numbers",
+        training_job(
+            "forest",
+            NAMESPACE,
+            pipeline={"resample": {"class": "SMOTE"}, "estimator": {"class": "Ridge"}},
+        ),
+    ),
     ("capitals in a name", dataset("Houses", NAMESPACE)),
     ("an underscore in a name", dataset("my_houses", NAMESPACE)),
 ]
