@@ -71,13 +71,34 @@ class LazyGroup(click.Group):
             formatter.write_dl([(entry.name, entry.summary) for entry in self._entries.values()])
 
 
+def _say_version(context: click.Context, option: click.Parameter, asked: bool) -> None:  # noqa: FBT001  of click
+    """Prints the installed version and ends; a checkout has none."""
+    del option
+    if not asked or context.resilient_parsing:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        click.echo(f"modelyard {version('modelyard')}")
+    except PackageNotFoundError:
+        click.echo("modelyard, from a checkout")
+    context.exit()
+
+
 @click.group(
     cls=LazyGroup,
     entries=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 yes, 1 no or failed, 2 wrong usage, 3 cluster or MLflow unavailable, 4 timed out.",
 )
-@click.version_option(package_name="modelyard", message="modelyard %(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_say_version,
+    help="Show the version.",
+)
 def modelyard() -> None:
     """Check, train, follow, compare and promote models of Modelyard.
 

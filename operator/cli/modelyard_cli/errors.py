@@ -37,6 +37,10 @@ class UnavailableError(CommandError):
     code = Exit.UNAVAILABLE
 
 
+class PassingError(UnavailableError):
+    """A service that may answer if it is asked again."""
+
+
 class TimeoutPassedError(CommandError):
     """It takes longer than the user wants to wait."""
 

@@ -12,7 +12,7 @@ import httpx
 
 from modelyard_cli.cluster.kinds import POD, Kind
 from modelyard_cli.cluster.kubectl import Kubectl
-from modelyard_cli.errors import CommandError, TimeoutPassedError, UnavailableError
+from modelyard_cli.errors import CommandError, PassingError, TimeoutPassedError, UnavailableError
 from modelyard_cli.objects import Document
 from modelyard_cli.options import Target
 
@@ -22,7 +22,11 @@ _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _PAGE = 500
-_GONE = 410
+_ABOUT_THE_REQUEST = frozenset({400, 404, 409, 422})
+_WATCH_SECONDS = 60
+"""How long one watch lasts; the next begins with a look at the object."""
+_PATIENCE = 60
+_PAUSE = 1
 
 
 class Cluster:
@@ -78,18 +82,21 @@ class Cluster:
         return str(self._document(answer)["status"]["userInfo"]["username"])
 
     def follow(self, kind: Kind, name: str, seconds: float) -> Iterator[Document]:
-        """The object now and after every change. Raises TimeoutPassedError once the time is over."""
+        """The object now and after every change, through an API server that is away for a while.
+
+        Raises TimeoutPassedError once the time is over, PassingError after a minute without an answer.
+        """
         end = time.monotonic() + seconds
+        heard = time.monotonic()
         while True:
-            document = self.read(kind, name)
-            yield document
-            version = document["metadata"]["resourceVersion"]
-            for event in self._events(kind, name, version, end):
-                if event["type"] == "DELETED":
-                    raise CommandError(f"{kind.name} {name} was deleted")
-                if event["type"] == "ERROR":
-                    break
-                yield event["object"]
+            try:
+                for document in self._changes(kind, name, end):
+                    heard = time.monotonic()
+                    yield document
+            except PassingError:
+                if not heard + _PATIENCE > time.monotonic() < end:
+                    raise
+                time.sleep(_PAUSE)
 
     def log_lines(self, pod: str, container: str, *, follow: bool, tail: int | None) -> Iterator[str]:
         """What a container writes, line by line; to its end where it is followed."""
@@ -104,20 +111,32 @@ class Cluster:
                 self._document(answer)
             yield from answer.iter_lines()
 
+    def _changes(self, kind: Kind, name: str, end: float) -> Iterator[Document]:
+        """The object now and after every change, until the API server ends the watch, as it does after a while."""
+        document = self.read(kind, name)
+        yield document
+        for event in self._events(kind, name, document["metadata"]["resourceVersion"], end):
+            if event["type"] == "DELETED":
+                raise CommandError(f"{kind.name} {name} was deleted")
+            if event["type"] == "ERROR":
+                return
+            yield event["object"]
+
     def _events(self, kind: Kind, name: str, version: str, end: float) -> Iterator[Document]:
-        """Changes of one object until the time is over, or until the API server ends the watch."""
         query = {
             "watch": "true",
             "fieldSelector": f"metadata.name={name}",
             "resourceVersion": version,
-            "timeoutSeconds": str(max(1, round(min(end - time.monotonic(), 240)))),
+            "timeoutSeconds": str(max(1, round(min(end - time.monotonic(), _WATCH_SECONDS)))),
         }
+        timeout = httpx.Timeout(_TIMEOUT.connect, read=_WATCH_SECONDS + 10)
         path = kind.path(self.namespace)
-        timeout = httpx.Timeout(_TIMEOUT.connect, read=max(1.0, end - time.monotonic()) + 5)
         with self._explained(), self._http.stream("GET", path, params=query, timeout=timeout) as answer:
-            if answer.is_error and answer.status_code != _GONE:
+            if answer.is_error:
                 answer.read()
-                self._document(answer)
+                if answer.status_code != httpx.codes.GONE:
+                    self._document(answer)
+                return
             for line in answer.iter_lines():
                 if line:
                     yield json.loads(line)
@@ -147,7 +166,7 @@ class Cluster:
         try:
             yield
         except httpx.TransportError as error:
-            raise UnavailableError(f"the API server does not answer: {error}") from error
+            raise PassingError(f"the API server does not answer: {error}") from error
 
     def _document(self, answer: httpx.Response) -> Document:
         try:
@@ -158,8 +177,11 @@ class Cluster:
             return found
         message = found.get("message") if isinstance(found, dict) else None
         said = message or answer.text.strip()[:500] or f"HTTP {answer.status_code}"
-        refused = answer.status_code in {400, 404, 409, 422}
-        raise (CommandError if refused else UnavailableError)(f"the API server says: {said}")
+        words = f"the API server says: {said}"
+        if answer.status_code in _ABOUT_THE_REQUEST:
+            raise CommandError(words)
+        passing = answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS
+        raise (PassingError if passing else UnavailableError)(words)
 
 
 @contextmanager
@@ -168,5 +190,7 @@ def open_cluster(target: Target) -> Iterator[Cluster]:
     kubectl = Kubectl(target)
     with kubectl.proxy() as socket:
         transport = httpx.HTTPTransport(uds=str(socket))
-        with httpx.Client(base_url="http://localhost", transport=transport, timeout=_TIMEOUT) as http:
+        with httpx.Client(
+            base_url="http://localhost", transport=transport, timeout=_TIMEOUT, trust_env=False
+        ) as http:
             yield Cluster(http, kubectl)
