@@ -38,6 +38,10 @@ _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
 _MASKS = np.array([2**64 - 1, *((1 << (8 * count)) - 1 for count in range(1, _WORD))], dtype=np.uint64)
 """By the number of bytes modulo 8: what the last word keeps."""
+_KEPT = np.array([(1 << (8 * count)) - 1 for count in range(_WORD + 1)], dtype=np.uint64)
+"""By the number of bytes from its first one to the end of the text, 8 at most: what a word keeps."""
+_SHORT_WORDS = 32
+"""Words of a text up to which a loop over positions is short."""
 
 
 def mix(state: np.ndarray) -> np.ndarray:
@@ -155,6 +159,8 @@ def _text_hashes(offsets: np.ndarray, content: np.ndarray) -> np.ndarray:
 def _text_cells(offsets: np.ndarray, content: np.ndarray) -> np.ndarray:
     lengths = np.diff(offsets)
     counts = (lengths + _WORD - 1) // _WORD
+    if counts.max(initial=0) <= _SHORT_WORDS:
+        return _short_cells(offsets[:-1], lengths, content)
     ends = np.concatenate(([0], np.cumsum(counts)))
     positions = np.arange(1, int(ends[-1]) + 1) - np.repeat(ends[:-1], counts)
     mixed = mix(_words(offsets, content, counts) ^ mix(positions.astype(np.uint64)))
@@ -163,13 +169,45 @@ def _text_cells(offsets: np.ndarray, content: np.ndarray) -> np.ndarray:
     return found
 
 
+def _short_cells(starts: np.ndarray, lengths: np.ndarray, content: np.ndarray) -> np.ndarray:
+    """Cells of short texts; the loop runs over word positions and not over rows."""
+    found = mix(lengths.astype(np.uint64))
+    at_each_byte = _at_each_byte(content)
+    active = np.flatnonzero(lengths > 0)
+    rest, places = lengths[active], starts[active]
+    position = 0
+    while len(active):
+        position += 1
+        words = at_each_byte[places]
+        longer = rest > _WORD
+        on = longer.all()
+        if not on:
+            words &= _KEPT[np.minimum(rest, _WORD)]
+        words ^= mix(np.array([position], dtype=np.uint64))
+        mix_in_place(words, np.empty_like(words))
+        if len(active) == len(found):
+            found += words
+        else:
+            found[active] += words
+        if not on:
+            active, rest, places = active[longer], rest[longer], places[longer]
+        rest = rest - _WORD
+        places = places + _WORD
+    return found
+
+
+def _at_each_byte(content: np.ndarray) -> np.ndarray:
+    """The word that begins at each byte, zeros behind the end."""
+    padded = np.concatenate((content, np.zeros(_WORD, dtype=np.uint8)))
+    return np.ndarray((len(content) + 1,), dtype="<u8", buffer=padded, strides=(1,))
+
+
 def _words(offsets: np.ndarray, content: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """All words of all texts in order, the last one of each padded with zeros."""
     total = int(counts.sum())
     if total == 0:
         return np.zeros(0, dtype=np.uint64)
-    padded = np.concatenate((content, np.zeros(_WORD, dtype=np.uint8)))
-    at_each_byte: np.ndarray = np.ndarray((len(content) + 1,), dtype="<u8", buffer=padded, strides=(1,))
+    at_each_byte = _at_each_byte(content)
     ends = np.cumsum(counts)
     within = np.arange(total) - np.repeat(ends - counts, counts)
     words: np.ndarray = at_each_byte[np.repeat(offsets[:-1], counts) + within * _WORD].astype(np.uint64)

@@ -86,6 +86,17 @@ def test_rows_are_read_anew_for_each_query_and_come_in_batches_of_bounded_size()
     engine.close()
 
 
+def test_an_engine_beside_another_sees_its_own_rows_in_the_same_limits() -> None:
+    first = Engine(_many(10), Limits(memory_bytes=4 * _MIB))
+    beside = Engine(_many(600_000), beside=first)
+    with pytest.raises(DataError, match=r"spec\.resources\.limits\.memory"):
+        list(_sorted(beside))
+    assert sum(batch.num_rows for batch in _sorted(first)) == 10
+    beside.close()
+    assert sum(batch.num_rows for batch in _sorted(first)) == 10
+    first.close()
+
+
 def test_a_query_can_be_left_before_its_end() -> None:
     engine = Engine(_many(300_000))
     first = _sorted(engine)

@@ -45,6 +45,18 @@ def test_no_values_have_the_sum_zero() -> None:
     assert exact_sum(np.zeros(0)) == 0
 
 
+@pytest.mark.parametrize("kind", ["normal", "wide", "tiny", "few"])
+def test_values_that_were_counted_before_give_the_quantiles_of_each_by_itself(kind: str) -> None:
+    values = np.concatenate((_numbers(kind, 7), [0.0, 0.0, -1.5]))
+    each, counted = Quantiles(), Quantiles()
+    each.add(values)
+    counted.add_counted(*np.unique(values, return_counts=True))
+    assert counted.bits == each.bits
+    assert counted.buckets.tolist() == each.buckets.tolist()
+    assert counted.counts.tolist() == each.counts.tolist()
+    assert counted.counts.sum() == len(values)
+
+
 @pytest.mark.parametrize("kind", ["normal", "wide", "tiny", "huge", "few"])
 @pytest.mark.parametrize("seed", range(3))
 def test_quantiles_are_the_same_in_any_portions(kind: str, seed: int) -> None:

@@ -199,6 +199,16 @@ def test_more_rows_than_a_chunk_holds_are_one_content() -> None:
     assert content_digest(table_of(columns), ["id"]).root == digest_of(columns, ["id"])
 
 
+@pytest.mark.parametrize("longest", [7, 8, 9, 255, 256, 257, 900])
+def test_texts_of_any_length_have_the_cells_of_the_plain_definition(longest: int) -> None:
+    texts: list[Value] = ["x" * length for length in (0, 1, 8, 15, 16, 17, longest)]
+    columns = [
+        PlainColumn("id", ColumnType.INTEGER, list(range(len(texts) + 2))),
+        PlainColumn("t", ColumnType.TEXT, [*texts, None, "é\0"]),
+    ]
+    assert content_digest(table_of(columns), ["id"]).root == digest_of(columns, ["id"])
+
+
 def test_a_slice_of_texts_is_read_from_where_it_begins() -> None:
     whole = pa.array(["one", "two", "three"], pa.large_string())
     offsets, content = text_buffers(whole.slice(1, 2))

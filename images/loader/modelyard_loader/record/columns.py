@@ -73,20 +73,20 @@ class ColumnProfile:
 
     def add(self, values: pa.Array) -> None:
         """Adds values of the column's canonical type."""
-        for start in range(0, len(values), _CHUNK_ROWS):
-            self._add(values.slice(start, _CHUNK_ROWS))
-
-    def _add(self, values: pa.Array) -> None:
         self.missing += values.null_count
-        present = values.drop_null() if values.null_count else values
+        present = self._finite(values.drop_null() if values.null_count else values)
+        if len(present) == 0:
+            return
         if self.column.type is ColumnType.TEXT:
-            self._add_texts(present)
-        elif self.column.type is ColumnType.NUMBER:
-            self._add_numbers(fixed_width(present, np.float64))
-        elif self.column.type is ColumnType.INTEGER:
-            self._add_integers(fixed_width(present, np.int64))
-        elif len(present):
-            self._count_values(present)
+            self._look_at_texts(present)
+        counted = self._count_values(present)
+        for start in range(0, len(present), _CHUNK_ROWS):
+            chunk = present.slice(start, _CHUNK_ROWS)
+            self._measure(chunk, with_quantiles=counted is None)
+            if counted is None:
+                self._distinct.add(mix(cells(self.column.type, chunk)))
+        if counted is not None:
+            self._measure_counted(*counted)
 
     def merge(self, other: ColumnProfile) -> None:
         """Adds what another profile of the column holds."""
@@ -164,47 +164,55 @@ class ColumnProfile:
             made._distinct = Distinct(held.copy())
         return made
 
-    def _add_texts(self, present: pa.Array) -> None:
-        if len(present) == 0:
-            return
-        ends = pc.min_max(present).as_py()
-        self._widen(ends["min"][:_SHOWN_TEXT], ends["max"][:_SHOWN_TEXT])
-        if self.values is not None and pc.max(pc.binary_length(present)).as_py() > _LONGEST_VALUE:
-            self._give_up_values()
-        self._count_values(present)
-
-    def _add_numbers(self, numbers: np.ndarray) -> None:
+    def _finite(self, present: pa.Array) -> pa.Array:
+        """The values that are numbers to reckon with; only one zero. Counts the others."""
+        if self.column.type is not ColumnType.NUMBER:
+            return present
+        numbers = fixed_width(present, np.float64)
         finite = np.isfinite(numbers)
         if not finite.all():
             nans = int(np.isnan(numbers).sum())
             self.missing += nans
             self.infinite += len(numbers) - int(finite.sum()) - nans
             numbers = numbers[finite]
-        if len(numbers) == 0:
-            return
-        numbers = numbers + 0.0
-        self._widen(float(numbers.min()), float(numbers.max()))
-        self._total += exact_sum(numbers)
-        self._measure(numbers)
-        self._count_values(pa.array(numbers))
+        return pa.array(numbers + 0.0)
 
-    def _add_integers(self, integers: np.ndarray) -> None:
-        if len(integers) == 0:
-            return
-        self._widen(int(integers.min()), int(integers.max()))
-        upper, lower = integers >> 32, integers & 0xFFFFFFFF
-        self._total += units((int(upper.sum()) << 32) + int(lower.sum()))
-        self._measure(integers.astype(np.float64))
-        self._count_values(pa.array(integers))
+    def _look_at_texts(self, present: pa.Array) -> None:
+        ends = pc.min_max(present).as_py()
+        self._widen(ends["min"][:_SHOWN_TEXT], ends["max"][:_SHOWN_TEXT])
+        if self.values is not None and pc.max(pc.binary_length(present)).as_py() > _LONGEST_VALUE:
+            self._give_up_values()
 
-    def _measure(self, numbers: np.ndarray) -> None:
+    def _measure(self, chunk: pa.Array, *, with_quantiles: bool) -> None:
+        """Sums, extremes and quantiles of numbers."""
+        if self.column.type is ColumnType.NUMBER:
+            numbers = fixed_width(chunk, np.float64)
+            low, high = float(numbers.min()), float(numbers.max())
+            self._widen(low, high)
+            self._total += exact_sum(numbers)
+        elif self.column.type is ColumnType.INTEGER:
+            integers = fixed_width(chunk, np.int64)
+            numbers = integers.astype(np.float64)
+            low, high = float(numbers.min()), float(numbers.max())
+            self._widen(int(integers.min()), int(integers.max()))
+            upper, lower = integers >> 32, integers & 0xFFFFFFFF
+            self._total += units((int(upper.sum()) << 32) + int(lower.sum()))
+        else:
+            return
         self._numbers += len(numbers)
-        self._quantiles.add(numbers)
+        if with_quantiles:
+            self._quantiles.add(numbers)
         if self._squares is not None:
-            largest = max(float(numbers.max()), -float(numbers.min()))
+            largest = max(high, -low)
             self._squares = (
                 None if largest > _LARGEST_SQUARED else self._squares + exact_sum(numbers * numbers)
             )
+
+    def _measure_counted(self, values: pa.Array, rows: pa.Array) -> None:
+        """Quantiles of numbers, of each value once."""
+        if self.column.type in (ColumnType.NUMBER, ColumnType.INTEGER):
+            numbers = values.to_numpy().astype(np.float64)
+            self._quantiles.add_counted(numbers, rows.to_numpy())
 
     def _widen(self, low: float | str | None, high: float | str | None) -> None:
         if low is not None and (self._minimum is None or low < self._minimum):  # type: ignore[operator]
@@ -212,18 +220,18 @@ class ColumnProfile:
         if high is not None and (self._maximum is None or high > self._maximum):  # type: ignore[operator]
             self._maximum = high
 
-    def _count_values(self, present: pa.Array) -> None:
-        """Counts each value while there are few of them, and only sketches how many there are beyond that."""
-        if self.values is not None and len(present.slice(0, _PROBE_ROWS).unique()) > MOST_VALUES:
-            self._give_up_values()
-        if self.values is not None:
+    def _count_values(self, present: pa.Array) -> tuple[pa.Array, pa.Array] | None:
+        """Counts each value while there are few of them: the values and their rows, or None where there are many."""
+        if self.values is None:
+            return None
+        if len(present.slice(0, _PROBE_ROWS).unique()) <= MOST_VALUES:
             pairs = present.value_counts()
             if len(pairs) <= MOST_VALUES:
-                found = zip(pairs.field(0).to_pylist(), pairs.field(1).to_pylist(), strict=True)
-                self._count(Counter(dict(found)))
-                return
-            self._give_up_values()
-        self._distinct.add(mix(cells(self.column.type, present)))
+                values, rows = pairs.field(0), pairs.field(1)
+                self._count(Counter(dict(zip(values.to_pylist(), rows.to_pylist(), strict=True))))
+                return values, rows
+        self._give_up_values()
+        return None
 
     def _count(self, added: Counter[Value]) -> None:
         if self.values is None:

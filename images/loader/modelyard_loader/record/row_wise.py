@@ -1,16 +1,17 @@
 """Builds all variants whose rows each depend on one loaded row, in one pass over the files that are new to them.
 
 Each file is read once; a variant starts from the rows that its parent has just been given. Two files are worked on at a
-time, each by a worker with engines of its own. What a file gives depends on that file alone, and profiles add up in any
-order, so nothing depends on how many work.
+time, each by a worker with engines of its own over one database. What a file gives depends on that file alone, and profiles
+add up in any order, so nothing depends on how many work.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import Self
 
 import pyarrow as pa
@@ -79,12 +80,10 @@ def advance(lines: Sequence[Line], loaded: Sequence[PlacedPart], tools: Tools) -
     memory = tools.limits.memory_bytes
     workers_at_most = _WORKERS if memory is None or memory >= _MEMORY_OF_TWO else 1
     count = min(workers_at_most, len(new))
-    shared = replace(
-        tools, limits=replace(tools.limits, memory_bytes=memory // count if memory and count else None)
-    )
     with ExitStack() as stack:
+        stages = stack.enter_context(closing(_Stages(tools.limits)))
         workers = [
-            stack.enter_context(_Worker(lines, wanted, shared, threads=_WORKERS // count))
+            stack.enter_context(_Worker(lines, wanted, tools, stages, threads=_WORKERS // count))
             for _ in range(count)
         ]
         jobs = [workers[number % count].submit(placed) for number, placed in enumerate(new)]
@@ -112,39 +111,74 @@ def _wanted(lines: Sequence[Line]) -> dict[str, int]:
 class _Stage:
     """The transforms of a variant over rows of the one that it starts from."""
 
-    def __init__(self, planned: PlannedVariant, parent: Chain | None, limits: Limits) -> None:
+    def __init__(self, schema: pa.Schema, database: Engine, compiled: Callable[[Engine], Chain]) -> None:
         self._rows: pa.Table | None = None
-        before = parent if parent is not None else Chain(planned.chain.key, planned.chain.loaded)
-        self._key = planned.chain.key
-        self.engine = Engine(Rows(before.schema, self._batches), limits)
-        self._chain = planned.chain
-        if parent is not None:
-            own = Chain(parent.key, parent.columns)
-            self._chain = own.extended(planned.variant, self.engine)
+        self.engine = Engine(Rows(schema, self._batches), beside=database)
+        self._chain = compiled(self.engine)
+        self._text = self._chain.text(self.engine)
 
     def run(self, rows: pa.Table) -> pa.Table:
         """Rows of the variant, in key order as those that they are made of."""
         self._rows = rows
-        batches = list(self._chain.batches(self.engine))
+        batches = list(self._chain.batches(self.engine, text=self._text))
         self._rows = None
-        return in_key_order(pa.Table.from_batches(batches, schema=self._chain.schema), self._key)
+        return in_key_order(pa.Table.from_batches(batches, schema=self._chain.schema), self._chain.key)
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         if self._rows is not None:
             yield from self._rows.to_batches()
 
 
+class _Stages:
+    """Makes the stages of all workers: over one database, each chain of transforms compiled once."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._lock = Lock()
+        self._database: Engine | None = None
+        self._chains: dict[str, Chain] = {}
+
+    def stage(self, planned: PlannedVariant, parent: Chain | None) -> _Stage:
+        """The transforms of a variant over rows of ``parent``, or over the loaded rows if there is none."""
+        before = parent if parent is not None else Chain(planned.chain.key, planned.chain.loaded)
+
+        def compiled(engine: Engine) -> Chain:
+            if parent is None:
+                return planned.chain
+            known = planned.variant.name
+            if known not in self._chains:
+                self._chains[known] = Chain(parent.key, parent.columns).extended(planned.variant, engine)
+            return self._chains[known]
+
+        with self._lock:
+            if self._database is None:
+                self._database = Engine(before.schema.empty_table(), self._limits)
+            return _Stage(before.schema, self._database, compiled)
+
+    def close(self) -> None:
+        """Closes the database; the engines of all stages must be closed."""
+        if self._database is not None:
+            self._database.close()
+
+
 class _Worker:
     """Gives one file at a time to all variants that need it, in a thread of its own."""
 
     def __init__(
-        self, lines: Sequence[Line], wanted: Mapping[str, int], tools: Tools, *, threads: int
+        self,
+        lines: Sequence[Line],
+        wanted: Mapping[str, int],
+        tools: Tools,
+        stages: _Stages,
+        *,
+        threads: int,
     ) -> None:
         self._lines = lines
         self._wanted = wanted
         self._tools = tools
         self._threads = threads
         self._chains = {line.name: line.planned.chain for line in lines}
+        self._made = stages
         self._stages: dict[str, _Stage] = {}
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="variants")
         self._jobs: list[Future[dict[str, Given]]] = []
@@ -184,7 +218,8 @@ class _Worker:
                 found[line.name] = given[holder]
             for other in self._done(tables, holders, self._lines[number + 1 :]):
                 del tables[other]
-            release_memory()
+        tables.clear()
+        release_memory()
         return found
 
     def _holder(self, line: Line, holders: Mapping[str | None, str | None]) -> str | None:
@@ -210,7 +245,7 @@ class _Worker:
         if line.name not in self._stages:
             parent = line.planned.variant.from_
             chain = self._chains[parent] if parent is not None and parent in holders else None
-            self._stages[line.name] = _Stage(line.planned, chain, self._tools.limits)
+            self._stages[line.name] = self._made.stage(line.planned, chain)
         return self._stages[line.name]
 
     def _written(self, line: Line, rows: pa.Table) -> tuple[Part, ...]:

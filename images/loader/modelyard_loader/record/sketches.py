@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pyarrow as pa
 
 _SUM_ROWS = 2**14
 _ROW_BITS = 14
@@ -23,7 +24,9 @@ _COARSEST_BITS = 6
 _MANTISSA_BITS = 52
 _MOST_BUCKETS = 2048
 _MOST_BINS = 2**20
-_PROBE_ROWS = 8192
+_PROBE_ROWS = 4096
+_BINS_A_VALUE = 4
+"""Bins a value up to which to look at all of them is cheaper than to hash the values."""
 _MAGNITUDE = np.int64(2**63 - 1)
 
 _REGISTER_BITS = 12
@@ -93,6 +96,15 @@ class Quantiles:
         if len(values):
             self._take(*_counted(values, self.bits), self.bits)
 
+    def add_counted(self, values: np.ndarray, rows: np.ndarray) -> None:
+        """Adds finite float64 values, each as often as ``rows`` (int64) says."""
+        if len(values) == 0:
+            return
+        found, places = np.unique(_buckets(values, self.bits), return_inverse=True)
+        counts = np.zeros(len(found), dtype=np.int64)
+        np.add.at(counts, places, rows)
+        self._take(found, counts, self.bits)
+
     def merge(self, other: Quantiles) -> None:
         """Adds what another sketch holds."""
         self._take(other.buckets, other.counts, other.bits)
@@ -123,22 +135,29 @@ class Quantiles:
                 return
             buckets, counts = buckets[~known], counts[~known]
         target = min(self.bits, bits)
-        own = _coarser(self.buckets, self.bits - target)
-        added = _coarser(buckets, bits - target)
-        self._set(np.concatenate((own, added)), np.concatenate((self.counts, counts)))
+        if len(self.buckets) or target < bits:
+            own = _coarser(self.buckets, self.bits - target)
+            added = _coarser(buckets, bits - target)
+            self._set(np.concatenate((own, added)), np.concatenate((self.counts, counts)))
+        else:
+            places = np.argsort(buckets)
+            self.buckets, self.counts = buckets[places], counts[places]
         self.bits = target
         self._shrink()
 
     def _shrink(self) -> None:
         """Joins neighbours; the buckets are in order and stay so."""
-        steps, joined = 0, self.buckets
-        while 1 + np.count_nonzero(np.diff(joined)) > _MOST_BUCKETS and self.bits - steps > _COARSEST_BITS:
-            steps += 1
-            joined = _coarser(self.buckets, steps)
-        if steps:
-            begins = np.flatnonzero(np.diff(joined, prepend=joined[0] - 1))
-            self.buckets, self.counts = joined[begins], np.add.reduceat(self.counts, begins)
-            self.bits -= steps
+        if len(self.buckets) <= _MOST_BUCKETS or self.bits == _COARSEST_BITS:
+            return
+        apart = _steps_apart(self.buckets)
+        # Neighbours that need more steps than these to become one stay two.
+        left = 1 + np.cumsum(np.bincount(apart, minlength=_FINEST_BITS + 1)[::-1])[::-1]
+        fitting = np.flatnonzero(left[1 : self.bits - _COARSEST_BITS + 1] <= _MOST_BUCKETS)
+        steps = int(fitting[0]) if len(fitting) else self.bits - _COARSEST_BITS
+        joined = _coarser(self.buckets, steps)
+        begins = np.flatnonzero(np.diff(joined, prepend=joined[0] - 1))
+        self.buckets, self.counts = joined[begins], np.add.reduceat(self.counts, begins)
+        self.bits -= steps
 
     def _set(self, buckets: np.ndarray, counts: np.ndarray) -> None:
         self.buckets, places = np.unique(buckets, return_inverse=True)
@@ -147,6 +166,13 @@ class Quantiles:
 
 
 _LAST = np.array([np.finfo(np.float64).max]).view(np.int64)[0]
+
+
+def _buckets(values: np.ndarray, bits: int) -> np.ndarray:
+    held = values.view(np.int64)
+    magnitude = held & _MAGNITUDE
+    joined = (magnitude >> (_MANTISSA_BITS - bits)) + 1
+    return np.where(magnitude == 0, 0, np.where(held < 0, -joined, joined))
 
 
 def _counted(values: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
@@ -159,8 +185,9 @@ def _counted(values: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
     buckets -= low
     buckets <<= 1
     buckets |= held < 0
-    if int(buckets.max()) > _MOST_BINS:
-        found, counts = np.unique(buckets, return_counts=True)
+    if int(buckets.max()) > min(_MOST_BINS, _BINS_A_VALUE * len(buckets)):
+        pairs = pa.array(buckets).value_counts()
+        found, counts = pairs.field(0).to_numpy(), pairs.field(1).to_numpy().copy()
     else:
         every = np.bincount(buckets)
         found = np.flatnonzero(every)
@@ -175,6 +202,14 @@ def _counted(values: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
         kept = counts > 0
         joined, counts = joined[kept], counts[kept]
     return joined, counts
+
+
+def _steps_apart(buckets: np.ndarray) -> np.ndarray:
+    """After how many steps each bucket and the next one are joined; buckets are in order."""
+    magnitude = np.abs(buckets) - 1
+    steps = np.frexp((magnitude[1:] ^ magnitude[:-1]).astype(np.float64))[1]
+    never = (buckets[1:] > 0) != (buckets[:-1] > 0)
+    return np.where(never | (buckets[1:] == 0), _MANTISSA_BITS, steps)
 
 
 def _coarser(buckets: np.ndarray, steps: int) -> np.ndarray:

@@ -15,6 +15,7 @@ from modelyard_loader.transforms import compiled, is_fitted, is_row_wise
 from modelyard_loader.transforms.engine import MARKED, SOURCE, Engine, EngineError
 from modelyard_loader.transforms.guards import refused
 from modelyard_loader.transforms.relation import (
+    DIALECT,
     Made,
     Note,
     Part,
@@ -117,13 +118,19 @@ class Chain:
         batches = list(self.batches(engine, ordered=True))
         return pa.Table.from_batches(batches, schema=self.schema)
 
-    def batches(self, engine: Engine, *, ordered: bool = False) -> Iterator[pa.RecordBatch]:
+    def text(self, engine: Engine) -> str:
+        """The query, rows in any order: what ``batches`` may be given, so that it is not made for each call."""
+        return self._query(engine, ordered=False).sql(DIALECT)
+
+    def batches(
+        self, engine: Engine, *, ordered: bool = False, text: str | None = None
+    ) -> Iterator[pa.RecordBatch]:
         """Rows of the variant in canonical types, in key order or in any. Another query can run after the last.
 
         Raises DataError with the path of the first transform that the rows do not fit, and what their reading raises.
         """
         try:
-            for batch in engine.stream(self._query(engine, ordered=ordered)):
+            for batch in engine.stream(text or self._query(engine, ordered=ordered)):
                 yield batch.cast(self.schema)
         except EngineError as error:
             raise self._explained(str(error), engine) from error

@@ -52,31 +52,32 @@ class EngineError(Exception):
 class Engine:
     """A throw-away database in memory that spills into a directory of its own."""
 
-    def __init__(self, rows: Rows | pa.Table, limits: Limits | None = None) -> None:
+    def __init__(
+        self, rows: Rows | pa.Table, limits: Limits | None = None, beside: Engine | None = None
+    ) -> None:
+        """An engine over ``rows``.
+
+        One that stands ``beside`` another shares its database and therefore its limits, which costs a thirtieth of a
+        database of its own; each can be used in another thread, and the other is closed last.
+        """
         self.rows = rows if isinstance(rows, Rows) else Rows.of(rows)
         limits = limits or Limits()
-        # The engine makes it when it has to.
-        self._directory = (limits.directory or Path(tempfile.gettempdir())) / f"modelyard-engine-{uuid4()}"
-        settings = _settings(limits, self._directory)
-        self._connection = duckdb.connect(":memory:", config=settings)
-        if limits.disk_bytes is not None:
-            # Given to connect(), this setting would be shown but not obeyed.
-            self._connection.execute(f"SET max_temp_directory_size = '{limits.disk_bytes}B'")
-        for setting in _LOCKS:
-            self._connection.execute(setting)
+        self._directory: Path | None = None
+        if beside is None:
+            # The engine makes it when it has to.
+            self._directory = (
+                limits.directory or Path(tempfile.gettempdir())
+            ) / f"modelyard-engine-{uuid4()}"
+            self._connection = _database(limits, self._directory)
+            self.notes = Notes(self._connection)
+        else:
+            self._connection = beside._connection.cursor()  # noqa: SLF001  of its own kind
+            self.notes = beside.notes
         self._streams = [Stream(self.rows, marked=False)]
         self._connection.register(SOURCE, self._streams[0])
         if self.rows.held_out is not None:
             self._streams.append(Stream(self.rows, marked=True))
             self._connection.register(MARKED, self._streams[1])
-        self._connection.create_function(
-            NFKC_FUNCTION,
-            composed,
-            [duckdb.sqltypes.VARCHAR],
-            duckdb.sqltypes.VARCHAR,
-            type=PythonUDFType.ARROW,
-        )
-        self.notes = Notes(self._connection)
 
     def type_of(self, select: exp.Select, field: str) -> str:
         """SQL type of the only column of a query. Raises InvalidSpecError if the query has no meaning."""
@@ -99,14 +100,15 @@ class Engine:
         with self._told():
             return self._connection.sql(select.sql(DIALECT)).to_arrow_table()
 
-    def stream(self, select: exp.Select) -> Iterator[pa.RecordBatch]:
-        """Rows of a query in batches. One query runs at a time.
+    def stream(self, select: exp.Select | str) -> Iterator[pa.RecordBatch]:
+        """Rows of a query, or of its text, in batches. One query runs at a time.
 
         Raises EngineError where values do not fit it, DataError where memory or disk do not suffice, and what the
         reading of the rows raises.
         """
         with self._told():
-            reader = self._connection.sql(select.sql(DIALECT)).to_arrow_reader(BATCH_ROWS)
+            query = select if isinstance(select, str) else select.sql(DIALECT)
+            reader = self._connection.sql(query).to_arrow_reader(BATCH_ROWS)
             try:
                 yield from reader
             finally:
@@ -115,7 +117,8 @@ class Engine:
     def close(self) -> None:
         """Frees memory and disk."""
         self._connection.close()
-        shutil.rmtree(self._directory, ignore_errors=True)
+        if self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -140,6 +143,23 @@ class Engine:
         if "No space left" in text:
             return _disk_full()
         return StepError(f"the engine failed: {_first_line(error)}", field=ENGINE)
+
+
+def _database(limits: Limits, directory: Path) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(":memory:", config=_settings(limits, directory))
+    if limits.disk_bytes is not None:
+        # Given to connect(), this setting would be shown but not obeyed.
+        connection.execute(f"SET max_temp_directory_size = '{limits.disk_bytes}B'")
+    for setting in _LOCKS:
+        connection.execute(setting)
+    connection.create_function(
+        NFKC_FUNCTION,
+        composed,
+        [duckdb.sqltypes.VARCHAR],
+        duckdb.sqltypes.VARCHAR,
+        type=PythonUDFType.ARROW,
+    )
+    return connection
 
 
 def _settings(limits: Limits, directory: Path) -> _Settings:
