@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
@@ -28,6 +29,9 @@ from modelyard_loader.validation.rulebook import Judged, Rulebook, rulebook
 from modelyard_loader.working_copy.guard import publishing
 from modelyard_loader.working_copy.ledger import LedgerEntry
 from modelyard_runtime.columns import ARROW_TYPES
+
+_SIDE_BY_SIDE = 4
+"""Variants whose small objects are read or written at a time: what they wait for is the store."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,8 @@ class Publication:
         loaded, store = self._loaded(content), self.surroundings.store
         publisher = Publisher(self.step, store, loaded, limits, plan.variants)
         with publishing(self.surroundings.postgres, self.step.owner):
-            known = [publisher.existing(each) for each in plan.variants]
+            with ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="looking") as pool:
+                known = list(pool.map(publisher.existing, plan.variants))
             if not plan.rules.rules and all(known):
                 return self._outcome(content, [each for each in known if each], None, changed=changed)
             contents = self._built(publisher, plan)
@@ -114,13 +119,17 @@ class Publication:
     ) -> list[VariantOutcome]:
         progress = self.surroundings.progress
         progress.begin(Phase.PUBLISHING, len(plan.variants))
-        outcomes = []
-        for planned, content in zip(plan.variants, contents, strict=True):
+
+        def published(planned: PlannedVariant, content: Content) -> VariantOutcome | None:
             if planned.variant.name in verdict.blocked:
-                outcomes.append(publisher.last_good(planned.variant.name))
+                outcome = publisher.last_good(planned.variant.name)
             else:
-                outcomes.append(publisher.publish(planned, content))
+                outcome = publisher.publish(planned, content)
             progress.add(1)
+            return outcome
+
+        with ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="publishing") as pool:
+            outcomes = list(pool.map(published, plan.variants, contents))
         return [each for each in outcomes if each is not None]
 
     def _loaded(self, content: LoadContent) -> Loaded:

@@ -58,10 +58,15 @@ def read_manifest(store: ObjectStore, uri: str) -> Manifest:
 
 def write_part(store: ObjectStore, prefix: str, content: bytes, rows: int) -> Part:
     """Writes a Parquet file below ``prefix`` under the name of its bytes."""
+    part = named_part(store, prefix, content, rows)
+    store.create(store.key(part.uri), content)
+    return part
+
+
+def named_part(store: ObjectStore, prefix: str, content: bytes, rows: int) -> Part:
+    """What a Parquet file below ``prefix`` is called, which need not be there."""
     sha256 = hashlib.sha256(content).hexdigest()
-    key = f"{prefix}/{sha256}.parquet"
-    store.create(key, content)
-    return Part(uri=store.uri(key), sha256=sha256, rows=rows, bytes=len(content))
+    return Part(uri=store.uri(f"{prefix}/{sha256}.parquet"), sha256=sha256, rows=rows, bytes=len(content))
 
 
 def read_part(store: ObjectStore, part: Part, columns: list[str] | None = None) -> pa.Table:

@@ -9,11 +9,13 @@ import pyarrow as pa
 import pytest
 
 from modelyard_api.v1alpha1.dataset import Split
-from modelyard_loader.record.files import write_batch
+from modelyard_loader.record.files import VariantFiles, write_batch
 from modelyard_loader.record.loads import PlacedPart
+from modelyard_runtime.credentials import Login
 from modelyard_runtime.digest import content_digest
 from modelyard_runtime.errors import DataError, InvalidSpecError, PlatformError
-from modelyard_runtime.s3 import ObjectStore
+from modelyard_runtime.manifests import read_part
+from modelyard_runtime.s3 import ObjectStore, Outage
 from modelyard_runtime.versions import Reference, resolve_version
 from tests.support.publishing import FIRST_LOAD, Recorded, portions
 from tests.support.s3 import S3Server
@@ -224,6 +226,22 @@ def test_a_publisher_killed_at_any_write_leaves_what_an_undisturbed_one_leaves(
         assert without_prefix(objects(disturbed)) == without_prefix(objects(calm)), writes
         writes += 1
     assert writes == 7
+
+
+def test_files_are_on_the_store_when_they_are_all_written(minio: Callable[[str], ObjectStore]) -> None:
+    store = minio("files")
+    with VariantFiles(store, "houses") as files:
+        parts = [files.write("v2", _rows(count)) for count in (100, 200, 300, 400)]
+    assert [read_part(store, part).num_rows for part in parts] == [100, 200, 300, 400]
+
+
+def test_a_file_that_does_not_get_to_the_store_fails_them_all(minio: Callable[[str], ObjectStore]) -> None:
+    store = minio("files")
+    broken = type(store)(
+        store.endpoint.model_copy(update={"bucket": "not-there"}), Login("any", "any"), Outage(total=0.1)
+    )
+    with pytest.raises(PlatformError), VariantFiles(broken, "houses") as files:
+        files.write("v2", _rows(100))
 
 
 def test_publishing_again_writes_nothing_and_answers_from_what_is_there(

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from modelyard_api.contract.manifest import Column, ColumnStatistics, Learned, Manifest, Part
 from modelyard_api.contract.steps import LoadStep
-from modelyard_loader.record.files import in_parts, write_variant
+from modelyard_loader.record.files import VariantFiles, in_parts, write_variant
 from modelyard_loader.record.loads import PlacedPart
 from modelyard_loader.record.planning import PlannedVariant
 from modelyard_loader.record.profile import Profile, read_profile
@@ -117,7 +117,7 @@ class Builder:
         self._limits = limits or Limits()
         self._line: SplitLine | None = None
         self._planned = planned
-        self._writing = Lock()
+        self._drawing = Lock()
         self._lines: dict[str, Line] = {}
         self._pointers: dict[str, list[VersionPointer]] = {}
         self._manifests: dict[str, Manifest] = {}
@@ -125,12 +125,13 @@ class Builder:
     @property
     def line(self) -> SplitLine:
         """Which loaded rows are held out."""
-        if self._line is None:
-            key, total = self._loaded.key, self._loaded.rows
-            names = list(SplitLine(self._split, key).columns)
-            rows = (self.read(placed.part, names) for placed in self._loaded.parts)
-            self._line = draw_line(self._split, key, total, rows)
-        return self._line
+        with self._drawing:
+            if self._line is None:
+                key, total = self._loaded.key, self._loaded.rows
+                names = list(SplitLine(self._split, key).columns)
+                rows = (self.read(placed.part, names) for placed in self._loaded.parts)
+                self._line = draw_line(self._split, key, total, rows)
+            return self._line
 
     def build(self, planned: PlannedVariant) -> Content:
         """Content of a variant. Raises DataError where the rows do not fit its transforms."""
@@ -183,16 +184,11 @@ class Builder:
             if name not in {each.variant.name for each in together}:
                 together = [planned]
             lines = [self._begun(each) for each in together]
-            tools = Tools(self.read, self._write, self._limits)
-            advance(lines, self._loaded.parts, tools)
+            with VariantFiles(self._store, self._dataset) as files:
+                advance(lines, self._loaded.parts, Tools(self.read, files.write, self._limits))
             self._lines.update({line.name: line for line in lines})
         line = self._lines[name]
         return self._content(planned, line.parts, line.profile)
-
-    def _write(self, variant: str, rows: pa.Table) -> Part:
-        """One file at a time, since encoding takes as much memory again as the rows."""
-        with self._writing:
-            return write_variant(self._store, self._dataset, variant, rows)
 
     def _begun(self, planned: PlannedVariant) -> Line:
         """A variant as an earlier version of it leaves it."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from io import BytesIO
+from threading import BoundedSemaphore, Lock
+from typing import Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from modelyard_api.contract.manifest import Part
-from modelyard_runtime.manifests import write_part
+from modelyard_runtime.manifests import named_part, write_part
 from modelyard_runtime.s3 import ObjectStore
 
 PART_ROWS = 262_144
@@ -17,6 +20,8 @@ PART_ROWS = 262_144
 PART_BYTES = 32 * 1024 * 1024
 """Bytes of a file's rows in memory, about; what is one row may be more."""
 _ROW_GROUP = 131_072
+_ON_THE_WAY = 2
+"""Files that are sent at a time."""
 
 
 def write_batch(store: ObjectStore, dataset: str, rows: pa.Table) -> Part:
@@ -26,8 +31,55 @@ def write_batch(store: ObjectStore, dataset: str, rows: pa.Table) -> Part:
 
 def write_variant(store: ObjectStore, dataset: str, variant: str, rows: pa.Table) -> Part:
     """Writes rows of a transformed variant."""
-    prefix = f"{record_root(store, dataset)}/variants/{variant}"
-    return write_part(store, prefix, _parquet(rows), rows.num_rows)
+    return write_part(store, _variant_prefix(store, dataset, variant), _parquet(rows), rows.num_rows)
+
+
+class VariantFiles:
+    """Writes files of transformed variants for several threads, which need not wait for the store.
+
+    A file is known by its name before it is there: all are when the block ends, or what failed is raised.
+    """
+
+    def __init__(self, store: ObjectStore, dataset: str) -> None:
+        self._store = store
+        self._dataset = dataset
+        self._encoding = Lock()
+        self._room = BoundedSemaphore(_ON_THE_WAY)
+        self._pool = ThreadPoolExecutor(_ON_THE_WAY, thread_name_prefix="files")
+        self._sent: list[Future[None]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_how: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=kind is not None)
+        if kind is None:
+            for sent in self._sent:
+                sent.result()
+
+    def write(self, variant: str, rows: pa.Table) -> Part:
+        """Rows as a file on its way; waits while too many are. Raises what an earlier one has failed with."""
+        with self._encoding:
+            # One at a time, since encoding takes as much memory again as the rows.
+            content = _parquet(rows)
+            self._sent = [each for each in self._sent if not each.done() or each.result() is not None]
+        part = named_part(
+            self._store, _variant_prefix(self._store, self._dataset, variant), content, rows.num_rows
+        )
+        self._room.acquire()
+        with self._encoding:
+            self._sent.append(self._pool.submit(self._send, part, content))
+        return part
+
+    def _send(self, part: Part, content: bytes) -> None:
+        try:
+            self._store.create(self._store.key(part.uri), content)
+        finally:
+            self._room.release()
+
+
+def _variant_prefix(store: ObjectStore, dataset: str, variant: str) -> str:
+    return f"{record_root(store, dataset)}/variants/{variant}"
 
 
 def profiles_prefix(store: ObjectStore, dataset: str) -> str:
