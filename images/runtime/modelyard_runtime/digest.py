@@ -102,30 +102,19 @@ class ContentAccumulator:
         ]
         return AccumulatorState(rows=self.rows, key=list(self.key), columns=columns)
 
-    def add(
-        self,
-        rows: pa.Table | pa.RecordBatch,
-        like: ContentAccumulator | None = None,
-        same: Collection[str] = (),
-    ) -> None:
+    def add(self, rows: pa.Table | pa.RecordBatch, without: Collection[str] = ()) -> None:
         """Adds rows. Raises DataError where the columns are others, or a row has no value in its key.
 
-        ``like`` may hold rows of the same keys, and no others, whose values are the same in the columns ``same``: the
-        sums of these are taken over.
+        The sums of columns ``without`` are taken over from another accumulator later.
         """
-        self._count(rows, 1, same)
-        if like is None:
-            return
-        lanes = like.lanes
-        for column, own in zip(self.columns, self._lanes, strict=True):
-            if column.name in same:
-                added = lanes[column.name]
-                own[:] = [(one + two) % _MODULUS for one, two in zip(own, added, strict=True)]
+        self._count(rows, 1, without)
 
-    @property
-    def lanes(self) -> dict[str, tuple[int, ...]]:
-        """The sums of each column."""
-        return {column.name: tuple(held) for column, held in zip(self.columns, self._lanes, strict=True)}
+    def take_over(self, other: ContentAccumulator, names: Collection[str]) -> None:
+        """Adds the sums of columns that were left out; ``other`` holds rows of the same keys, with the same values there."""
+        lanes = dict(zip((column.name for column in other.columns), other._lanes, strict=True))
+        for column, own in zip(self.columns, self._lanes, strict=True):
+            if column.name in names:
+                own[:] = _sums(own, lanes[column.name])
 
     def subtract(self, rows: pa.Table | pa.RecordBatch) -> None:
         """Takes out rows that were added, with the values that they had then."""
@@ -137,7 +126,7 @@ class ContentAccumulator:
             raise ValueError("accumulators of other columns or another key cannot be added")
         self.rows += other.rows
         for own, added in zip(self._lanes, other._lanes, strict=True):
-            own[:] = [(one + two) % _MODULUS for one, two in zip(own, added, strict=True)]
+            own[:] = _sums(own, added)
 
     def digest(self) -> ContentDigest:
         """Digest of the rows that were added and not taken out."""
@@ -190,6 +179,10 @@ class ContentAccumulator:
                 mix_in_place(mixed, scratch)
                 lanes[number] = (lanes[number] + sign * int(np.add.reduce(mixed))) % _MODULUS
         self.rows += sign * batch.num_rows
+
+
+def _sums(lanes: Sequence[int], others: Sequence[int]) -> list[int]:
+    return [(one + two) % _MODULUS for one, two in zip(lanes, others, strict=True)]
 
 
 def content_digest(table: pa.Table, key: Sequence[str]) -> ContentDigest:

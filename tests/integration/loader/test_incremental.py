@@ -12,7 +12,7 @@ from pyarrow import csv
 from modelyard_api.contract.outcome import LoadOutcome
 from modelyard_api.v1alpha1.loading import HashOrder, Order, SourceOrder
 from modelyard_api.v1alpha1.sources import BuiltinName, Source, UploadSource
-from modelyard_loader.record.files import _parquet
+from modelyard_loader.record.files import encoded
 from modelyard_loader.working_copy.ledger import entries
 from modelyard_runtime.errors import DataError
 from modelyard_runtime.hashing import row_hashes
@@ -99,7 +99,7 @@ def test_twenty_one_steps_give_what_one_gives(loader: LoaderRun, source: Builtin
     stored = objects_below(store, run, "batches")
     last = versions_of(run, outcomes[-1])["v1"].manifest
     assert {store.key(part.uri) for part in last.parts} == set(stored)
-    assert sum(stored.values()) <= 1.1 * len(_parquet(in_order))
+    assert sum(stored.values()) <= 1.1 * len(encoded(in_order))
 
 
 def _written(rows: pa.Table, ending: str) -> bytes:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from modelyard_api.v1alpha1.dataset import Split
-from modelyard_loader.record.files import VariantFiles, write_batch
+from modelyard_loader.record.files import VariantFiles, encoded, write_batch
 from modelyard_loader.record.loads import PlacedPart
 from modelyard_runtime.credentials import Login
 from modelyard_runtime.digest import content_digest
@@ -231,7 +231,7 @@ def test_a_publisher_killed_at_any_write_leaves_what_an_undisturbed_one_leaves(
 def test_files_are_on_the_store_when_they_are_all_written(minio: Callable[[str], ObjectStore]) -> None:
     store = minio("files")
     with VariantFiles(store, "houses") as files:
-        parts = [files.write("v2", _rows(count)) for count in (100, 200, 300, 400)]
+        parts = [files.write("v2", encoded(_rows(count)), count) for count in (100, 200, 300, 400)]
     assert [read_part(store, part).num_rows for part in parts] == [100, 200, 300, 400]
 
 
@@ -241,7 +241,7 @@ def test_a_file_that_does_not_get_to_the_store_fails_them_all(minio: Callable[[s
         store.endpoint.model_copy(update={"bucket": "not-there"}), Login("any", "any"), Outage(total=0.1)
     )
     with pytest.raises(PlatformError), VariantFiles(broken, "houses") as files:
-        files.write("v2", _rows(100))
+        files.write("v2", encoded(_rows(100)), 100)
 
 
 def test_publishing_again_writes_nothing_and_answers_from_what_is_there(

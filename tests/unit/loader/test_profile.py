@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from modelyard_loader.record.profile import Profile, ProfileState, Seen
+from modelyard_loader.record.profile import Profile, ProfileState
 from modelyard_runtime.columns import canonical_columns
 from modelyard_runtime.digest import content_digest
 
@@ -58,17 +58,16 @@ def test_a_profile_is_the_same_to_the_bit_in_any_portions(seed: int) -> None:
     assert together.digest() == content_digest(table, ["id"])
 
 
-def test_what_is_known_of_a_column_that_stays_is_taken_over_and_of_no_other() -> None:
+def test_what_is_known_of_columns_that_stay_is_taken_over() -> None:
     table = _table(3_000, 4)
     other = table.set_column(1, "x", pa.array(np.arange(3_000.0))).append_column("new", table.column("n"))
-    before = Seen(table, _profile(table))
+    stayed = {"id", *table.column_names} - {"x"}
     taken = Profile(canonical_columns(other.schema), ["id"])
-    taken.add(other, like=before)
+    for start in range(0, 3_000, 1_000):
+        taken.add(other.slice(start, 1_000), without=stayed)
+    assert taken.state() != _profile(other).state()
+    taken.take_over(_profile(table), stayed)
     assert taken.state() == _profile(other).state()
-    elsewhere = other.set_column(0, "id", pa.array(range(3_000, 6_000)))
-    moved = Profile(canonical_columns(elsewhere.schema), ["id"])
-    moved.add(elsewhere, like=before)
-    assert moved.state() == _profile(elsewhere).state()
 
 
 def test_threads_do_not_count() -> None:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from modelyard_api.contract.manifest import Part
+from modelyard_loader.record.side_by_side import side_by_side
 from modelyard_runtime.manifests import named_part, write_part
 from modelyard_runtime.s3 import ObjectStore
 
@@ -22,16 +23,18 @@ PART_BYTES = 32 * 1024 * 1024
 _ROW_GROUP = 131_072
 _ON_THE_WAY = 2
 """Files that are sent at a time."""
+_PROBE_ROWS = 4096
+"""Rows by which a column is judged."""
 
 
 def write_batch(store: ObjectStore, dataset: str, rows: pa.Table) -> Part:
     """Writes rows of a load; the caller sees to it that they are not more than a file holds."""
-    return write_part(store, f"{record_root(store, dataset)}/batches", _parquet(rows), rows.num_rows)
+    return write_part(store, f"{record_root(store, dataset)}/batches", encoded(rows), rows.num_rows)
 
 
 def write_variant(store: ObjectStore, dataset: str, variant: str, rows: pa.Table) -> Part:
     """Writes rows of a transformed variant."""
-    return write_part(store, _variant_prefix(store, dataset, variant), _parquet(rows), rows.num_rows)
+    return write_part(store, _variant_prefix(store, dataset, variant), encoded(rows), rows.num_rows)
 
 
 class VariantFiles:
@@ -43,7 +46,7 @@ class VariantFiles:
     def __init__(self, store: ObjectStore, dataset: str) -> None:
         self._store = store
         self._dataset = dataset
-        self._encoding = Lock()
+        self._adding = Lock()
         self._room = BoundedSemaphore(_ON_THE_WAY)
         self._pool = ThreadPoolExecutor(_ON_THE_WAY, thread_name_prefix="files")
         self._sent: list[Future[None]] = []
@@ -57,17 +60,12 @@ class VariantFiles:
             for sent in self._sent:
                 sent.result()
 
-    def write(self, variant: str, rows: pa.Table) -> Part:
-        """Rows as a file on its way; waits while too many are. Raises what an earlier one has failed with."""
-        with self._encoding:
-            # One at a time, since encoding takes as much memory again as the rows.
-            content = _parquet(rows)
-            self._sent = [each for each in self._sent if not each.done() or each.result() is not None]
-        part = named_part(
-            self._store, _variant_prefix(self._store, self._dataset, variant), content, rows.num_rows
-        )
+    def write(self, variant: str, content: bytes, rows: int) -> Part:
+        """A file on its way; waits while too many are. Raises what an earlier one has failed with."""
+        part = named_part(self._store, _variant_prefix(self._store, self._dataset, variant), content, rows)
         self._room.acquire()
-        with self._encoding:
+        with self._adding:
+            self._sent = [each for each in self._sent if not each.done() or each.result() is not None]
             self._sent.append(self._pool.submit(self._send, part, content))
         return part
 
@@ -117,19 +115,35 @@ def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     yield from _pieces(batch.slice(middle))
 
 
-def _parquet(rows: pa.Table) -> bytes:
-    """The fastest setting of zstd, and dictionaries only where they help: numbers rarely repeat."""
+def encoded(rows: pa.Table) -> bytes:
+    """Rows as a file: the fastest setting of zstd, and dictionaries only where they help.
+
+    How a column is encoded depends on its values alone.
+    """
     sink = BytesIO()
-    texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
     pq.write_table(
         rows,
         sink,
         compression="zstd",
         compression_level=1,
-        use_dictionary=texts or False,
+        use_dictionary=[field.name for field in rows.schema if _repeats(rows, field)] or False,
         row_group_size=_ROW_GROUP,
         # The manifest says them better, and in a file of a few hundred rows they take a tenth of it.
         write_statistics=False,
         store_schema=False,
     )
     return sink.getvalue()
+
+
+def extended(content: bytes, rows: pa.Table) -> bytes:
+    """Rows as a file, of which ``content`` is one with the first columns."""
+    known = pq.read_schema(BytesIO(content)).names
+    return side_by_side(content, encoded(rows.select(rows.column_names[len(known) :])))
+
+
+def _repeats(rows: pa.Table, field: pa.Field) -> bool:
+    """Whether texts come again and again; numbers rarely do."""
+    if not pa.types.is_string(field.type):
+        return False
+    first = rows.column(field.name).slice(0, _PROBE_ROWS)
+    return 2 * len(first.unique()) <= len(first)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -55,14 +54,6 @@ class ProfileState(StatusModel):
     sample: list[SampledRow]
 
 
-@dataclass(frozen=True)
-class Seen:
-    """Rows and the profile of them and no others."""
-
-    rows: pa.Table
-    profile: Profile
-
-
 class Profile:
     """Digest, statistics and sample of rows that are named by a key."""
 
@@ -81,25 +72,22 @@ class Profile:
         """What is known of each column, the key's left out."""
         return {each.column.name: each for each in self._columns}
 
-    def add(self, rows: pa.Table, *, threads: int = 1, like: Seen | None = None) -> None:
+    def add(self, rows: pa.Table, *, threads: int = 1, without: Collection[str] = ()) -> None:
         """Adds rows, looking at columns side by side where there are threads; nothing depends on how many.
 
-        What is known of a column that ``like`` has with the same values is taken over. Raises DataError where the
+        Columns ``without`` are not looked at, and taken over from another profile later. Raises DataError where the
         columns are others, or a row has no value in its key.
         """
         table = to_canonical(rows)
-        same = self._same(table, like)
-        known = like.profile if like is not None and same else None
         tasks: list[Callable[[], None]] = [
-            partial(self.content.add, table, known.content if known else None, same),
+            partial(self.content.add, table, without),
             partial(self._draw, table),
         ]
-        held = known.by_name if known else {}
-        for column in self._columns:
-            name = column.column.name
-            tasks.append(
-                partial(column.merge, held[name]) if name in same else partial(_add_column, column, table)
-            )
+        tasks += [
+            partial(_add_column, column, table)
+            for column in self._columns
+            if column.column.name not in without
+        ]
         if threads == 1 or table.num_rows < _WORTH_THREADS:
             for task in tasks:
                 task()
@@ -107,6 +95,13 @@ class Profile:
         with ThreadPoolExecutor(threads, thread_name_prefix="profile") as pool:
             for done in [pool.submit(task) for task in tasks]:
                 done.result()
+
+    def take_over(self, other: Profile, names: Collection[str]) -> None:
+        """Adds what another profile holds of columns that were not looked at; it is one of the same rows."""
+        self.content.take_over(other.content, names)
+        for column in self._columns:
+            if column.column.name in names:
+                column.merge(other.by_name[column.column.name])
 
     def merge(self, other: Profile) -> None:
         """Adds what the profile of other rows holds."""
@@ -155,18 +150,6 @@ class Profile:
         made._columns = [ColumnProfile.restored(column) for column in state.columns]
         made._sample = list(state.sample)
         return made
-
-    def _same(self, table: pa.Table, like: Seen | None) -> frozenset[str]:
-        """Columns with the same values in both, if the rows are the same."""
-        if (
-            like is None
-            or like.rows.num_rows != table.num_rows
-            or like.profile.content.key != self.content.key
-        ):
-            return frozenset()
-        both = [field.name for field in table.schema if field in list(like.rows.schema)]
-        same = frozenset(name for name in both if table.column(name).equals(like.rows.column(name)))
-        return same if same.issuperset(self.content.key) else frozenset()
 
     def _draw(self, table: pa.Table) -> None:
         if table.num_rows == 0:

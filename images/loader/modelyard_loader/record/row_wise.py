@@ -7,24 +7,22 @@ add up in any order, so nothing depends on how many work.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import Self
 
 import pyarrow as pa
 
 from modelyard_api.contract.manifest import Part
+from modelyard_loader.record.files import encoded, extended
 from modelyard_loader.record.loads import PlacedPart
 from modelyard_loader.record.planning import PlannedVariant
-from modelyard_loader.record.profile import Profile, Seen
-from modelyard_loader.transforms.chain import Chain
-from modelyard_loader.transforms.engine import Engine
+from modelyard_loader.record.profile import Profile
+from modelyard_loader.record.stages import Stage, Stages
+from modelyard_loader.record.ways import Way, ways
 from modelyard_loader.transforms.limits import Limits
-from modelyard_loader.transforms.rows import Rows
-from modelyard_runtime.digest import in_key_order
 
 _WORKERS = 2
 _MEMORY_OF_TWO = 320 * 1024 * 1024
@@ -52,17 +50,9 @@ class Tools:
     """What the work is done with; called from several threads."""
 
     read: Callable[[Part], pa.Table]
-    write: Callable[[str, pa.Table], Part]
-    """Writes a file of a variant."""
+    write: Callable[[str, bytes, int], Part]
+    """Writes a file of a variant, which has so many rows."""
     limits: Limits
-
-
-@dataclass(frozen=True)
-class Given:
-    """What one file gives to one variant."""
-
-    parts: tuple[Part, ...]
-    profile: Profile
 
 
 def release_memory() -> None:
@@ -80,22 +70,19 @@ def advance(lines: Sequence[Line], loaded: Sequence[PlacedPart], tools: Tools) -
     memory = tools.limits.memory_bytes
     workers_at_most = _WORKERS if memory is None or memory >= _MEMORY_OF_TWO else 1
     count = min(workers_at_most, len(new))
+    if count == 0:
+        return
+    work = _Work(lines, wanted, ways([line.planned for line in lines]), tools, _WORKERS // count)
     with ExitStack() as stack:
-        stages = stack.enter_context(closing(_Stages(tools.limits)))
-        workers = [
-            stack.enter_context(_Worker(lines, wanted, tools, stages, threads=_WORKERS // count))
-            for _ in range(count)
-        ]
+        stages = stack.enter_context(closing(Stages(tools.limits)))
+        workers = [stack.enter_context(_Worker(work, stages)) for _ in range(count)]
         jobs = [workers[number % count].submit(placed) for number, placed in enumerate(new)]
         for job in jobs:
-            _take(lines, job.result())
-
-
-def _take(lines: Sequence[Line], found: Mapping[str, Given]) -> None:
-    for line in lines:
-        if line.name in found:
-            line.parts += found[line.name].parts
-            line.profile.merge(found[line.name].profile)
+            found = job.result()
+            for line in lines:
+                line.parts += found.get(line.name, ())
+        for worker in workers:
+            worker.report()
 
 
 def _wanted(lines: Sequence[Line]) -> dict[str, int]:
@@ -108,80 +95,34 @@ def _wanted(lines: Sequence[Line]) -> dict[str, int]:
     return since
 
 
-class _Stage:
-    """The transforms of a variant over rows of the one that it starts from."""
+@dataclass(frozen=True)
+class _Work:
+    """What all workers do."""
 
-    def __init__(self, schema: pa.Schema, database: Engine, compiled: Callable[[Engine], Chain]) -> None:
-        self._rows: pa.Table | None = None
-        self.engine = Engine(Rows(schema, self._batches), beside=database)
-        self._chain = compiled(self.engine)
-        self._text = self._chain.text(self.engine)
+    lines: Sequence[Line]
+    wanted: Mapping[str, int]
+    ways: Mapping[str, Way]
+    tools: Tools
+    threads: int
+    """Threads of each worker."""
 
-    def run(self, rows: pa.Table) -> pa.Table:
-        """Rows of the variant, in key order as those that they are made of."""
-        self._rows = rows
-        batches = list(self._chain.batches(self.engine, text=self._text))
-        self._rows = None
-        return in_key_order(pa.Table.from_batches(batches, schema=self._chain.schema), self._chain.key)
-
-    def _batches(self) -> Iterator[pa.RecordBatch]:
-        if self._rows is not None:
-            yield from self._rows.to_batches()
-
-
-class _Stages:
-    """Makes the stages of all workers: over one database, each chain of transforms compiled once."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._lock = Lock()
-        self._database: Engine | None = None
-        self._chains: dict[str, Chain] = {}
-
-    def stage(self, planned: PlannedVariant, parent: Chain | None) -> _Stage:
-        """The transforms of a variant over rows of ``parent``, or over the loaded rows if there is none."""
-        before = parent if parent is not None else Chain(planned.chain.key, planned.chain.loaded)
-
-        def compiled(engine: Engine) -> Chain:
-            if parent is None:
-                return planned.chain
-            known = planned.variant.name
-            if known not in self._chains:
-                self._chains[known] = Chain(parent.key, parent.columns).extended(planned.variant, engine)
-            return self._chains[known]
-
-        with self._lock:
-            if self._database is None:
-                self._database = Engine(before.schema.empty_table(), self._limits)
-            return _Stage(before.schema, self._database, compiled)
-
-    def close(self) -> None:
-        """Closes the database; the engines of all stages must be closed."""
-        if self._database is not None:
-            self._database.close()
+    def like(self, line: Line) -> Line | None:
+        """An earlier variant that is given the same files and has the same rows."""
+        way = self.ways[line.name]
+        found = next((other for other in self.lines if other.name == way.like), None)
+        return found if found is not None and found.since == line.since else None
 
 
 class _Worker:
     """Gives one file at a time to all variants that need it, in a thread of its own."""
 
-    def __init__(
-        self,
-        lines: Sequence[Line],
-        wanted: Mapping[str, int],
-        tools: Tools,
-        stages: _Stages,
-        *,
-        threads: int,
-    ) -> None:
-        self._lines = lines
-        self._wanted = wanted
-        self._tools = tools
-        self._threads = threads
-        self._chains = {line.name: line.planned.chain for line in lines}
+    def __init__(self, work: _Work, stages: Stages) -> None:
+        self._work = work
         self._made = stages
-        self._stages: dict[str, _Stage] = {}
+        self._stages: dict[str, Stage] = {}
+        self._profiles: dict[str, Profile] = {}
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="variants")
-        self._jobs: list[Future[dict[str, Given]]] = []
+        self._jobs: list[Future[dict[str, tuple[Part, ...]]]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -192,70 +133,75 @@ class _Worker:
         self._pool.submit(self._close).result()
         self._pool.shutdown()
 
-    def submit(self, placed: PlacedPart) -> Future[dict[str, Given]]:
-        """Takes a file."""
-        self._jobs.append(self._pool.submit(self._work, placed))
+    def submit(self, placed: PlacedPart) -> Future[dict[str, tuple[Part, ...]]]:
+        """Takes a file; gives the files that come of it for each variant to which it is new."""
+        self._jobs.append(self._pool.submit(self._give, placed))
         return self._jobs[-1]
 
-    def _work(self, placed: PlacedPart) -> dict[str, Given]:
-        tables: dict[str | None, pa.Table] = {None: self._tools.read(placed.part)}
-        given: dict[str | None, Given] = {}
-        holders: dict[str | None, str | None] = {}
-        found: dict[str, Given] = {}
-        for number, line in enumerate(self._lines):
-            if self._wanted[line.name] >= placed.sequence:
+    def report(self) -> None:
+        """Adds what is known of all files to the profiles of the variants. Nothing may be under way."""
+        for line in self._work.lines:
+            known = self._profiles.get(line.name)
+            if known is None:
                 continue
-            parent = holders.get(line.planned.variant.from_)
-            holder = self._holder(line, holders)
-            if holder not in tables:
-                tables[holder] = self._stage(line, holders).run(tables[parent])
-            holders[line.name] = holder
+            like = self._work.like(line)
+            if like is not None and not self._is_same(line, like):
+                known.take_over(self._profiles[like.name], self._work.ways[line.name].shared)
+            line.profile.merge(known)
+
+    def _give(self, placed: PlacedPart) -> dict[str, tuple[Part, ...]]:
+        tables: dict[str | None, pa.Table] = {None: self._work.tools.read(placed.part)}
+        written: dict[str | None, tuple[Part, ...]] = {None: (placed.part,)}
+        contents: dict[str | None, bytes] = {}
+        found: dict[str, tuple[Part, ...]] = {}
+        for number, line in enumerate(self._work.lines):
+            if self._work.wanted[line.name] >= placed.sequence:
+                continue
+            way = self._work.ways[line.name]
+            if way.holder not in tables:
+                tables[way.holder] = self._stage(line, way).run(tables[way.start])
+            rows = tables[way.holder]
             if line.since < placed.sequence:
-                if holder not in given:
-                    parts = (placed.part,) if holder is None else self._written(line, tables[holder])
-                    seen = Seen(tables[parent], given[parent].profile) if parent in given else None
-                    given[holder] = Given(parts, self._profile(line, tables[holder], seen))
-                found[line.name] = given[holder]
-            for other in self._done(tables, holders, self._lines[number + 1 :]):
-                del tables[other]
+                if way.holder not in written:
+                    written[way.holder] = self._written(line, rows, contents)
+                found[line.name] = written[way.holder]
+                self._look(line, rows)
+            needed = {self._work.ways[other.name].start for other in self._work.lines[number + 1 :]}
+            for holder in [each for each in tables if each not in needed]:
+                del tables[holder]
         tables.clear()
         release_memory()
         return found
 
-    def _holder(self, line: Line, holders: Mapping[str | None, str | None]) -> str | None:
-        """The variant whose rows are those of this one: itself, one before it, or None for the loaded rows."""
-        if line.planned.untransformed:
-            return None
-        parent = line.planned.variant.from_
-        known = parent in holders and not line.planned.variant.transforms
-        return holders[parent] if known else line.name
+    def _look(self, line: Line, rows: pa.Table) -> None:
+        like = self._work.like(line)
+        if like is not None and self._is_same(line, like):
+            self._profiles[line.name] = self._profiles[like.name]
+            return
+        if line.name not in self._profiles:
+            chain = line.planned.chain
+            self._profiles[line.name] = Profile(chain.columns, chain.key)
+        shared = self._work.ways[line.name].shared if like is not None else ()
+        self._profiles[line.name].add(rows, threads=self._work.threads, without=shared)
 
-    def _done(
-        self,
-        tables: Mapping[str | None, pa.Table],
-        holders: Mapping[str | None, str | None],
-        rest: Sequence[Line],
-    ) -> list[str | None]:
-        """Rows that no variant to come starts from."""
-        read = {holders.get(line.planned.variant.from_) for line in rest}
-        return [holder for holder in tables if holder not in read]
+    def _is_same(self, line: Line, other: Line) -> bool:
+        """Whether two variants are one and the same table."""
+        return self._work.ways[line.name].holder == self._work.ways[other.name].holder
 
-    def _stage(self, line: Line, holders: Mapping[str | None, str | None]) -> _Stage:
-        """The transforms over the rows of the parent if it was given the file, else over the loaded rows."""
+    def _stage(self, line: Line, way: Way) -> Stage:
         if line.name not in self._stages:
-            parent = line.planned.variant.from_
-            chain = self._chains[parent] if parent is not None and parent in holders else None
-            self._stages[line.name] = self._made.stage(line.planned, chain)
+            self._stages[line.name] = self._made.stage(way)
         return self._stages[line.name]
 
-    def _written(self, line: Line, rows: pa.Table) -> tuple[Part, ...]:
-        return (self._tools.write(line.name, rows),) if rows.num_rows else ()
-
-    def _profile(self, line: Line, rows: pa.Table, like: Seen | None) -> Profile:
-        made = Profile(line.planned.chain.columns, line.planned.chain.key)
-        made.add(rows, threads=self._threads, like=like)
-        return made
+    def _written(self, line: Line, rows: pa.Table, contents: dict[str | None, bytes]) -> tuple[Part, ...]:
+        """``contents`` are the files that were made of the same loaded file, by the variants whose rows they hold."""
+        if rows.num_rows == 0:
+            return ()
+        way = self._work.ways[line.name]
+        before = contents.get(way.extended) if way.extended is not None else None
+        contents[way.holder] = encoded(rows) if before is None else extended(before, rows)
+        return (self._work.tools.write(line.name, contents[way.holder], rows.num_rows),)
 
     def _close(self) -> None:
         for stage in self._stages.values():
-            stage.engine.close()
+            stage.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
@@ -15,7 +15,6 @@ from modelyard_loader.transforms import compiled, is_fitted, is_row_wise
 from modelyard_loader.transforms.engine import MARKED, SOURCE, Engine, EngineError
 from modelyard_loader.transforms.guards import refused
 from modelyard_loader.transforms.relation import (
-    DIALECT,
     Made,
     Note,
     Part,
@@ -30,6 +29,7 @@ from modelyard_runtime.columns import ARROW_TYPES
 from modelyard_runtime.errors import DataError, InvalidSpecError, StepError
 
 _BASE = "loaded rows"
+"""Name under which SQL finds the rows that the first variant starts from."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,8 @@ class Chain:
     steps: tuple[ChainStep, ...] = ()
     origin: tuple[str, ...] = field(default=())
     """Columns that name the row that a row comes from, by which the split is made."""
+    base: str = _BASE
+    """Name under which SQL finds the rows that it starts from."""
 
     def __post_init__(self) -> None:
         if not self.origin:
@@ -113,24 +115,24 @@ class Chain:
             chain = chain._with(transform, name, path, engine, earlier or {})
         return chain
 
+    def after(self, parent: Chain) -> Chain:
+        """What it does to the rows of one that it was made of."""
+        return replace(
+            self, loaded=parent.columns, steps=self.steps[len(parent.steps) :], base=parent.side.name
+        )
+
     def run(self, engine: Engine) -> pa.Table:
         """Rows of the variant in key order, all in memory. Raises what ``batches`` raises."""
         batches = list(self.batches(engine, ordered=True))
         return pa.Table.from_batches(batches, schema=self.schema)
 
-    def text(self, engine: Engine) -> str:
-        """The query, rows in any order: what ``batches`` may be given, so that it is not made for each call."""
-        return self._query(engine, ordered=False).sql(DIALECT)
-
-    def batches(
-        self, engine: Engine, *, ordered: bool = False, text: str | None = None
-    ) -> Iterator[pa.RecordBatch]:
+    def batches(self, engine: Engine, *, ordered: bool = False) -> Iterator[pa.RecordBatch]:
         """Rows of the variant in canonical types, in key order or in any. Another query can run after the last.
 
         Raises DataError with the path of the first transform that the rows do not fit, and what their reading raises.
         """
         try:
-            for batch in engine.stream(text or self._query(engine, ordered=ordered)):
+            for batch in engine.stream(self._query(engine, ordered=ordered)):
                 yield batch.cast(self.schema)
         except EngineError as error:
             raise self._explained(str(error), engine) from error
@@ -182,14 +184,13 @@ class Chain:
 
     @property
     def _last(self) -> str:
-        return self.steps[-1].name if self.steps else _BASE
+        return self.steps[-1].name if self.steps else self.base
 
     def _query(self, engine: Engine, *, ordered: bool) -> exp.Select:
-        whole = exp.select(*(column_ref(column.name) for column in self.columns)).from_(table_ref(self._last))
-        parts = {_BASE: Part(_BASE, self._base(engine))}
+        parts = {self.base: Part(self.base, self._base(engine))}
         for step in self.steps:
             parts.update({part.name: part for part in step.parts()})
-        whole.set("with_", exp.With(expressions=[_common_table(part) for part in parts.values()]))
+        whole = query_of(exp.select(*(column_ref(column.name) for column in self.columns)), [*parts.values()])
         return whole.order_by(*(column_ref(name) for name in self.key)) if ordered else whole
 
     def _base(self, engine: Engine) -> exp.Select:
@@ -221,6 +222,12 @@ class Chain:
             except EngineError:
                 return step.path
         return self.steps[-1].path
+
+
+def query_of(select: exp.Select, parts: Sequence[Part]) -> exp.Select:
+    """One query of the parts of which each reads those before it, and a SELECT from the last."""
+    select.set("with_", exp.With(expressions=[_common_table(part) for part in parts]))
+    return select.from_(table_ref(parts[-1].name))
 
 
 def _common_table(part: Part) -> exp.CTE:
