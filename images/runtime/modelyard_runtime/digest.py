@@ -21,7 +21,7 @@ manifest's own, which is its name.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,7 +40,8 @@ _ROOT = b"modelyard content 2\n"
 _ROW_SEED = 0x6D6F64656C796172
 _LANES = (np.uint64(0x243F6A8885A308D3), np.uint64(0x13198A2E03707344))
 _MODULUS = 2**64
-_CHUNK_ROWS = 16_384
+_NOTHING: Mapping[str, np.ndarray] = {}
+_CHUNK_ROWS = 32_768
 """Rows whose states and cells fit the cache of a core together."""
 
 
@@ -102,12 +103,17 @@ class ContentAccumulator:
         ]
         return AccumulatorState(rows=self.rows, key=list(self.key), columns=columns)
 
-    def add(self, rows: pa.Table | pa.RecordBatch, without: Collection[str] = ()) -> None:
+    def add(
+        self,
+        rows: pa.Table | pa.RecordBatch,
+        without: Collection[str] = (),
+        known: Mapping[str, np.ndarray] = _NOTHING,
+    ) -> None:
         """Adds rows. Raises DataError where the columns are others, or a row has no value in its key.
 
-        The sums of columns ``without`` are taken over from another accumulator later.
+        The sums of columns ``without`` are taken over from another accumulator later; ``known`` are the cells of some.
         """
-        self._count(rows, 1, without)
+        self._count(rows, 1, without, known)
 
     def take_over(self, other: ContentAccumulator, names: Collection[str]) -> None:
         """Adds the sums of columns that were left out; ``other`` holds rows of the same keys, with the same values there."""
@@ -118,7 +124,7 @@ class ContentAccumulator:
 
     def subtract(self, rows: pa.Table | pa.RecordBatch) -> None:
         """Takes out rows that were added, with the values that they had then."""
-        self._count(rows, -1, ())
+        self._count(rows, -1)
 
     def merge(self, other: ContentAccumulator) -> None:
         """Adds what another accumulator of the same columns and key holds."""
@@ -153,7 +159,13 @@ class ContentAccumulator:
             sha.update(number.to_bytes(8, "little"))
         return sha.hexdigest()
 
-    def _count(self, rows: pa.Table | pa.RecordBatch, sign: int, without: Collection[str]) -> None:
+    def _count(
+        self,
+        rows: pa.Table | pa.RecordBatch,
+        sign: int,
+        without: Collection[str] = (),
+        known: Mapping[str, np.ndarray] = _NOTHING,
+    ) -> None:
         table = pa.Table.from_batches([rows]) if isinstance(rows, pa.RecordBatch) else rows
         table = to_canonical(table)
         if not table.schema.equals(self._schema):
@@ -162,17 +174,24 @@ class ContentAccumulator:
                 field="columns",
             )
         check_present(table, self.key)
+        start = 0
         for batch in table.to_batches(max_chunksize=_CHUNK_ROWS):
-            self._count_chunk(batch, sign, without)
+            pieces = {name: each[start : start + batch.num_rows] for name, each in known.items()}
+            self._count_chunk(batch, sign, without, pieces)
+            start += batch.num_rows
 
-    def _count_chunk(self, batch: pa.RecordBatch, sign: int, without: Collection[str]) -> None:
+    def _count_chunk(
+        self, batch: pa.RecordBatch, sign: int, without: Collection[str], known: Mapping[str, np.ndarray]
+    ) -> None:
         hashes = row_hashes(pa.Table.from_batches([batch]), self.key, _ROW_SEED)
         states = [mix(hashes ^ constant) for constant in _LANES]
         mixed, scratch = np.empty_like(hashes), np.empty_like(hashes)
         for place, column in enumerate(self.columns):
             if column.name in without:
                 continue
-            values = cells(column.type, batch.column(place))
+            values = known.get(column.name)
+            if values is None:
+                values = cells(column.type, batch.column(place))
             lanes = self._lanes[place]
             for number, state in enumerate(states):
                 np.bitwise_xor(state, values, out=mixed)

@@ -40,6 +40,7 @@ _MASKS = np.array([2**64 - 1, *((1 << (8 * count)) - 1 for count in range(1, _WO
 """By the number of bytes modulo 8: what the last word keeps."""
 _KEPT = np.array([(1 << (8 * count)) - 1 for count in range(_WORD + 1)], dtype=np.uint64)
 """By the number of bytes from its first one to the end of the text, 8 at most: what a word keeps."""
+_PIECE = 16_384
 _SHORT_WORDS = 32
 """Words of a text up to which a loop over positions is short."""
 
@@ -88,6 +89,12 @@ def cells(kind: ColumnType, values: pa.Array) -> np.ndarray:
     else:
         found = flags(values).astype(np.uint64)
     return np.where(valid(values), found, NULL) if values.null_count else found
+
+
+def text_cells(values: pa.Array) -> np.ndarray:
+    """The cell of each value of an array of texts; what it takes besides stays in the cache of a core."""
+    pieces = [cells(ColumnType.TEXT, values.slice(start, _PIECE)) for start in range(0, len(values), _PIECE)]
+    return np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.uint64)
 
 
 def canonical_bits(numbers: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from modelyard_api.contract.manifest import Column, ColumnStatistics
 from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_loader.record.sketches import Distinct, Quantiles, exact_sum, in_units, units
 from modelyard_runtime.columns import ARROW_TYPES
-from modelyard_runtime.hashing import cells, fixed_width, mix
+from modelyard_runtime.hashing import cells, fixed_width, mix, valid
 
 Value = bool | int | float | str
 
@@ -71,20 +71,26 @@ class ColumnProfile:
         """Rows of each finite value, while there are few."""
         self._distinct = Distinct()
 
-    def add(self, values: pa.Array) -> None:
-        """Adds values of the column's canonical type."""
+    def add(self, values: pa.Array, known: np.ndarray | None = None) -> None:
+        """Adds values of the column's canonical type; ``known`` are their cells, if they were made already."""
         self.missing += values.null_count
         present = self._finite(values.drop_null() if values.null_count else values)
         if len(present) == 0:
             return
         if self.column.type is ColumnType.TEXT:
-            self._look_at_texts(present)
+            self._check_length(present)
         counted = self._count_values(present)
+        if self.column.type is ColumnType.TEXT:
+            self._widen_texts(present if counted is None else counted[0])
+        hashed = known[valid(values)] if known is not None and values.null_count else known
         for start in range(0, len(present), _CHUNK_ROWS):
             chunk = present.slice(start, _CHUNK_ROWS)
             self._measure(chunk, with_quantiles=counted is None)
             if counted is None:
-                self._distinct.add(mix(cells(self.column.type, chunk)))
+                made = (
+                    cells(self.column.type, chunk) if hashed is None else hashed[start : start + _CHUNK_ROWS]
+                )
+                self._distinct.add(mix(made))
         if counted is not None:
             self._measure_counted(*counted)
 
@@ -177,11 +183,13 @@ class ColumnProfile:
             numbers = numbers[finite]
         return pa.array(numbers + 0.0)
 
-    def _look_at_texts(self, present: pa.Array) -> None:
-        ends = pc.min_max(present).as_py()
-        self._widen(ends["min"][:_SHOWN_TEXT], ends["max"][:_SHOWN_TEXT])
+    def _check_length(self, present: pa.Array) -> None:
         if self.values is not None and pc.max(pc.binary_length(present)).as_py() > _LONGEST_VALUE:
             self._give_up_values()
+
+    def _widen_texts(self, present: pa.Array) -> None:
+        ends = pc.min_max(present).as_py()
+        self._widen(ends["min"][:_SHOWN_TEXT], ends["max"][:_SHOWN_TEXT])
 
     def _measure(self, chunk: pa.Array, *, with_quantiles: bool) -> None:
         """Sums, extremes and quantiles of numbers."""

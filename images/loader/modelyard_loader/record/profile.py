@@ -19,12 +19,13 @@ from pydantic import ValidationError
 from modelyard_api.base import StatusModel
 from modelyard_api.contract.manifest import Column, ColumnStatistics
 from modelyard_api.digests import canonical_json
+from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_api.v1alpha1.dataset_status import CLASSES_SHOWN, ClassCount
 from modelyard_loader.record.columns import ColumnProfile, ColumnState, shown_value
 from modelyard_runtime.columns import to_canonical
 from modelyard_runtime.digest import AccumulatorState, ContentAccumulator, ContentDigest
 from modelyard_runtime.errors import DataError
-from modelyard_runtime.hashing import row_hashes, whole
+from modelyard_runtime.hashing import row_hashes, text_cells, whole
 from modelyard_runtime.s3 import ObjectStore
 
 SAMPLE_ROWS = 20
@@ -79,15 +80,19 @@ class Profile:
         columns are others, or a row has no value in its key.
         """
         table = to_canonical(rows)
+        texts = {
+            each.column.name: text_cells(whole(table.column(each.column.name)))
+            for each in self._columns
+            if each.column.type is ColumnType.TEXT and each.column.name not in without
+        }
         tasks: list[Callable[[], None]] = [
-            partial(self.content.add, table, without),
+            partial(self.content.add, table, without, texts),
             partial(self._draw, table),
         ]
-        tasks += [
-            partial(_add_column, column, table)
-            for column in self._columns
-            if column.column.name not in without
-        ]
+        for each in self._columns:
+            name = each.column.name
+            if name not in without:
+                tasks.append(partial(_add_column, each, table, texts.get(name)))
         if threads == 1 or table.num_rows < _WORTH_THREADS:
             for task in tasks:
                 task()
@@ -155,8 +160,7 @@ class Profile:
         if table.num_rows == 0:
             return
         hashes = row_hashes(table, self.content.key, _SAMPLE_SEED)
-        count = min(SAMPLE_ROWS, len(hashes))
-        chosen = np.argpartition(hashes, count - 1)[:count]
+        chosen = self._small(hashes)
         rows = table.take(pa.array(chosen)).to_pylist()
         self._keep(
             [
@@ -166,6 +170,13 @@ class Profile:
                 for place, row in zip(chosen, rows, strict=True)
             ]
         )
+
+    def _small(self, hashes: np.ndarray) -> np.ndarray:
+        """Places of the hashes that may be among the smallest: few, once there is a sample."""
+        if len(self._sample) == SAMPLE_ROWS:
+            return np.flatnonzero(hashes <= np.uint64(int(self._sample[-1].hash, 16)))
+        count = min(SAMPLE_ROWS, len(hashes))
+        return np.argpartition(hashes, count - 1)[:count]
 
     def _keep(self, added: Sequence[SampledRow]) -> None:
         together = [*self._sample, *added]
@@ -193,8 +204,8 @@ def read_profile(store: ObjectStore, uri: str) -> Profile:
         raise DataError("is not a profile that this release can read", field=uri) from error
 
 
-def _add_column(column: ColumnProfile, table: pa.Table) -> None:
-    column.add(whole(table.column(column.column.name)))
+def _add_column(column: ColumnProfile, table: pa.Table, known: np.ndarray | None) -> None:
+    column.add(whole(table.column(column.column.name)), known)
 
 
 def _json(value: SampleValue) -> SampleValue:

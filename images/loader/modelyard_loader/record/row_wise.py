@@ -7,10 +7,12 @@ add up in any order, so nothing depends on how many work.
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 
 import pyarrow as pa
@@ -27,6 +29,9 @@ from modelyard_loader.transforms.limits import Limits
 _WORKERS = 2
 _MEMORY_OF_TWO = 320 * 1024 * 1024
 """Memory for the engine below which one file at a time is worked on: that of a pod of 800 MiB."""
+_ROOM = 288 * 1024 * 1024
+"""Bytes of memory up to which nothing is given back."""
+_MEMORY_FILE = Path("/proc/self/statm")
 
 
 @dataclass
@@ -56,8 +61,20 @@ class Tools:
 
 
 def release_memory() -> None:
-    """Gives back what Arrow has freed and keeps, which a pod does not have room for."""
-    pa.default_memory_pool().release_unused()
+    """Gives back what Arrow has freed and keeps, if the process is so large that a pod may not have room for it.
+
+    Below that it is kept: to be given the same pages again would take a tenth of the work.
+    """
+    if _resident() > _ROOM:
+        pa.default_memory_pool().release_unused()
+
+
+def _resident() -> int:
+    """Bytes of memory that the process has, or more than it may keep where the kernel does not say."""
+    try:
+        return int(_MEMORY_FILE.read_text().split()[1]) * mmap.PAGESIZE
+    except OSError:
+        return _ROOM + 1
 
 
 def advance(lines: Sequence[Line], loaded: Sequence[PlacedPart], tools: Tools) -> None:
