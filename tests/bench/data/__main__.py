@@ -93,11 +93,12 @@ def _whole_steps(stage: Stage, extent: Extent) -> Iterator[Figure]:
 def _builds(stage: Stage, extent: Extent) -> Iterator[Figure]:
     with _made(stage, extent.rows) as made:
         parquet = made / "0000.parquet"
-        loaded = BenchDataset(stage, "built", stage.upload(parquet, "lake/rows.parquet"), extent.rows)
+        key = "lake/rows.parquet"
+        loaded = BenchDataset(stage, "built", stage.upload(parquet, key), extent.rows)
         loaded.step()
         for number in range(extent.rounds):
             _say(f"build, round {number + 1} of {extent.rounds}")
-            yield from building.one_round(stage, loaded, parquet, number)
+            yield from building.one_round(stage, loaded, (parquet, key), number)
 
 
 def _steps(stage: Stage, extent: Extent) -> Iterator[Figure]:

@@ -46,6 +46,11 @@ class Stage:
         """Environment of contenders: names of tables are those of the project's schema."""
         return {**os.environ, "PGOPTIONS": f"-c search_path={self.project.schema}"}
 
+    @property
+    def s3_environment(self) -> dict[str, str]:
+        """Credentials of the store, for programs that are not the loader."""
+        return {"AWS_ACCESS_KEY_ID": self.s3.login.username, "AWS_SECRET_ACCESS_KEY": self.s3.login.password}
+
     def upload(self, file: Path, key: str) -> Source:
         """Puts a file next to the project's record, and says how a Dataset names it."""
         store = S3Store(
