@@ -15,7 +15,8 @@ from modelyard_runtime.columns import canonical_columns
 from modelyard_runtime.split import held_out
 from modelyard_runtime.table import Version
 from modelyard_trainer.data import TrainingData, prepare
-from modelyard_trainer.evaluate import evaluate, judge, wanted_metrics
+from modelyard_trainer.evaluation.judged import gives, judge
+from modelyard_trainer.evaluation.metrics import evaluate, values_of, wanted_metrics
 from modelyard_trainer.features import Plan, make_plan
 from modelyard_trainer.fit import explained, fit
 from modelyard_trainer.pipeline import Build, build
@@ -63,8 +64,8 @@ def fit_in_memory(spec: Mapping[str, Any], version: Version, threads: int = 1) -
     data = prepare(version, plan, asked.task)
     classes = sorted(set(data.train.y.tolist())) if asked.task is Task.CLASSIFICATION else []
     model = build(asked.pipeline, asked.task, plan, Build(threads, classes))
-    names = wanted_metrics(asked.evaluation, asked.task, has_probabilities=hasattr(model, "predict_proba"))
+    wanted = wanted_metrics(asked.evaluation, asked.task, gives(model), classes)
     fit(model, data, asked, threads)
     with explained("predictions", data, asked):
-        metrics = evaluate(judge(model, data.test), names, asked.evaluation, asked.task)
+        metrics = values_of(evaluate(judge(model, data.test), wanted, asked.evaluation, asked.task))
     return Fitted(model, plan, data, metrics)

@@ -26,7 +26,8 @@ from modelyard_runtime.versions import Reference, resolve_version
 from modelyard_trainer import machine
 from modelyard_trainer.bundle import Origin, PackedModel, pack, store
 from modelyard_trainer.data import TrainingData, prepare
-from modelyard_trainer.evaluate import evaluate, judge, wanted_metrics
+from modelyard_trainer.evaluation.judged import gives, judge
+from modelyard_trainer.evaluation.metrics import evaluate, values_of, wanted_metrics
 from modelyard_trainer.features import Plan, make_plan
 from modelyard_trainer.fit import explained, fit
 from modelyard_trainer.parameters import parameters_of
@@ -122,12 +123,12 @@ def _train(step: TrainStep, plan: Plan, data: TrainingData, run_id: str, source:
     spec, threads = step.spec, machine.threads()
     classes = sorted(set(data.train.y.tolist())) if spec.task is Task.CLASSIFICATION else []
     model = build(spec.pipeline, spec.task, plan, Build(threads, classes))
-    names = wanted_metrics(spec.evaluation, spec.task, has_probabilities=hasattr(model, "predict_proba"))
+    wanted = wanted_metrics(spec.evaluation, spec.task, gives(model), classes)
     started = time.monotonic()
     fit(model, data, spec, threads)
     _log.info("fitted %s in %.1f s", spec.pipeline.estimator.class_, time.monotonic() - started)
     with explained("predictions", data, spec):
-        metrics = evaluate(judge(model, data.test), names, spec.evaluation, spec.task)
+        metrics = values_of(evaluate(judge(model, data.test), wanted, spec.evaluation, spec.task))
     _log.info("metrics: %s", ", ".join(f"{name}={value:.4g}" for name, value in metrics.items()))
     # Threads of a forest sum in any order; what is stored, compared and served is made on one.
     set_threads(model, None)
@@ -212,10 +213,17 @@ def _registered(step: TrainStep, services: Services, run: Run) -> TrainOutcome:
         bundle_uri=run.tags[labels.TAG_BUNDLE_URI],
         model_version=version,
         data=DatasetVersion.model_validate_json(held) if held else step.data,
-        metrics={name: value for name, value in run.metrics.items() if name in METRICS},
+        metrics=_answered(step, run),
         cpu_seconds=float(run.tags[TAG_CPU_SECONDS]),
         peak_memory_bytes=int(run.tags[TAG_PEAK_MEMORY]),
     )
+
+
+def _answered(step: TrainStep, run: Run) -> dict[str, float]:
+    """The metrics that fit into an answer: those of the task, and of single classes only what was asked for."""
+    asked = step.spec.evaluation
+    wanted = {*METRICS, *asked.metrics, asked.primary}
+    return {name: value for name, value in run.metrics.items() if name in wanted}
 
 
 def _report_failure(services: Services, run: Run, error: StepError) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from modelyard_api.catalog import Problem, check_evaluation, check_pipeline
-from modelyard_api.metrics import METRICS
+from modelyard_api.metrics import METRICS, find_metric
 from modelyard_api.schedule import schedule_fault
 from modelyard_api.v1alpha1 import DatasetSpec, ModelPromotionSpec, TrainingJobSpec
 
@@ -27,7 +27,7 @@ def check_training_job(spec: TrainingJobSpec) -> list[Problem]:
 def best_metric_fault(spec: ModelPromotionSpec) -> str:
     """What is wrong with the metric that candidates are ranked by; empty where it is well."""
     best = spec.candidate.best
-    if best is None or best.metric in METRICS:
+    if best is None or find_metric(best.metric) is not None:
         return ""
     return f"spec.candidate.best.metric: {best.metric} is not a metric. Known are {', '.join(METRICS)}"
 

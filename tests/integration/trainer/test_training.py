@@ -63,7 +63,7 @@ def test_a_forest_is_tracked_stored_and_registered(trainer: TrainerRun) -> None:
     trained = ended.trained
     assert ended.exit_status == 0
     assert trained.data == data
-    assert set(trained.metrics) == {"rmse", "mae", "r2", "mape"}
+    assert set(trained.metrics) == {"rmse", "mae", "r2", "mape", "median_error", "max_error"}
     assert trained.model_version == "1"
     assert trained.cpu_seconds > 0
     assert trained.peak_memory_bytes > 10_000_000

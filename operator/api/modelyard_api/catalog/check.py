@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from modelyard_api.catalog.components import ESTIMATOR_KIND, Place, check_component
 from modelyard_api.catalog.model import Catalog, Kind, load_catalog
 from modelyard_api.catalog.problem import Problem, nearest
-from modelyard_api.metrics import METRICS, Task, metrics_of
+from modelyard_api.metrics import Task, find_metric, metrics_of
 from modelyard_api.v1alpha1.pipeline import Pipeline, Preprocess
 from modelyard_api.v1alpha1.training_job import Evaluation
 
@@ -60,7 +60,7 @@ def check_evaluation(evaluation: Evaluation, task: Task) -> list[Problem]:
 
 
 def _check_metric(path: str, name: str, task: Task) -> Problem | None:
-    known = METRICS.get(name)
+    known = find_metric(name)
     names = [metric.name for metric in metrics_of(task)]
     if known is None:
         return Problem(path, name, "is not a metric", nearest(name, names))

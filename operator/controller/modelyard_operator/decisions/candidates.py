@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from modelyard_api import labels
 from modelyard_api.conditions import find_condition
 from modelyard_api.judging import best_metric_fault
-from modelyard_api.metrics import METRICS, Direction
+from modelyard_api.metrics import Direction, find_metric
 from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec
 from modelyard_api.v1alpha1.reasons import PromotionReason, TrainingJobCondition
 from modelyard_operator.objects.custom import TrainingJobObject
@@ -95,7 +95,7 @@ def _best(
 ) -> Version | NoCandidate:
     del job
     name = spec.candidate.best.metric if spec.candidate.best else ""
-    metric = METRICS.get(name)
+    metric = find_metric(name)
     if metric is None:
         return NoCandidate(PromotionReason.INVALID_SPEC, best_metric_fault(spec))
     sign = 1 if metric.direction is Direction.MAXIMIZE else -1
