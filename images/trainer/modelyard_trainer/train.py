@@ -26,10 +26,12 @@ from modelyard_runtime.versions import Reference, resolve_version
 from modelyard_trainer import machine
 from modelyard_trainer.bundle import Origin, PackedModel, pack, store
 from modelyard_trainer.data import TrainingData, prepare
-from modelyard_trainer.evaluation.judged import gives, judge
-from modelyard_trainer.evaluation.metrics import evaluate, values_of, wanted_metrics
+from modelyard_trainer.evaluation.assess import Assessment, Measuring, assess, validate
+from modelyard_trainer.evaluation.folds import make_folds
+from modelyard_trainer.evaluation.judged import gives
+from modelyard_trainer.evaluation.metrics import values_of, wanted_metrics
 from modelyard_trainer.features import Plan, make_plan
-from modelyard_trainer.fit import explained, fit
+from modelyard_trainer.fit import fit
 from modelyard_trainer.parameters import parameters_of
 from modelyard_trainer.pipeline import Build, accepting_missing, build, refuse
 from modelyard_trainer.threads import set_threads
@@ -65,7 +67,7 @@ class Trained:
     """A fitted model and what was measured of it."""
 
     packed: PackedModel
-    metrics: dict[str, float]
+    assessment: Assessment
     threads: int
 
 
@@ -102,7 +104,7 @@ def train(step: TrainStep, services: Services) -> TrainOutcome:
     run = services.runs.begin(step.owner, services.now())
     try:
         _log_request(step, services.runs, run, version, plan, source)
-        trained = _train(step, plan, data, run.id, source)
+        trained = _train(step, _Rows(version, plan, data, source), run.id)
         _log_result(services, run, trained)
     except StepError as error:
         _report_failure(services, run, error)
@@ -119,36 +121,43 @@ def _reference(step: TrainStep) -> Reference:
     return Reference(ref.name, ref.variant, step.dataset_uid or None, ref.sequence, ref.digest, ref.as_of)
 
 
-def _train(step: TrainStep, plan: Plan, data: TrainingData, run_id: str, source: DatasetVersion) -> Trained:
-    spec, threads = step.spec, machine.threads()
+@dataclass(frozen=True)
+class _Rows:
+    """What is trained on."""
+
+    version: Version
+    plan: Plan
+    data: TrainingData
+    source: DatasetVersion
+
+
+def _train(step: TrainStep, rows: _Rows, run_id: str) -> Trained:
+    spec, threads, data = step.spec, machine.threads(), rows.data
     classes = sorted(set(data.train.y.tolist())) if spec.task is Task.CLASSIFICATION else []
-    model = build(spec.pipeline, spec.task, plan, Build(threads, classes))
-    wanted = wanted_metrics(spec.evaluation, spec.task, gives(model), classes)
+    model = build(spec.pipeline, spec.task, rows.plan, Build(threads, classes))
+    measuring = Measuring(wanted_metrics(spec.evaluation, spec.task, gives(model), classes), threads)
+    asked = spec.evaluation.cross_validation
+    folds = make_folds(rows.version, data.train.y, spec.task, asked.folds) if asked is not None else None
     started = time.monotonic()
     fit(model, data, spec, threads)
     _log.info("fitted %s in %.1f s", spec.pipeline.estimator.class_, time.monotonic() - started)
-    with explained("predictions", data, spec):
-        metrics = values_of(evaluate(judge(model, data.test), wanted, spec.evaluation, spec.task))
-    _log.info("metrics: %s", ", ".join(f"{name}={value:.4g}" for name, value in metrics.items()))
+    validated = validate(model, data, spec, folds, measuring) if folds is not None else None
+    assessment = assess(model, data, spec, measuring, validated)
+    values = values_of(assessment.metrics)
+    _log.info("metrics: %s", ", ".join(f"{name}={value:.4g}" for name, value in values.items()))
     # Threads of a forest sum in any order; what is stored, compared and served is made on one.
     set_threads(model, None)
-    return Trained(_packed(model, step, plan, data, run_id, source), metrics, threads)
+    return Trained(_packed(model, step, rows, run_id), assessment, threads)
 
 
-def _packed(
-    model: FittablePipeline,
-    step: TrainStep,
-    plan: Plan,
-    data: TrainingData,
-    run_id: str,
-    source: DatasetVersion,
-) -> PackedModel:
-    missing = accepting_missing(plan, data.missing_in_training)
+def _packed(model: FittablePipeline, step: TrainStep, rows: _Rows, run_id: str) -> PackedModel:
+    missing = accepting_missing(rows.plan, rows.data.missing_in_training)
     inputs = [
-        Column(name=column.name, type=column.type, nullable=column.name in missing) for column in plan.inputs
+        Column(name=column.name, type=column.type, nullable=column.name in missing)
+        for column in rows.plan.inputs
     ]
-    origin = Origin(step.spec.task, step.spec.target, inputs, run_id, source.digest)
-    return pack(model, origin, data.train, data.test)
+    origin = Origin(step.spec.task, step.spec.target, inputs, run_id, rows.source.digest)
+    return pack(model, origin, rows.data.train, rows.data.test)
 
 
 def _log_request(
@@ -178,7 +187,7 @@ def _log_result(services: Services, run: Run, trained: Trained) -> None:
     uri = store(trained.packed, services.store)
     for path, content in model_directory(trained.packed, services.now()).items():
         services.runs.log_file(run, f"{DIRECTORY}/{path}", content)
-    services.runs.log_metrics(run.id, trained.metrics, services.now())
+    services.runs.log_metrics(run.id, trained.assessment.numbers(), services.now())
     used = machine.used_so_far()
     services.runs.tag(
         run.id,

@@ -17,6 +17,7 @@ from modelyard_runtime.tracking import MLflowClient, RefusedError
 _EXISTS = "RESOURCE_ALREADY_EXISTS"
 _MISSING = "RESOURCE_DOES_NOT_EXIST"
 _PARAMETERS_A_CALL = 100
+_METRICS_A_CALL = 500
 _VALUE_LIMIT = 6000
 
 
@@ -114,7 +115,9 @@ class Runs:
             {"key": name, "value": value, "timestamp": _milliseconds(now), "step": 0}
             for name, value in metrics.items()
         ]
-        self._client.post("runs/log-batch", {"run_id": run_id, "metrics": points})
+        for start in range(0, len(points), _METRICS_A_CALL):
+            batch = points[start : start + _METRICS_A_CALL]
+            self._client.post("runs/log-batch", {"run_id": run_id, "metrics": batch})
 
     def log_input(self, run_id: str, data: DatasetInput) -> None:
         """Records the data. MLflow keeps one input for the same name and digest."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -48,6 +48,24 @@ class Features(OneOf):
     """All but these."""
 
 
+class CrossValidation(ApiModel):
+    """Folds of the training part: the pipeline is fitted once for each of them, on the rows of the others."""
+
+    folds: Annotated[int, Field(ge=2, le=20)] = 5
+    """Number of folds."""
+
+
+class Bootstrap(ApiModel):
+    """How intervals are drawn around the metrics of the test part."""
+
+    resamples: Annotated[int, Field(ge=100, le=10000)] = 1000
+    """Draws of the test rows; fewer where rows are so many that it would take long."""
+    confidence: Literal["0.90", "0.95", "0.99"] = "0.95"
+    """Share of the draws that lies within the interval."""
+    seed: Annotated[int, Field(ge=0, le=2147483647)] = 0
+    """Seed of the draws."""
+
+
 class Evaluation(ApiModel):
     """How the model is judged on the test part."""
 
@@ -55,6 +73,10 @@ class Evaluation(ApiModel):
     """Metric shown first and used to compare; rmse or f1_macro if unset."""
     metrics: Annotated[list[MetricName], Field(max_length=20)] = []
     """Metrics to compute; all of the task if empty."""
+    cross_validation: CrossValidation | None = None
+    """Set, the metrics are also worked out on folds of the training part: their mean and standard deviation."""
+    bootstrap: Bootstrap = Bootstrap()
+    """Intervals around the metrics."""
 
 
 class Register(ApiModel):
