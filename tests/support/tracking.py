@@ -22,6 +22,12 @@ class Tracking:
         found: list[dict[str, Any]] = self._post("runs/search", query).get("runs", []) if ids else []
         return found
 
+    def files_of(self, run_id: str, path: str) -> set[str]:
+        """Names of the artifacts of a run in a directory."""
+        answer = self.client.get("/api/2.0/mlflow/artifacts/list", params={"run_id": run_id, "path": path})
+        assert answer.is_success, answer.text
+        return {file["path"].removeprefix(f"{path}/") for file in answer.json().get("files", [])}
+
     def versions_of(self, uid: str) -> list[dict[str, Any]]:
         """Every model version that carries the uid of a TrainingJob."""
         return self._versions(f"tags.`{RUN_TAG_UID}` = '{uid}'")

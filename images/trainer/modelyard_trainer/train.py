@@ -24,12 +24,13 @@ from modelyard_runtime.table import Version, load_version
 from modelyard_runtime.tracking import MLflowClient
 from modelyard_runtime.versions import Reference, resolve_version
 from modelyard_trainer import machine
-from modelyard_trainer.bundle import Origin, PackedModel, pack, store
+from modelyard_trainer.bundle import Origin, PackedModel, libraries, pack, store
 from modelyard_trainer.data import TrainingData, prepare
-from modelyard_trainer.evaluation.assess import Assessment, Measuring, assess, validate
+from modelyard_trainer.evaluation.assess import Assessment, Measuring, assess, primary_of, validate
 from modelyard_trainer.evaluation.folds import make_folds
 from modelyard_trainer.evaluation.judged import gives
 from modelyard_trainer.evaluation.metrics import values_of, wanted_metrics
+from modelyard_trainer.evaluation.record import RunFacts, record_of, split_clause
 from modelyard_trainer.features import Plan, make_plan
 from modelyard_trainer.fit import fit
 from modelyard_trainer.parameters import parameters_of
@@ -104,7 +105,9 @@ def train(step: TrainStep, services: Services) -> TrainOutcome:
     run = services.runs.begin(step.owner, services.now())
     try:
         _log_request(step, services.runs, run, version, plan, source)
-        trained = _train(step, _Rows(version, plan, data, source), run.id)
+        rows = _Rows(version, plan, data, source)
+        trained = _train(step, rows, run.id)
+        _log_evaluation(step, services, run, rows, trained)
         _log_result(services, run, trained)
     except StepError as error:
         _report_failure(services, run, error)
@@ -142,11 +145,11 @@ def _train(step: TrainStep, rows: _Rows, run_id: str) -> Trained:
     fit(model, data, spec, threads)
     _log.info("fitted %s in %.1f s", spec.pipeline.estimator.class_, time.monotonic() - started)
     validated = validate(model, data, spec, folds, measuring) if folds is not None else None
+    # Threads of a forest sum in any order; what is stored, compared and served is made on one.
+    set_threads(model, None)
     assessment = assess(model, data, spec, measuring, validated)
     values = values_of(assessment.metrics)
     _log.info("metrics: %s", ", ".join(f"{name}={value:.4g}" for name, value in values.items()))
-    # Threads of a forest sum in any order; what is stored, compared and served is made on one.
-    set_threads(model, None)
     return Trained(_packed(model, step, rows, run_id), assessment, threads)
 
 
@@ -181,6 +184,37 @@ def _log_request(
             rows=version.manifest.rows,
         ),
     )
+
+
+def _log_evaluation(step: TrainStep, services: Services, run: Run, rows: _Rows, trained: Trained) -> None:
+    """Plots and report of the run, before it counts as finished."""
+    if step.spec.evaluation.plots == "None":
+        return
+    # Half a second and 60 MiB, which a job without plots does not spend.
+    from modelyard_trainer.evaluation import present  # noqa: PLC0415
+
+    manifest, data = rows.version.manifest, rows.data
+    facts = RunFacts(
+        project=step.owner.project,
+        job=step.owner.name,
+        run_id=run.id,
+        image=step.owner.image,
+        dataset=step.spec.dataset_ref.name,
+        data=rows.source,
+        task=step.spec.task,
+        target=step.spec.target,
+        primary=primary_of(step.spec),
+        split=split_clause(manifest.split),
+        rows_train=len(data.train.y),
+        rows_test=len(data.test.y),
+        parameters=parameters_of(step, rows.version, rows.plan),
+        libraries=libraries(),
+        threads=trained.threads,
+        made_at=services.now(),
+    )
+    record = record_of(trained.assessment, facts, step.spec.evaluation.bootstrap.confidence)
+    for path, content in present.evaluation_directory(trained.assessment, record).items():
+        services.runs.log_file(run, f"{present.DIRECTORY}/{path}", content)
 
 
 def _log_result(services: Services, run: Run, trained: Trained) -> None:

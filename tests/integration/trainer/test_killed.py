@@ -23,6 +23,7 @@ _WRITES_TO_MLFLOW = (
     b"POST /api/2.0/mlflow/runs/create",
     b"POST /api/2.0/mlflow/runs/log-batch",
     b"POST /api/2.0/mlflow/runs/log-inputs",
+    b"/evaluation/report.html",
     b"/model/MLmodel",
     b"POST /api/2.0/mlflow/runs/update",
     b"POST /api/2.0/mlflow/registered-models/create",

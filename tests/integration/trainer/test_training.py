@@ -89,6 +89,38 @@ def test_a_forest_is_tracked_stored_and_registered(trainer: TrainerRun) -> None:
     }
 
 
+def test_an_evaluated_run_has_its_report_and_numbers_beside_each_metric(trainer: TrainerRun) -> None:
+    spec = {**FOREST, "evaluation": {"metrics": ["rmse"], "crossValidation": {"folds": 3}}}
+    trained = trainer.run(trainer.step(spec, publish(trainer.store, houses()))).trained
+    assert set(trained.metrics) == {"rmse"}
+    with trainer.mlflow.tracking() as tracking:
+        (run,) = tracking.runs_of(trainer.uid)
+        files = tracking.files_of(trained.run_id, "evaluation")
+    assert {own["key"] for own in run["data"]["metrics"]} == {
+        "rmse",
+        "rmse_low",
+        "rmse_high",
+        "baseline_rmse",
+        "cv_mean_rmse",
+        "cv_sd_rmse",
+    }
+    assert files == {
+        "report.html",
+        "evaluation.json",
+        "actual-vs-predicted.png",
+        "residuals.png",
+        "feature-importance.png",
+        "learning-curve.png",
+    }
+
+
+def test_a_job_without_plots_has_no_report(trainer: TrainerRun) -> None:
+    spec = {**FOREST, "evaluation": {"plots": "None"}}
+    trained = trainer.run(trainer.step(spec, publish(trainer.store, houses()))).trained
+    with trainer.mlflow.tracking() as tracking:
+        assert tracking.files_of(trained.run_id, "evaluation") == set()
+
+
 def test_the_bundle_on_s3_is_what_its_digest_says(trainer: TrainerRun) -> None:
     trained = trainer.run(trainer.step(FOREST, publish(trainer.store, houses()))).trained
     store = trainer.store

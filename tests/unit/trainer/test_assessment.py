@@ -1,21 +1,18 @@
 """What stands beside a metric: its interval, a baseline and folds."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from modelyard_api.metrics import Needs, Task
 from modelyard_api.v1alpha1.training_job import Bootstrap, Evaluation
-from modelyard_trainer.evaluation.assess import Assessment, Measuring, assess, validate
+from modelyard_trainer.evaluation.assess import Measuring
 from modelyard_trainer.evaluation.baseline import baseline
 from modelyard_trainer.evaluation.bootstrap import intervals
-from modelyard_trainer.evaluation.folds import make_folds
-from modelyard_trainer.evaluation.judged import Judged, Sample, gives
+from modelyard_trainer.evaluation.judged import Judged, Sample
 from modelyard_trainer.evaluation.metrics import wanted_metrics
-from tests.support.fitting import fit_in_memory, spec_of, version_of
+from tests.support.evaluating import assessed
+from tests.support.fitting import fit_in_memory, version_of
 
 RNG = np.random.default_rng(8)
 ROWS = 400
@@ -34,20 +31,6 @@ CLASSES = {"task": "Classification", "target": "label", "features": {"include": 
 CLASSES["pipeline"] = {"estimator": {"class": "LogisticRegression"}}
 
 
-def assessed(spec: Mapping[str, Any]) -> Assessment:
-    version = version_of(TABLE)
-    fitted, asked = fit_in_memory(spec, version), spec_of(spec)
-    measuring = Measuring(
-        wanted_metrics(asked.evaluation, asked.task, gives(fitted.model), ("high", "low")), 1
-    )
-    wish = asked.evaluation.cross_validation
-    validated = None
-    if wish is not None:
-        folds = make_folds(version, fitted.data.train.y, asked.task, wish.folds)
-        validated = validate(fitted.model, fitted.data, asked, folds, measuring)
-    return assess(fitted.model, fitted.data, asked, measuring, validated)
-
-
 def measures(*names: str, task: Task = Task.REGRESSION) -> Measuring:
     return Measuring(wanted_metrics(Evaluation(metrics=list(names)), task, frozenset(Needs)), 1)
 
@@ -63,7 +46,7 @@ def test_an_interval_holds_the_value_and_is_that_of_theory_for_a_mean() -> None:
 
 
 def test_intervals_are_those_of_resampling_row_by_row() -> None:
-    assessment = assessed(CLASSES)
+    assessment = assessed(CLASSES, TABLE)
     judged = assessment.judged
     again = intervals(judged, measures("f1_macro", "roc_auc", task=Task.CLASSIFICATION).wanted, Bootstrap())
     assert again["roc_auc"] == assessment.intervals["roc_auc"]
@@ -110,14 +93,14 @@ def test_the_baseline_looks_at_no_feature() -> None:
     found = baseline(fitted.data, measures("rmse", "r2").wanted, Task.REGRESSION)
     truth = fitted.data.test.y
     assert found["rmse"].value == pytest.approx(np.sqrt(((truth - fitted.data.train.y.mean()) ** 2).mean()))
-    found = assessed(CLASSES).baseline
+    found = assessed(CLASSES, TABLE).baseline
     assert found["roc_auc"].value == 0.5
     assert found["mcc"].value is None
 
 
 def test_folds_give_each_metric_a_mean_and_a_deviation() -> None:
     assessment = assessed(
-        {**LINE, "evaluation": {"crossValidation": {"folds": 4}, "metrics": ["rmse", "r2"]}}
+        {**LINE, "evaluation": {"crossValidation": {"folds": 4}, "metrics": ["rmse", "r2"]}}, TABLE
     )
     validated = assessment.cross_validated
     assert validated is not None
@@ -132,9 +115,9 @@ def test_folds_give_each_metric_a_mean_and_a_deviation() -> None:
 
 def test_what_is_logged_beside_a_metric_is_named_after_it() -> None:
     numbers = assessed(
-        {**LINE, "evaluation": {"crossValidation": {"folds": 3}, "metrics": ["rmse"]}}
+        {**LINE, "evaluation": {"crossValidation": {"folds": 3}, "metrics": ["rmse"]}}, TABLE
     ).numbers()
     assert set(numbers) == {"rmse", "rmse_low", "rmse_high", "baseline_rmse", "cv_mean_rmse", "cv_sd_rmse"}
     assert numbers["rmse_low"] < numbers["rmse"] < numbers["rmse_high"] < numbers["baseline_rmse"]
-    classes = assessed({**CLASSES, "evaluation": {"metrics": ["f1_macro"]}}).numbers()
+    classes = assessed({**CLASSES, "evaluation": {"metrics": ["f1_macro"]}}, TABLE).numbers()
     assert {"f1_class_high", "precision_class_low", "recall_class_low"} < set(classes)

@@ -6,15 +6,18 @@ from dataclasses import dataclass, field
 
 from sklearn.pipeline import Pipeline as FittablePipeline
 
+from modelyard_api.metrics import default_primary
 from modelyard_api.v1alpha1.training_job import TrainingJobSpec
 from modelyard_trainer.data import TrainingData
 from modelyard_trainer.evaluation.baseline import baseline
 from modelyard_trainer.evaluation.bootstrap import Interval, intervals
 from modelyard_trainer.evaluation.cross_validation import CrossValidated, cross_validate
 from modelyard_trainer.evaluation.folds import Folds
+from modelyard_trainer.evaluation.importance import Importance, importance
 from modelyard_trainer.evaluation.judged import Judged, judge
+from modelyard_trainer.evaluation.learning import LearningCurve, learning_curve
 from modelyard_trainer.evaluation.measures.measure import Measure, Measured, measured
-from modelyard_trainer.evaluation.metrics import class_measures, evaluate
+from modelyard_trainer.evaluation.metrics import MEASURES, class_measures, evaluate
 from modelyard_trainer.fit import explained
 
 _CLASSES_LOGGED = 100
@@ -26,6 +29,14 @@ class Measuring:
 
     wanted: dict[str, Measure]
     threads: int
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What folds of the training part came to."""
+
+    folds: CrossValidated
+    learning: LearningCurve | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,8 @@ class Assessment:
     intervals: dict[str, Interval] = field(default_factory=dict)
     baseline: dict[str, Measured] = field(default_factory=dict)
     cross_validated: CrossValidated | None = None
+    learning: LearningCurve | None = None
+    importance: Importance | None = None
 
     def numbers(self) -> dict[str, float]:
         """What is logged as metrics of the run: those of the test part, and beside them names made from theirs."""
@@ -62,10 +75,20 @@ class Assessment:
 
 def validate(
     model: FittablePipeline, data: TrainingData, spec: TrainingJobSpec, folds: Folds, how: Measuring
-) -> CrossValidated:
+) -> Validated:
     """Judges copies of the model on folds; the model itself is not fitted."""
     with explained("cross-validation", data, spec):
-        return cross_validate(model, data.train, folds, how.wanted, how.threads)
+        found = cross_validate(model, data.train, folds, how.wanted, how.threads)
+        if spec.evaluation.plots == "None":
+            return Validated(found)
+        primary = primary_of(spec)
+        metric = (primary, how.wanted.get(primary) or MEASURES[primary])
+        return Validated(found, learning_curve(model, data.train, folds, metric, how.threads))
+
+
+def primary_of(spec: TrainingJobSpec) -> str:
+    """The metric that runs are compared by."""
+    return spec.evaluation.primary or default_primary(spec.task)
 
 
 def assess(
@@ -73,13 +96,21 @@ def assess(
     data: TrainingData,
     spec: TrainingJobSpec,
     how: Measuring,
-    folds: CrossValidated | None,
+    validated: Validated | None,
 ) -> Assessment:
-    """Judges a fitted model on the test part. DataError if its primary metric has no value."""
+    """Judges a fitted model on the test part. DataError if its primary metric has no value.
+
+    Bits are the same each time if the model's steps use one thread.
+    """
     with explained("predictions", data, spec):
         judged = judge(model, data.test)
     wanted = how.wanted
     found = evaluate(judged, wanted, spec.evaluation, spec.task)
+    leaned_on = None
+    if spec.evaluation.plots == "Default":
+        primary = primary_of(spec)
+        with explained("feature importance", data, spec):
+            leaned_on = importance(model, data.test, primary, wanted.get(primary) or MEASURES[primary])
     of_classes = class_measures(judged.classes.tolist()) if judged.classes is not None else {}
     return Assessment(
         judged=judged,
@@ -87,7 +118,9 @@ def assess(
         by_class={name: measured(measure, judged) for name, measure in of_classes.items()},
         intervals=intervals(judged, wanted, spec.evaluation.bootstrap),
         baseline=baseline(data, wanted, spec.task),
-        cross_validated=folds,
+        cross_validated=validated.folds if validated is not None else None,
+        learning=validated.learning if validated is not None else None,
+        importance=leaned_on,
     )
 
 

@@ -77,6 +77,8 @@ class Evaluation(ApiModel):
     """Set, the metrics are also worked out on folds of the training part: their mean and standard deviation."""
     bootstrap: Bootstrap = Bootstrap()
     """Intervals around the metrics."""
+    plots: Literal["Default", "None"] = "Default"
+    """Default: the plots that fit the task and a report with them go to the run; None: neither."""
 
 
 class Register(ApiModel):

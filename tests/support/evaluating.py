@@ -1,0 +1,56 @@
+"""Models judged in this process, for tests of plots and reports."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from modelyard_api.metrics import Task
+from modelyard_api.v1alpha1.training_job import DatasetVersion
+from modelyard_trainer.bundle import libraries
+from modelyard_trainer.evaluation.assess import Assessment, Measuring, assess, primary_of, validate
+from modelyard_trainer.evaluation.folds import make_folds
+from modelyard_trainer.evaluation.judged import gives
+from modelyard_trainer.evaluation.metrics import wanted_metrics
+from modelyard_trainer.evaluation.record import EvaluationRecord, RunFacts, record_of, split_clause
+from tests.support.fitting import fit_in_memory, spec_of, version_of
+
+
+def assessed(spec: Mapping[str, Any], table: pa.Table) -> Assessment:
+    """What the trainer finds out about a model."""
+    version = version_of(table)
+    fitted, asked = fit_in_memory(spec, version), spec_of(spec)
+    classes = sorted(set(fitted.data.train.y.tolist())) if asked.task is Task.CLASSIFICATION else []
+    measuring = Measuring(wanted_metrics(asked.evaluation, asked.task, gives(fitted.model), classes), 1)
+    wish, validated = asked.evaluation.cross_validation, None
+    if wish is not None:
+        folds = make_folds(version, fitted.data.train.y, asked.task, wish.folds)
+        validated = validate(fitted.model, fitted.data, asked, folds, measuring)
+    return assess(fitted.model, fitted.data, asked, measuring, validated)
+
+
+def recorded(
+    spec: Mapping[str, Any], assessment: Assessment, *, job: str = "job", run_id: str = "a1b2"
+) -> EvaluationRecord:
+    """The document of an assessment, as of a run."""
+    asked = spec_of(spec)
+    facts = RunFacts(
+        project="demo",
+        job=job,
+        run_id=run_id,
+        image="modelyard/trainer:tests",
+        dataset="data",
+        data=DatasetVersion(variant="v1", sequence=3, digest="sha256:" + "0" * 64, uri="s3://bucket/m.json"),
+        task=asked.task,
+        target=asked.target,
+        primary=primary_of(asked),
+        split=split_clause(version_of(pa.table({"row": [1]})).manifest.split),
+        rows_train=320,
+        rows_test=assessment.judged.rows,
+        parameters={"estimator.class": asked.pipeline.estimator.class_, "features": "x"},
+        libraries=libraries(),
+        threads=1,
+        made_at=datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
+    )
+    return record_of(assessment, facts, asked.evaluation.bootstrap.confidence)
