@@ -108,6 +108,23 @@ def test_a_missing_metric_says_which_there_are() -> None:
     assert "metric r2 is missing: the candidate's run has mae, rmse" in verdict.message
 
 
+def test_a_gate_may_ask_for_one_class_for_folds_and_for_the_low_end_of_an_interval() -> None:
+    asked = ("f1_class_phone", "cv_mean_f1_macro", "f1_macro_low")
+    gates = [Gate.model_validate({"metric": {"name": name, "min": "0.5"}}) for name in asked]
+    assert judge(gates, GateFacts(dict.fromkeys(asked, 0.6))).passed
+    missing = judge(gates, GateFacts({"f1_macro": 0.6} | {f"f1_class_{n}": 0.1 for n in range(500)}))
+    assert missing.results[0].observed == "missing"
+    assert "the candidate's run has f1_macro, 500 others of classes, folds and intervals" in missing.message
+
+
+def test_the_best_version_may_be_that_of_one_class() -> None:
+    metrics = {"run-1": {"recall_class_tv": 0.5}, "run-2": {"recall_class_tv": 0.9}}
+    registry = Registry(versions=(version(2), version(1)), metrics=metrics)
+    found = choose(spec_of(candidate={"best": {"metric": "recall_class_tv"}}), registry, None)
+    assert isinstance(found, Version)
+    assert found.version == "2"
+
+
 def fleet(route: Any, *, error: str = "", old: Any = None, pods: int = 1) -> Fleet:  # noqa: ANN401
     served = old.digest() if old is not None else None if error else route.digest()
     state = RouteState(route_digest=served, wanted_digest=route.digest(), error=error or None)

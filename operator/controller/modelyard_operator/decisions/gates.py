@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from modelyard_api.metrics import METRICS
 from modelyard_api.v1alpha1.model_promotion import Gate, GateResult
 from modelyard_api.v1alpha1.reasons import PromotionReason
 
@@ -43,7 +44,7 @@ def judge(gates: Sequence[Gate], facts: GateFacts) -> Verdict:
         text = _passed(len(results))
         return Verdict(results, PromotionReason.GATES_PASSED, text)
     if failed.observed == MISSING:
-        known = ", ".join(sorted(facts.metrics)) or "none"
+        known = _known(facts.metrics)
         message = (
             f"spec.gates[{number}]: {failed.gate} is missing: the candidate's run has {known}. "
             "Name it in spec.evaluation.metrics of the TrainingJob, or change the gate"
@@ -54,6 +55,14 @@ def judge(gates: Sequence[Gate], facts: GateFacts) -> Verdict:
         "Train a better version or change the gate"
     )
     return Verdict(results, PromotionReason.GATE_FAILED, message)
+
+
+def _known(metrics: Mapping[str, float]) -> str:
+    """Metrics of a run in bounded length: those of the list, and how many others there are beside them."""
+    listed = sorted(name for name in metrics if name in METRICS)
+    others = len(metrics) - len(listed)
+    named = listed + ([f"{others} others of classes, folds and intervals"] if others else [])
+    return ", ".join(named) or "none"
 
 
 def _passed(count: int) -> str:
