@@ -9,7 +9,7 @@ from modelyard_api.v1alpha1.training_job import Bootstrap, Evaluation
 from modelyard_trainer.evaluation.assess import Measuring
 from modelyard_trainer.evaluation.baseline import baseline
 from modelyard_trainer.evaluation.bootstrap import intervals
-from modelyard_trainer.evaluation.judged import Judged, Sample
+from modelyard_trainer.evaluation.judged import Judged
 from modelyard_trainer.evaluation.metrics import wanted_metrics
 from tests.support.evaluating import assessed
 from tests.support.fitting import fit_in_memory, version_of
@@ -59,7 +59,7 @@ def test_intervals_are_those_of_resampling_row_by_row() -> None:
     for _ in range(500):
         rows = rng.integers(0, judged.rows, judged.rows)
         drawn = Judged(judged.truth[rows], judged.predicted[rows])
-        by_hand.append(float(wanted.compute(Sample.whole(drawn))[0]))
+        by_hand.append(float(wanted.compute(drawn.whole)[0]))
     low, high = np.percentile(by_hand, [2.5, 97.5])
     assert again["f1_macro"].low == pytest.approx(low, abs=0.03)
     assert again["f1_macro"].high == pytest.approx(high, abs=0.03)

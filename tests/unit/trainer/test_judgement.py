@@ -143,6 +143,11 @@ ONE_CLASS = Judged(np.array(["a", "a"]), np.array(["a", "b"]), np.array(["a", "b
         ("mape", Judged(np.array([0.0, 1.0]), np.array([1.0, 1.0])), "the target is 0 in 1 rows"),
         ("roc_auc", ONE_CLASS, "all rows are of one class, a"),
         ("pr_auc", ONE_CLASS, "all rows are of one class, a"),
+        (
+            "pr_auc",
+            Judged(np.array(["b", "b"]), np.array(["a", "b"]), ONE_CLASS.classes, np.full((2, 2), 0.5)),
+            "all rows are of one class, b",
+        ),
         ("mcc", ONE_CLASS, "all rows are of one class, a"),
         ("mcc", Judged(np.array(["a", "b"]), np.array(["b", "b"])), "all predictions are b"),
         ("recall_class_b", ONE_CLASS, "b is in no row"),

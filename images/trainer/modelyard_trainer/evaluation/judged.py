@@ -53,6 +53,20 @@ class Judged:
         return np.searchsorted(self.labels, self.predicted)
 
     @cached_property
+    def class_codes(self) -> np.ndarray:
+        """Place of each row's true label in ``classes``, -1 where the model does not know it."""
+        if self.classes is None:
+            return np.full(self.rows, -1)
+        place = {label: number for number, label in enumerate(self.classes.tolist())}
+        places = np.array([place.get(label, -1) for label in self.labels.tolist()])
+        return np.asarray(places[self.truth_codes])
+
+    @cached_property
+    def whole(self) -> Sample:
+        """Every row once."""
+        return Sample(self, np.ones((1, self.rows)))
+
+    @cached_property
     def error(self) -> np.ndarray:
         """Prediction less truth, for regression."""
         return np.asarray(self.predicted - self.truth, dtype=np.float64)
@@ -91,10 +105,10 @@ class Sample:
     judged: Judged
     weights: np.ndarray
 
-    @staticmethod
-    def whole(judged: Judged) -> Sample:
-        """Every row once."""
-        return Sample(judged, np.ones((1, judged.rows)))
+    @cached_property
+    def by_row(self) -> np.ndarray:
+        """The weights with a row's together, shape (rows, resamples)."""
+        return np.ascontiguousarray(self.weights.T)
 
     @cached_property
     def total(self) -> np.ndarray:

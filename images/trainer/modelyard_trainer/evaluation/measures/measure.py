@@ -48,7 +48,7 @@ def ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
 
 def measured(measure: Measure, judged: Judged) -> Measured:
     """The value of a metric, or why it has none."""
-    value = float(measure.compute(Sample.whole(judged))[0])
+    value = float(measure.compute(judged.whole)[0])
     if np.isfinite(value):
         return Measured(value, measure.note(judged))
     if np.isnan(value):

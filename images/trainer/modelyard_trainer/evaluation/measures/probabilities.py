@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,44 +21,64 @@ def judged_classes(judged: Judged) -> np.ndarray:
     return judged.classes[1:] if len(judged.classes) == _BINARY else judged.classes
 
 
-def _groups(sample: Sample, label: object, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weight of rows of the class and of the others by score from high to low, equal scores together."""
+@dataclass(frozen=True)
+class _Steps:
+    """Scores that rows of a class have, from high to low, shape (scores, resamples). Equal scores are one step."""
+
+    inside: np.ndarray
+    """Weight of the class's rows with the score."""
+    above: np.ndarray
+    """Weight of all rows with higher scores."""
+    reached: np.ndarray
+    """Weight of all rows with the score or higher ones."""
+    total: np.ndarray
+
+
+def _steps(sample: Sample, label: object, scores: np.ndarray) -> _Steps | None:
+    """None where no row is of the class."""
     order = np.argsort(-scores, kind="stable")
-    ranked = scores[order]
-    starts = np.concatenate([[0], np.flatnonzero(np.diff(ranked)) + 1])
-    weights = sample.weights[:, order]
-    own = weights * (sample.judged.truth[order] == label)
-    inside = np.add.reduceat(own, starts, axis=1)
-    return inside, np.add.reduceat(weights, starts, axis=1) - inside
+    own = np.flatnonzero(sample.judged.truth[order] == label)
+    if not len(own):
+        return None
+    fresh = np.diff(scores[order]) != 0
+    starts = np.concatenate([[0], np.flatnonzero(fresh) + 1])
+    ends = np.concatenate([starts[1:], [len(order)]])
+    groups = np.concatenate([[0], np.cumsum(fresh)])[own]
+    first = np.concatenate([[0], np.flatnonzero(np.diff(groups)) + 1])
+    weights = sample.by_row[order]
+    # One row more, so that what lies above the first row is found like all else.
+    summed = np.zeros((len(order) + 1, weights.shape[1]))
+    np.cumsum(weights, axis=0, out=summed[1:])
+    held = groups[first]
+    inside = np.add.reduceat(weights[own], first, axis=0)
+    return _Steps(inside, summed[starts[held]], summed[ends[held]], summed[-1])
 
 
-def _roc_of(inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
-    below = outside.sum(axis=1, keepdims=True) - np.cumsum(outside, axis=1)
-    pairs = inside.sum(axis=1) * outside.sum(axis=1)
-    won = (inside * (below + outside / 2)).sum(axis=1)
-    return ratio(won, pairs)
+def _roc_of(steps: _Steps) -> np.ndarray:
+    found = steps.inside.sum(axis=0)
+    others = steps.total - found
+    beside = steps.reached - steps.above - steps.inside
+    higher = steps.above - (np.cumsum(steps.inside, axis=0) - steps.inside)
+    won = (steps.inside * (others - higher - beside / 2)).sum(axis=0)
+    return ratio(won, found * others)
 
 
-def _precision_of(inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
-    found = np.cumsum(inside, axis=1)
-    seen = found + np.cumsum(outside, axis=1)
-    precision = np.divide(found, seen, out=np.zeros_like(found), where=seen > 0)
-    total = inside.sum(axis=1)
-    area = (inside * precision).sum(axis=1)
-    return ratio(area, total)
+def _precision_of(steps: _Steps) -> np.ndarray:
+    precision = np.nan_to_num(ratio(np.cumsum(steps.inside, axis=0), steps.reached))
+    found = steps.inside.sum(axis=0)
+    # Without other rows every precision is 1, which says nothing.
+    return ratio((steps.inside * precision).sum(axis=0), np.where(steps.total > found, found, 0.0))
 
 
-def _mean_over_classes(
-    area: Callable[[np.ndarray, np.ndarray], np.ndarray],
-) -> Callable[[Sample], np.ndarray]:
+def _mean_over_classes(area: Callable[[_Steps], np.ndarray]) -> Callable[[Sample], np.ndarray]:
     def compute(sample: Sample) -> np.ndarray:
-        held = judged_classes(sample.judged)
         total, defined = np.zeros(len(sample.weights)), np.zeros(len(sample.weights))
-        for label in held:
+        for label in judged_classes(sample.judged):
             scores = sample.judged.score_of(label)
-            if scores is None:
+            steps = _steps(sample, label, scores) if scores is not None else None
+            if steps is None:
                 continue
-            found = area(*_groups(sample, label, scores))
+            found = area(steps)
             total += np.nan_to_num(found)
             defined += np.isfinite(found)
         return ratio(total, defined)
@@ -80,20 +101,12 @@ def _classes_left_out(judged: Judged) -> str:
     return f"without {named(np.array(absent))}, which no row has" if absent else ""
 
 
-def _chosen(judged: Judged) -> np.ndarray:
-    """Place of the true class among the probabilities, -1 where the model does not know it."""
-    if judged.classes is None:
-        raise ValueError("there are no probabilities")
-    place = {label: number for number, label in enumerate(judged.classes.tolist())}
-    return np.array([place.get(label, -1) for label in judged.truth.tolist()])
-
-
 def _log_loss(sample: Sample) -> np.ndarray:
     """A class that was not in training has probability 0, which counts as the smallest float."""
     judged = sample.judged
     if judged.probabilities is None:
         raise ValueError("there are no probabilities")
-    chosen = _chosen(judged)
+    chosen = judged.class_codes
     given = judged.probabilities[np.arange(len(chosen)), np.maximum(chosen, 0)]
     given = np.where(chosen < 0, 0.0, given).astype(np.float64)
     return sample.mean(-np.log(np.clip(given, np.finfo(np.float64).eps, 1.0)))
@@ -105,7 +118,7 @@ def _brier(sample: Sample) -> np.ndarray:
     if judged.probabilities is None:
         raise ValueError("there are no probabilities")
     given = judged.probabilities.astype(np.float64)
-    chosen = _chosen(judged)
+    chosen = judged.class_codes
     known = chosen >= 0
     own = np.where(known, given[np.arange(len(chosen)), np.maximum(chosen, 0)], 0.0)
     loss = (given**2).sum(axis=1) - 2 * own + 1

@@ -45,17 +45,22 @@ def draw_curves(
 ) -> str:
     """A line for each of the largest classes; returns what to say about them."""
     classes = judged_classes(judged)
-    sizes = np.array([int((judged.truth == label).sum()) for label in classes.tolist()])
-    drawn = [label for label in classes[np.argsort(-sizes, kind="stable")].tolist() if ranked(judged, label)]
-    for label, colour in zip(drawn[:_CURVES], COLOURS, strict=False):
+    sizes = np.bincount(judged.truth_codes, minlength=len(judged.labels))
+    order = np.argsort(-sizes[np.searchsorted(judged.labels, classes)], kind="stable")
+    drawn = 0
+    for label in classes[order].tolist():
         curve = ranked(judged, label)
         if curve is None:
             continue
         x, y = points(curve)
         kept = _thinned(x, y)
-        axes.plot(x[kept], y[kept], color=colour, linewidth=1.8, label=f"{short(label, 20)} ({area(label)})")
-    if len(drawn) > _CURVES:
-        return f"the {_CURVES} largest of {len(classes)} classes, {judged.rows:,} test rows"
+        named = f"{short(label, 20)} ({area(label)})"
+        axes.plot(x[kept], y[kept], color=COLOURS[drawn], linewidth=1.8, label=named)
+        drawn += 1
+        if drawn == _CURVES:
+            break
+    if drawn < len(classes):
+        return f"the {drawn} largest of {len(classes)} classes, {judged.rows:,} test rows"
     return f"{judged.rows:,} test rows"
 
 
