@@ -6,28 +6,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from modelyard_api.metrics import Task
 from modelyard_api.v1alpha1.training_job import DatasetVersion
 from modelyard_trainer.bundle import libraries
-from modelyard_trainer.evaluation.assess import Assessment, Measuring, assess, primary_of, validate
-from modelyard_trainer.evaluation.folds import make_folds
-from modelyard_trainer.evaluation.judged import gives
-from modelyard_trainer.evaluation.metrics import wanted_metrics
+from modelyard_trainer.evaluation.assess import Assessment, primary_of
 from modelyard_trainer.evaluation.record import EvaluationRecord, RunFacts, record_of, split_clause
-from tests.support.fitting import fit_in_memory, spec_of, version_of
+from modelyard_trainer.making import make, material_of
+from tests.support.fitting import spec_of, version_of
 
 
 def assessed(spec: Mapping[str, Any], table: pa.Table) -> Assessment:
     """What the trainer finds out about a model."""
-    version = version_of(table)
-    fitted, asked = fit_in_memory(spec, version), spec_of(spec)
-    classes = sorted(set(fitted.data.train.y.tolist())) if asked.task is Task.CLASSIFICATION else []
-    measuring = Measuring(wanted_metrics(asked.evaluation, asked.task, gives(fitted.model), classes), 1)
-    wish, validated = asked.evaluation.cross_validation, None
-    if wish is not None:
-        folds = make_folds(version, fitted.data.train.y, asked.task, wish.folds)
-        validated = validate(fitted.model, fitted.data, asked, folds, measuring)
-    return assess(fitted.model, fitted.data, asked, measuring, validated)
+    asked = spec_of(spec)
+    return make(asked, material_of(version_of(table), asked), 1).assessment
 
 
 def recorded(

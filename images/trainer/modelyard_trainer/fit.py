@@ -10,6 +10,7 @@ from sklearn.pipeline import Pipeline as FittablePipeline
 from threadpoolctl import threadpool_limits
 
 from modelyard_api.contract.exit_codes import FailureClass
+from modelyard_api.v1alpha1.pipeline import Pipeline
 from modelyard_api.v1alpha1.training_job import TrainingJobSpec
 from modelyard_runtime.errors import DataError, StepError
 from modelyard_trainer.data import TrainingData
@@ -33,13 +34,16 @@ def fit(model: FittablePipeline, data: TrainingData, spec: TrainingJobSpec, thre
     is not defined for.
     """
     check_target(spec.pipeline.estimator, "spec.pipeline.estimator", data.train.y)
-    rows = Rows(data.train.X, data.train.y, data.weights)
+    with explained("fit", data, spec):
+        fit_on(model, Rows(data.train.X, data.train.y, data.weights), spec.pipeline, threads)
+
+
+def fit_on(model: FittablePipeline, rows: Rows, pipeline: Pipeline, threads: int) -> None:
+    """Fits in place on these rows alone, the number of trees included. What a library raises is passed on."""
     with threadpool_limits(limits=threads):
-        if spec.pipeline.early_stopping is not None:
-            with explained("early stopping", data, spec):
-                find_trees(model, rows, spec.pipeline, threads)
-        with explained("fit", data, spec):
-            fit_rows(model, rows, spec.pipeline, threads)
+        if pipeline.early_stopping is not None:
+            find_trees(model, rows, pipeline, threads)
+        fit_rows(model, rows, pipeline, threads)
 
 
 @contextmanager

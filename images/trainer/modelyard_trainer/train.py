@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,27 +14,21 @@ from modelyard_api.catalog import check_evaluation, check_pipeline
 from modelyard_api.contract.manifest import Column
 from modelyard_api.contract.outcome import Outcome, TrainOutcome
 from modelyard_api.contract.steps import Step, TrainStep
-from modelyard_api.metrics import METRICS, Task
+from modelyard_api.metrics import METRICS
 from modelyard_api.v1alpha1.training_job import DatasetVersion
 from modelyard_runtime.credentials import Credentials
 from modelyard_runtime.errors import InvalidSpecError, StepError
 from modelyard_runtime.s3 import ObjectStore
-from modelyard_runtime.table import Version, load_version
+from modelyard_runtime.table import load_version
 from modelyard_runtime.tracking import MLflowClient
 from modelyard_runtime.versions import Reference, resolve_version
 from modelyard_trainer import machine
 from modelyard_trainer.bundle import Origin, PackedModel, libraries, pack, store
-from modelyard_trainer.data import TrainingData, prepare
-from modelyard_trainer.evaluation.assess import Assessment, Measuring, assess, primary_of, validate
-from modelyard_trainer.evaluation.folds import make_folds
-from modelyard_trainer.evaluation.judged import gives
-from modelyard_trainer.evaluation.metrics import values_of, wanted_metrics
+from modelyard_trainer.evaluation.assess import Assessment, primary_of
 from modelyard_trainer.evaluation.record import RunFacts, record_of, split_clause
-from modelyard_trainer.features import Plan, make_plan
-from modelyard_trainer.fit import fit
+from modelyard_trainer.making import Material, make, material_of
 from modelyard_trainer.parameters import parameters_of
-from modelyard_trainer.pipeline import Build, accepting_missing, build, refuse
-from modelyard_trainer.threads import set_threads
+from modelyard_trainer.pipeline import accepting_missing, refuse
 from modelyard_trainer.tracking.model_directory import DIRECTORY, column_schema, model_directory
 from modelyard_trainer.tracking.registry import Registry
 from modelyard_trainer.tracking.runs import DatasetInput, Run, Runs, RunStatus
@@ -100,14 +93,13 @@ def train(step: TrainStep, services: Services) -> TrainOutcome:
     source = step.data or resolve_version(services.store, _reference(step))
     version = load_version(source.uri, services.store)
     _log.info("read %d rows of %s", version.manifest.rows, source.uri)
-    plan = make_plan(version.manifest, step.spec)
-    data = prepare(version, plan, step.spec.task)
+    material = material_of(version, step.spec)
     run = services.runs.begin(step.owner, services.now())
     try:
-        _log_request(step, services.runs, run, version, plan, source)
-        rows = _Rows(version, plan, data, source)
-        trained = _train(step, rows, run.id)
-        _log_evaluation(step, services, run, rows, trained)
+        attempt = _Attempt(step, services, run, material, source)
+        _log_request(attempt)
+        trained = _train(attempt)
+        _log_evaluation(attempt, trained)
         _log_result(services, run, trained)
     except StepError as error:
         _report_failure(services, run, error)
@@ -125,89 +117,82 @@ def _reference(step: TrainStep) -> Reference:
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """What is trained on."""
+class _Attempt:
+    """A run under way and what its model is made from."""
 
-    version: Version
-    plan: Plan
-    data: TrainingData
+    step: TrainStep
+    services: Services
+    run: Run
+    material: Material
     source: DatasetVersion
 
 
-def _train(step: TrainStep, rows: _Rows, run_id: str) -> Trained:
-    spec, threads, data = step.spec, machine.threads(), rows.data
-    classes = sorted(set(data.train.y.tolist())) if spec.task is Task.CLASSIFICATION else []
-    model = build(spec.pipeline, spec.task, rows.plan, Build(threads, classes))
-    measuring = Measuring(wanted_metrics(spec.evaluation, spec.task, gives(model), classes), threads)
-    asked = spec.evaluation.cross_validation
-    folds = make_folds(rows.version, data.train.y, spec.task, asked.folds) if asked is not None else None
-    started = time.monotonic()
-    fit(model, data, spec, threads)
-    _log.info("fitted %s in %.1f s", spec.pipeline.estimator.class_, time.monotonic() - started)
-    validated = validate(model, data, spec, folds, measuring) if folds is not None else None
-    # Threads of a forest sum in any order; what is stored, compared and served is made on one.
-    set_threads(model, None)
-    assessment = assess(model, data, spec, measuring, validated)
-    values = values_of(assessment.metrics)
-    _log.info("metrics: %s", ", ".join(f"{name}={value:.4g}" for name, value in values.items()))
-    return Trained(_packed(model, step, rows, run_id), assessment, threads)
+def _train(attempt: _Attempt) -> Trained:
+    threads = machine.threads()
+    made = make(attempt.step.spec, attempt.material, threads)
+    return Trained(_packed(made.model, attempt), made.assessment, threads)
 
 
-def _packed(model: FittablePipeline, step: TrainStep, rows: _Rows, run_id: str) -> PackedModel:
-    missing = accepting_missing(rows.plan, rows.data.missing_in_training)
+def _packed(model: FittablePipeline, attempt: _Attempt) -> PackedModel:
+    plan, data, spec = attempt.material.plan, attempt.material.data, attempt.step.spec
+    missing = accepting_missing(plan, data.missing_in_training)
     inputs = [
-        Column(name=column.name, type=column.type, nullable=column.name in missing)
-        for column in rows.plan.inputs
+        Column(name=column.name, type=column.type, nullable=column.name in missing) for column in plan.inputs
     ]
-    origin = Origin(step.spec.task, step.spec.target, inputs, run_id, rows.source.digest)
-    return pack(model, origin, rows.data.train, rows.data.test)
+    origin = Origin(spec.task, spec.target, inputs, attempt.run.id, attempt.source.digest)
+    return pack(model, origin, data.train, data.test)
 
 
-def _log_request(
-    step: TrainStep, runs: Runs, run: Run, version: Version, plan: Plan, source: DatasetVersion
-) -> None:
-    runs.log_parameters(run.id, parameters_of(step, version, plan))
+def _log_request(attempt: _Attempt) -> None:
+    runs, run, source = attempt.services.runs, attempt.run, attempt.source
+    manifest = attempt.material.version.manifest
+    runs.log_parameters(run.id, _parameters(attempt))
     tags = {
         labels.TAG_DATASET_DIGEST: source.digest,
         TAG_DATASET_VERSION: source.model_dump_json(by_alias=True),
     }
     runs.tag(run.id, tags)
     digest = source.digest.removeprefix("sha256:")[:_DIGEST_LENGTH]
-    columns = [column for column in version.manifest.columns if column.name not in version.manifest.key]
+    columns = [column for column in manifest.columns if column.name not in manifest.key]
     runs.log_input(
         run.id,
         DatasetInput(
-            name=f"{step.spec.dataset_ref.name}/{source.variant}",
+            name=f"{attempt.step.spec.dataset_ref.name}/{source.variant}",
             digest=digest,
             uri=source.uri,
             schema={"mlflow_colspec": column_schema(columns)},
-            rows=version.manifest.rows,
+            rows=manifest.rows,
         ),
     )
 
 
-def _log_evaluation(step: TrainStep, services: Services, run: Run, rows: _Rows, trained: Trained) -> None:
+def _parameters(attempt: _Attempt) -> dict[str, str]:
+    return parameters_of(attempt.step, attempt.material.version, attempt.material.plan)
+
+
+def _log_evaluation(attempt: _Attempt, trained: Trained) -> None:
     """Plots and report of the run, before it counts as finished."""
+    step, services, run = attempt.step, attempt.services, attempt.run
     if step.spec.evaluation.plots == "None":
         return
     # Half a second and 60 MiB, which a job without plots does not spend.
     from modelyard_trainer.evaluation import present  # noqa: PLC0415
 
-    manifest, data = rows.version.manifest, rows.data
+    data = attempt.material.data
     facts = RunFacts(
         project=step.owner.project,
         job=step.owner.name,
         run_id=run.id,
         image=step.owner.image,
         dataset=step.spec.dataset_ref.name,
-        data=rows.source,
+        data=attempt.source,
         task=step.spec.task,
         target=step.spec.target,
         primary=primary_of(step.spec),
-        split=split_clause(manifest.split),
+        split=split_clause(attempt.material.version.manifest.split),
         rows_train=len(data.train.y),
         rows_test=len(data.test.y),
-        parameters=parameters_of(step, rows.version, rows.plan),
+        parameters=_parameters(attempt),
         libraries=libraries(),
         threads=trained.threads,
         made_at=services.now(),

@@ -6,10 +6,10 @@ import pytest
 
 from modelyard_api.metrics import Needs, Task
 from modelyard_api.v1alpha1.training_job import Bootstrap, Evaluation
-from modelyard_trainer.evaluation.assess import Measuring
 from modelyard_trainer.evaluation.baseline import baseline
 from modelyard_trainer.evaluation.bootstrap import intervals
 from modelyard_trainer.evaluation.judged import Judged
+from modelyard_trainer.evaluation.measures.measure import Measure
 from modelyard_trainer.evaluation.metrics import wanted_metrics
 from tests.support.evaluating import assessed
 from tests.support.fitting import fit_in_memory, version_of
@@ -31,14 +31,14 @@ CLASSES = {"task": "Classification", "target": "label", "features": {"include": 
 CLASSES["pipeline"] = {"estimator": {"class": "LogisticRegression"}}
 
 
-def measures(*names: str, task: Task = Task.REGRESSION) -> Measuring:
-    return Measuring(wanted_metrics(Evaluation(metrics=list(names)), task, frozenset(Needs)), 1)
+def measures(*names: str, task: Task = Task.REGRESSION) -> dict[str, Measure]:
+    return wanted_metrics(Evaluation(metrics=list(names)), task, frozenset(Needs))
 
 
 def test_an_interval_holds_the_value_and_is_that_of_theory_for_a_mean() -> None:
     errors = np.random.default_rng(1).normal(size=2000)
     judged = Judged(np.zeros(2000), errors)
-    found = intervals(judged, measures("mae", "median_error").wanted, Bootstrap(resamples=2000))["mae"]
+    found = intervals(judged, measures("mae", "median_error"), Bootstrap(resamples=2000))["mae"]
     deviation = np.abs(errors).std(ddof=1) / np.sqrt(2000)
     assert found.low == pytest.approx(np.abs(errors).mean() - 1.96 * deviation, abs=0.1 * deviation * 1.96)
     assert found.high == pytest.approx(np.abs(errors).mean() + 1.96 * deviation, abs=0.1 * deviation * 1.96)
@@ -48,13 +48,13 @@ def test_an_interval_holds_the_value_and_is_that_of_theory_for_a_mean() -> None:
 def test_intervals_are_those_of_resampling_row_by_row() -> None:
     assessment = assessed(CLASSES, TABLE)
     judged = assessment.judged
-    again = intervals(judged, measures("f1_macro", "roc_auc", task=Task.CLASSIFICATION).wanted, Bootstrap())
+    again = intervals(judged, measures("f1_macro", "roc_auc", task=Task.CLASSIFICATION), Bootstrap())
     assert again["roc_auc"] == assessment.intervals["roc_auc"]
-    other = intervals(judged, measures("roc_auc", task=Task.CLASSIFICATION).wanted, Bootstrap(seed=1))
+    other = intervals(judged, measures("roc_auc", task=Task.CLASSIFICATION), Bootstrap(seed=1))
     assert other["roc_auc"] != again["roc_auc"]
     rng = np.random.default_rng(5)
     by_hand = []
-    wanted = measures("f1_macro", task=Task.CLASSIFICATION).wanted["f1_macro"]
+    wanted = measures("f1_macro", task=Task.CLASSIFICATION)["f1_macro"]
 
     for _ in range(500):
         rows = rng.integers(0, judged.rows, judged.rows)
@@ -67,7 +67,7 @@ def test_intervals_are_those_of_resampling_row_by_row() -> None:
 
 def test_more_confidence_makes_a_wider_interval_and_an_extreme_has_none() -> None:
     judged = Judged(np.zeros(300), np.random.default_rng(2).normal(size=300))
-    wanted = measures("rmse", "max_error").wanted
+    wanted = measures("rmse", "max_error")
     narrow = intervals(judged, wanted, Bootstrap(confidence="0.90"))
     wide = intervals(judged, wanted, Bootstrap(confidence="0.99"))
     assert wide["rmse"].low < narrow["rmse"].low < narrow["rmse"].high < wide["rmse"].high
@@ -77,20 +77,20 @@ def test_more_confidence_makes_a_wider_interval_and_an_extreme_has_none() -> Non
 def test_draws_on_which_a_metric_is_not_defined_are_counted_and_left_out() -> None:
     truth = np.array(["a"] * 30 + ["b"])
     judged = Judged(truth, np.array(["a"] * 29 + ["b", "b"]), np.array(["a", "b"]), np.full((31, 2), 0.5))
-    found = intervals(judged, measures("mcc", task=Task.CLASSIFICATION).wanted, Bootstrap())["mcc"]
+    found = intervals(judged, measures("mcc", task=Task.CLASSIFICATION), Bootstrap())["mcc"]
     assert 100 < found.undefined < 600
     assert found.resamples == 1000
 
 
 def test_many_rows_are_drawn_less_often() -> None:
     judged = Judged(np.zeros(1_500_000), np.ones(1_500_000))
-    assert intervals(judged, measures("mae").wanted, Bootstrap())["mae"].resamples == 133
+    assert intervals(judged, measures("mae"), Bootstrap())["mae"].resamples == 133
 
 
 def test_the_baseline_looks_at_no_feature() -> None:
     version = version_of(TABLE)
     fitted = fit_in_memory(LINE, version)
-    found = baseline(fitted.data, measures("rmse", "r2").wanted, Task.REGRESSION)
+    found = baseline(fitted.data, measures("rmse", "r2"), Task.REGRESSION)
     truth = fitted.data.test.y
     assert found["rmse"].value == pytest.approx(np.sqrt(((truth - fitted.data.train.y.mean()) ** 2).mean()))
     found = assessed(CLASSES, TABLE).baseline

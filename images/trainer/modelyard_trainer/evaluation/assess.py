@@ -15,20 +15,13 @@ from modelyard_trainer.evaluation.cross_validation import CrossValidated, cross_
 from modelyard_trainer.evaluation.folds import Folds
 from modelyard_trainer.evaluation.importance import Importance, importance
 from modelyard_trainer.evaluation.judged import Judged, judge
+from modelyard_trainer.evaluation.learner import Learner
 from modelyard_trainer.evaluation.learning import LearningCurve, learning_curve
 from modelyard_trainer.evaluation.measures.measure import Measure, Measured, measured
 from modelyard_trainer.evaluation.metrics import MEASURES, class_measures, evaluate
 from modelyard_trainer.fit import explained
 
 _CLASSES_LOGGED = 100
-
-
-@dataclass(frozen=True)
-class Measuring:
-    """What is measured, and with how many threads."""
-
-    wanted: dict[str, Measure]
-    threads: int
 
 
 @dataclass(frozen=True)
@@ -73,17 +66,15 @@ class Assessment:
         return found
 
 
-def validate(
-    model: FittablePipeline, data: TrainingData, spec: TrainingJobSpec, folds: Folds, how: Measuring
-) -> Validated:
+def validate(learner: Learner, spec: TrainingJobSpec, folds: Folds, wanted: dict[str, Measure]) -> Validated:
     """Judges copies of the model on folds; the model itself is not fitted."""
-    with explained("cross-validation", data, spec):
-        found = cross_validate(model, data.train, folds, how.wanted, how.threads)
+    with explained("cross-validation", learner.data, spec):
+        found = cross_validate(learner, folds, wanted)
         if spec.evaluation.plots == "None":
             return Validated(found)
         primary = primary_of(spec)
-        metric = (primary, how.wanted.get(primary) or MEASURES[primary])
-        return Validated(found, learning_curve(model, data.train, folds, metric, how.threads))
+        metric = (primary, wanted.get(primary) or MEASURES[primary])
+        return Validated(found, learning_curve(learner, folds, metric))
 
 
 def primary_of(spec: TrainingJobSpec) -> str:
@@ -95,7 +86,7 @@ def assess(
     model: FittablePipeline,
     data: TrainingData,
     spec: TrainingJobSpec,
-    how: Measuring,
+    wanted: dict[str, Measure],
     validated: Validated | None,
 ) -> Assessment:
     """Judges a fitted model on the test part. DataError if its primary metric has no value.
@@ -104,7 +95,6 @@ def assess(
     """
     with explained("predictions", data, spec):
         judged = judge(model, data.test)
-    wanted = how.wanted
     found = evaluate(judged, wanted, spec.evaluation, spec.task)
     leaned_on = None
     if spec.evaluation.plots == "Default":

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from sklearn.base import clone
-from sklearn.pipeline import Pipeline as FittablePipeline
-from threadpoolctl import threadpool_limits
 
-from modelyard_trainer.data import Part
 from modelyard_trainer.evaluation.folds import Folds
-from modelyard_trainer.evaluation.judged import judge
+from modelyard_trainer.evaluation.learner import Learner
 from modelyard_trainer.evaluation.measures.measure import Measure, measured
 
 _log = logging.getLogger(__name__)
@@ -48,42 +43,20 @@ class CrossValidated:
         return Spread(float(np.mean(found)), deviation, len(found))
 
 
-def cross_validate(
-    model: FittablePipeline, part: Part, folds: Folds, wanted: dict[str, Measure], threads: int
-) -> CrossValidated:
-    """Fits an unfitted copy of the model for each fold. What a library raises is passed on."""
+def cross_validate(learner: Learner, folds: Folds, wanted: dict[str, Measure]) -> CrossValidated:
+    """Fits a copy of the pipeline for each fold. What a library raises is passed on."""
     values = []
     for number, (learn, test) in enumerate(folds.pairs, 1):
         started = time.monotonic()
-        values.append(judge_fold(model, part, learn, test, wanted, threads))
+        values.append(judge_fold(learner, learn, test, wanted))
         _log.info("fold %d of %d in %.1f s", number, len(folds.pairs), time.monotonic() - started)
     return CrossValidated(folds.rule, values)
 
 
 def judge_fold(
-    model: FittablePipeline,
-    part: Part,
-    learn: np.ndarray,
-    test: np.ndarray,
-    wanted: dict[str, Measure],
-    threads: int,
+    learner: Learner, learn: np.ndarray, test: np.ndarray, wanted: dict[str, Measure]
 ) -> dict[str, float]:
-    """Metrics on some rows of a copy that is fitted on others."""
-    fitted = fitted_on(model, part, learn, threads)
-    judged = judge(fitted, rows_of(part, test))
+    """Metrics on some rows of a copy that is fitted on others; without those that are not defined."""
+    judged = learner.judged_on(learner.fitted_on(learn), test)
     found = {name: measured(measure, judged).value for name, measure in wanted.items()}
     return {name: value for name, value in found.items() if value is not None}
-
-
-def fitted_on(model: FittablePipeline, part: Part, learn: np.ndarray, threads: int) -> FittablePipeline:
-    """A copy of the model, fitted on some rows of a part."""
-    fresh = clone(model)
-    with threadpool_limits(limits=threads):
-        fresh.fit(part.X[learn], part.y[learn])
-    return fresh
-
-
-def rows_of(part: Part, places: Sequence[int] | np.ndarray) -> Part:
-    """Some rows of a part."""
-    chosen = np.asarray(places)
-    return replace(part, table=part.table.take(chosen), X=part.X[chosen], y=part.y[chosen])

@@ -9,8 +9,8 @@ from sklearn.pipeline import Pipeline as FittablePipeline
 
 from modelyard_api.metrics import Direction, find_metric
 from modelyard_trainer.data import Part
-from modelyard_trainer.evaluation.cross_validation import rows_of
 from modelyard_trainer.evaluation.judged import judge
+from modelyard_trainer.evaluation.learner import rows_of
 from modelyard_trainer.evaluation.measures.measure import Measure, measured
 
 _ROWS = 2_000

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.pipeline import Pipeline as FittablePipeline
 
-from modelyard_trainer.data import Part
-from modelyard_trainer.evaluation.cross_validation import fitted_on, rows_of
+from modelyard_runtime.errors import StepError
 from modelyard_trainer.evaluation.folds import Folds
-from modelyard_trainer.evaluation.judged import judge
+from modelyard_trainer.evaluation.learner import Learner
 from modelyard_trainer.evaluation.measures.measure import Measure, measured
 
 _SHARES = (0.1, 0.25, 0.5, 1.0)
 _FOLDS = 3
 _FEWEST_ROWS = 20
 _SEED = 0
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,7 @@ class LearningCurve:
     folds: int
 
 
-def learning_curve(
-    model: FittablePipeline, part: Part, folds: Folds, metric: tuple[str, Measure], threads: int
-) -> LearningCurve | None:
+def learning_curve(learner: Learner, folds: Folds, metric: tuple[str, Measure]) -> LearningCurve | None:
     """Fits copies on shares of at most three folds; None where fewer than two sizes can be had."""
     name, measure = metric
     rows: list[int] = []
@@ -44,11 +44,11 @@ def learning_curve(
         inside, outside, sizes = [], [], []
         for learn, test in folds.pairs[-_FOLDS:]:
             chosen = _share_of(learn, share, ordered=folds.ordered)
-            if len(chosen) < _FEWEST_ROWS or not _has_variety(part, chosen):
+            fitted = _fitted(learner, chosen)
+            if fitted is None:
                 continue
-            fitted = fitted_on(model, part, chosen, threads)
-            first = measured(measure, judge(fitted, rows_of(part, chosen))).value
-            second = measured(measure, judge(fitted, rows_of(part, test))).value
+            first = measured(measure, learner.judged_on(fitted, chosen)).value
+            second = measured(measure, learner.judged_on(fitted, test)).value
             if first is not None and second is not None:
                 inside.append(first)
                 outside.append(second)
@@ -62,13 +62,20 @@ def learning_curve(
     return LearningCurve(name, rows, learnt, held, min(_FOLDS, len(folds.pairs)))
 
 
+def _fitted(learner: Learner, chosen: np.ndarray) -> FittablePipeline | None:
+    """None where these rows are too few: a sampler may lack neighbours in them, or a class of its own."""
+    if len(chosen) < _FEWEST_ROWS or len(np.unique(learner.data.train.y[chosen])) < 2:  # noqa: PLR2004
+        return None
+    try:
+        return learner.fitted_on(chosen)
+    except (ValueError, StepError) as error:
+        _log.info("no point of the learning curve at %d rows: %s", len(chosen), error)
+        return None
+
+
 def _share_of(learn: np.ndarray, share: float, *, ordered: bool) -> np.ndarray:
     """So much of the rows: the latest of those in order of time, else drawn at random."""
     count = round(len(learn) * share)
     if ordered:
         return learn[len(learn) - count :]
     return np.sort(np.random.default_rng(_SEED).permutation(learn)[:count])
-
-
-def _has_variety(part: Part, chosen: np.ndarray) -> bool:
-    return len(np.unique(part.y[chosen])) > 1

@@ -1,0 +1,48 @@
+"""Copies of a pipeline, fitted on some rows of the training part just as the model itself is fitted on all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline as FittablePipeline
+
+from modelyard_api.v1alpha1.pipeline import Pipeline
+from modelyard_trainer.data import Part, TrainingData
+from modelyard_trainer.evaluation.judged import Judged, judge
+from modelyard_trainer.fit import fit_on
+from modelyard_trainer.rows import Rows
+
+
+@dataclass(frozen=True)
+class Learner:
+    """What copies are made from."""
+
+    model: FittablePipeline
+    """Not fitted: a number of trees that was found on all rows must not reach a fold."""
+    data: TrainingData
+    pipeline: Pipeline
+    threads: int
+
+    def fitted_on(self, places: np.ndarray) -> FittablePipeline:
+        """A copy that has seen no other rows: its weights, sampler and early stopping are of these rows alone.
+
+        What a library raises is passed on.
+        """
+        fresh = clone(self.model)
+        train = self.data.train
+        rows = Rows(train.X, train.y, self.data.weights).take(places)
+        fit_on(fresh, rows, self.pipeline, self.threads)
+        return fresh
+
+    def judged_on(self, fitted: FittablePipeline, places: np.ndarray) -> Judged:
+        """A copy's answers for rows of the training part."""
+        return judge(fitted, rows_of(self.data.train, places))
+
+
+def rows_of(part: Part, places: Sequence[int] | np.ndarray) -> Part:
+    """Some rows of a part."""
+    chosen = np.asarray(places)
+    return replace(part, table=part.table.take(chosen), X=part.X[chosen], y=part.y[chosen])

@@ -1,0 +1,108 @@
+"""What a fold learns from is all that it knows: weights, samplers and early stopping included."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn.linear_model import LinearRegression
+
+from modelyard_api.metrics import Task
+from modelyard_trainer.evaluation.cross_validation import cross_validate
+from modelyard_trainer.evaluation.folds import make_folds
+from modelyard_trainer.evaluation.learner import Learner
+from modelyard_trainer.evaluation.metrics import MEASURES
+from modelyard_trainer.making import make, material_of
+from modelyard_trainer.pipeline import Build, build
+from tests.support.fitting import spec_of, version_of
+
+RNG = np.random.default_rng(4)
+ROWS = 400
+X = RNG.normal(size=(ROWS, 2))
+TABLE = pa.table(
+    {
+        "row": pa.array(range(ROWS)),
+        "a": pa.array(X[:, 0]),
+        "b": pa.array(X[:, 1]),
+        "size": pa.array(X[:, 0] ** 2 + X[:, 1] + 0.5 * RNG.normal(size=ROWS)),
+        "kind": pa.array(np.where(X[:, 0] > 1, "rare", "common")),
+        "weight": pa.array(RNG.uniform(0, 3, size=ROWS)),
+    }
+)
+BOOSTED: dict[str, Any] = {
+    "task": "Regression",
+    "target": "size",
+    "features": {"include": ["a", "b"]},
+    "pipeline": {
+        "estimator": {"class": "LGBMRegressor", "params": {"n_estimators": 300, "learning_rate": 0.3}},
+        "earlyStopping": {"rounds": 5},
+    },
+    "evaluation": {"crossValidation": {"folds": 4}, "metrics": ["rmse"]},
+}
+
+
+def learner_of(spec: dict[str, Any], table: pa.Table = TABLE) -> Learner:
+    asked = spec_of(spec)
+    material = material_of(version_of(table), asked)
+    classes = sorted(set(material.data.train.y.tolist())) if asked.task is Task.CLASSIFICATION else []
+    model = build(asked.pipeline, asked.task, material.plan, Build(1, classes))
+    return Learner(model, material.data, asked.pipeline, 1)
+
+
+def test_a_fold_weighs_its_rows_as_the_whole_does() -> None:
+    learner = learner_of(
+        {
+            "task": "Regression",
+            "target": "size",
+            "features": {"include": ["a", "b"]},
+            "sampleWeightColumn": "weight",
+            "pipeline": {"estimator": {"class": "LinearRegression"}},
+        }
+    )
+    places = np.arange(0, 200, 2)
+    train, weights = learner.data.train, learner.data.weights
+    assert weights is not None
+    alone = LinearRegression().fit(train.X[places], train.y[places], sample_weight=weights[places])
+    assert learner.fitted_on(places)[-1].coef_.tolist() == alone.coef_.tolist()
+
+
+def test_a_sampler_makes_rows_to_learn_from_and_none_to_be_judged_on() -> None:
+    learner = learner_of(
+        {
+            "task": "Classification",
+            "target": "kind",
+            "features": {"include": ["a", "b"]},
+            "pipeline": {"resample": {"class": "RandomOverSampler"}, "estimator": {"class": "GaussianNB"}},
+        }
+    )
+    learn, test = np.arange(200), np.arange(200, 260)
+    fitted = learner.fitted_on(learn)
+    common = int((learner.data.train.y[learn] == "common").sum())
+    assert fitted[-1].class_count_.tolist() == [common, common]
+    assert learner.judged_on(fitted, test).truth.tolist() == learner.data.train.y[test].tolist()
+
+
+@pytest.mark.parametrize("estimator", ["LGBMRegressor", "XGBRegressor"])
+def test_trees_of_a_fold_are_counted_on_rows_that_it_learns_from(estimator: str) -> None:
+    spec = {**BOOSTED, "pipeline": {**BOOSTED["pipeline"], "estimator": {"class": estimator}}}
+    first = learner_of(spec)
+    learn = np.arange(200)
+    held = np.arange(200, len(first.data.train.y))
+    rows = np.flatnonzero(~version_of(TABLE).is_test)[held]
+    sizes = TABLE.column("size").to_numpy().copy()
+    sizes[rows] = -50.0
+    other = learner_of(spec, TABLE.set_column(3, "size", pa.array(sizes)))
+    one, two = first.fitted_on(learn), other.fitted_on(learn)
+    assert one[-1].n_estimators == two[-1].n_estimators < 300
+    assert one.predict(first.data.train.X).tolist() == two.predict(first.data.train.X).tolist()
+
+
+def test_a_fold_may_grow_more_trees_than_the_whole_did() -> None:
+    asked = spec_of(BOOSTED)
+    material = material_of(version_of(TABLE), asked)
+    made = make(asked, material, 1)
+    learner = learner_of(BOOSTED)
+    folds = make_folds(material.version, material.data.train.y, asked.task, 4)
+    most = max(learner.fitted_on(learn)[-1].n_estimators for learn, _ in folds.pairs)
+    assert most > made.model[-1].n_estimators
+    assert made.assessment.cross_validated == cross_validate(learner, folds, {"rmse": MEASURES["rmse"]})
