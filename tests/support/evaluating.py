@@ -6,8 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from modelyard_api.contract.bundle import Library
 from modelyard_api.v1alpha1.training_job import DatasetVersion
-from modelyard_trainer.bundle import libraries
 from modelyard_trainer.evaluation.assess import Assessment, primary_of
 from modelyard_trainer.evaluation.record import EvaluationRecord, RunFacts, record_of, split_clause
 from modelyard_trainer.making import make, material_of
@@ -39,7 +39,7 @@ def recorded(
         rows_train=320,
         rows_test=assessment.judged.rows,
         parameters={"estimator.class": asked.pipeline.estimator.class_, "features": "x"},
-        libraries=libraries(),
+        libraries=[Library(name="scikit-learn", version="1.9.1")],
         threads=1,
         made_at=datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
     )

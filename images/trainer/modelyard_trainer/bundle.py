@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 
 import numpy as np
-import skops.io
 from sklearn.pipeline import Pipeline as FittablePipeline
-from skops.io.exceptions import UnsupportedTypeException
 
 from modelyard_api.contract.bundle import (
     BUNDLE_FILE,
@@ -30,8 +28,6 @@ from modelyard_api.v1alpha1.common import Json
 from modelyard_runtime.s3 import ObjectStore
 from modelyard_trainer.data import Part
 from modelyard_trainer.fit import EstimatorError
-from modelyard_trainer.safe_types import loadable
-from modelyard_trainer.stable_archive import stable_archive
 
 _BOOSTERS = {"lightgbm.": "lightgbm", "xgboost.": "xgboost-cpu"}
 """Libraries that a model needs where it holds types of these packages."""
@@ -69,9 +65,12 @@ def pack(model: FittablePipeline, origin: Origin, train: Part, test: Part) -> Pa
 
     Raises EstimatorError where the model cannot be stored, or answers differently when it is loaded again.
     """
-    content, untrusted = _dump(model)
+    # Its library takes a third of a second to load, which no fit should wait for.
+    from modelyard_trainer import archive  # noqa: PLC0415
+
+    content, untrusted = archive.dump(model)
     golden = golden_request(model, test)
-    _check_reloaded(content, untrusted, test, golden)
+    _check_reloaded(archive.load(content, untrusted), test, golden)
     files = {MODEL_FILE: content, GOLDEN_FILE: canonical_json(golden.to_wire())}
     bundle = Bundle(
         task=origin.task,
@@ -80,7 +79,7 @@ def pack(model: FittablePipeline, origin: Origin, train: Part, test: Part) -> Pa
         classes=labels(model) if origin.task is Task.CLASSIFICATION else [],
         run_id=origin.run_id,
         dataset_digest=origin.dataset_digest,
-        libraries=libraries(untrusted),
+        libraries=_libraries(untrusted),
         input_example=train.rows(_EXAMPLE_ROWS),
         trusted_types=sorted(untrusted),
         files=[
@@ -115,7 +114,7 @@ def labels(model: FittablePipeline) -> list[Json]:
     return _plain(model.classes_)
 
 
-def libraries(types: Iterable[str] = ()) -> list[Library]:
+def _libraries(types: Iterable[str]) -> list[Library]:
     """What the model was trained with; of the boosters those that its types come from."""
     boosters = {name for start, name in _BOOSTERS.items() if any(own.startswith(start) for own in types)}
     python = Library(name="python", version=".".join(str(part) for part in sys.version_info[:3]))
@@ -125,23 +124,7 @@ def libraries(types: Iterable[str] = ()) -> list[Library]:
     ]
 
 
-def _dump(model: FittablePipeline) -> tuple[bytes, frozenset[str]]:
-    try:
-        content = stable_archive(skops.io.dumps(model))
-    except (UnsupportedTypeException, TypeError, ValueError) as error:
-        raise EstimatorError(f"the model cannot be stored: {error}", remedy="Use another class") from error
-    untrusted = frozenset(skops.io.get_untrusted_types(data=content))
-    strange = sorted(name for name in untrusted if not loadable(name))
-    if strange:
-        raise EstimatorError(
-            f"the model holds {', '.join(strange[:5])}, which is not loaded from a file",
-            remedy="Use a class or parameters without it",
-        )
-    return content, untrusted
-
-
-def _check_reloaded(content: bytes, untrusted: frozenset[str], test: Part, golden: GoldenRequest) -> None:
-    loaded = skops.io.loads(content, trusted=sorted(untrusted))
+def _check_reloaded(loaded: FittablePipeline, test: Part, golden: GoldenRequest) -> None:
     again = golden_request(loaded, test)
     if again != golden:
         raise EstimatorError(

@@ -23,7 +23,7 @@ from modelyard_runtime.table import load_version
 from modelyard_runtime.tracking import MLflowClient
 from modelyard_runtime.versions import Reference, resolve_version
 from modelyard_trainer import machine
-from modelyard_trainer.bundle import Origin, PackedModel, libraries, pack, store
+from modelyard_trainer.bundle import Origin, PackedModel, pack, store
 from modelyard_trainer.evaluation.assess import Assessment, primary_of
 from modelyard_trainer.evaluation.record import RunFacts, record_of, split_clause
 from modelyard_trainer.making import Material, make, material_of
@@ -193,7 +193,7 @@ def _log_evaluation(attempt: _Attempt, trained: Trained) -> None:
         rows_train=len(data.train.y),
         rows_test=len(data.test.y),
         parameters=_parameters(attempt),
-        libraries=libraries(),
+        libraries=trained.packed.bundle.libraries,
         threads=trained.threads,
         made_at=services.now(),
     )
