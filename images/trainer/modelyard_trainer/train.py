@@ -24,6 +24,8 @@ from modelyard_runtime.tracking import MLflowClient
 from modelyard_runtime.versions import Reference, resolve_version
 from modelyard_trainer import machine
 from modelyard_trainer.bundle import Origin, PackedModel, pack, store
+from modelyard_trainer.evaluation import present
+from modelyard_trainer.evaluation.answers import answers_file
 from modelyard_trainer.evaluation.assess import Assessment, primary_of
 from modelyard_trainer.evaluation.record import RunFacts, record_of, split_clause
 from modelyard_trainer.making import Material, make, material_of
@@ -171,14 +173,9 @@ def _parameters(attempt: _Attempt) -> dict[str, str]:
 
 
 def _log_evaluation(attempt: _Attempt, trained: Trained) -> None:
-    """Plots and report of the run, before it counts as finished."""
+    """Record, plots and report of the run, before it counts as finished."""
     step, services, run = attempt.step, attempt.services, attempt.run
-    if step.spec.evaluation.plots == "None":
-        return
-    # Half a second and 60 MiB, which a job without plots does not spend.
-    from modelyard_trainer.evaluation import present  # noqa: PLC0415
-
-    data = attempt.material.data
+    version, data = attempt.material.version, attempt.material.data
     facts = RunFacts(
         project=step.owner.project,
         job=step.owner.name,
@@ -189,7 +186,7 @@ def _log_evaluation(attempt: _Attempt, trained: Trained) -> None:
         task=step.spec.task,
         target=step.spec.target,
         primary=primary_of(step.spec),
-        split=split_clause(attempt.material.version.manifest.split),
+        split=split_clause(version.manifest.split),
         rows_train=len(data.train.y),
         rows_test=len(data.test.y),
         parameters=_parameters(attempt),
@@ -198,7 +195,11 @@ def _log_evaluation(attempt: _Attempt, trained: Trained) -> None:
         made_at=services.now(),
     )
     record = record_of(trained.assessment, facts, step.spec.evaluation.bootstrap.confidence)
-    for path, content in present.evaluation_directory(trained.assessment, record).items():
+    answers = answers_file(trained.assessment.judged, version.test, version.manifest.key)
+    files = present.record_files(record, answers)
+    if step.spec.evaluation.plots != "None":
+        files |= present.report_files(trained.assessment, record)
+    for path, content in files.items():
         services.runs.log_file(run, f"{present.DIRECTORY}/{path}", content)
 
 

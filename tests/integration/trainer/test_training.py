@@ -107,6 +107,7 @@ def test_an_evaluated_run_has_its_report_and_numbers_beside_each_metric(trainer:
     assert files == {
         "report.html",
         "evaluation.json",
+        "predictions.parquet",
         "actual-vs-predicted.png",
         "residuals.png",
         "feature-importance.png",
@@ -114,11 +115,14 @@ def test_an_evaluated_run_has_its_report_and_numbers_beside_each_metric(trainer:
     }
 
 
-def test_a_job_without_plots_has_no_report(trainer: TrainerRun) -> None:
+def test_a_job_without_plots_has_no_report_but_can_be_compared(trainer: TrainerRun) -> None:
     spec = {**FOREST, "evaluation": {"plots": "None"}}
     trained = trainer.run(trainer.step(spec, publish(trainer.store, houses()))).trained
     with trainer.mlflow.tracking() as tracking:
-        assert tracking.files_of(trained.run_id, "evaluation") == set()
+        assert tracking.files_of(trained.run_id, "evaluation") == {
+            "evaluation.json",
+            "predictions.parquet",
+        }
 
 
 def test_the_bundle_on_s3_is_what_its_digest_says(trainer: TrainerRun) -> None:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from modelyard_trainer.evaluation.assess import Assessment
-from modelyard_trainer.evaluation.present import evaluation_directory
+from modelyard_trainer.evaluation.present import record_files, report_files
 from modelyard_trainer.evaluation.record import EvaluationRecord
 from tests.support.evaluating import assessed, recorded
 
@@ -30,6 +30,10 @@ SPEC = {
 }
 
 
+def files_of(assessment: Assessment, record: EvaluationRecord) -> dict[str, bytes]:
+    return {**record_files(record, b""), **report_files(assessment, record)}
+
+
 @pytest.fixture(scope="module")
 def assessment() -> Assessment:
     return assessed(SPEC, TABLE)
@@ -37,7 +41,7 @@ def assessment() -> Assessment:
 
 @pytest.fixture(scope="module")
 def files(assessment: Assessment) -> dict[str, bytes]:
-    return evaluation_directory(assessment, recorded(SPEC, assessment))
+    return files_of(assessment, recorded(SPEC, assessment))
 
 
 def test_the_report_holds_its_plots_and_loads_nothing(files: dict[str, bytes]) -> None:
@@ -81,7 +85,7 @@ def test_the_same_run_gives_the_same_files_and_its_document_is_read_back(
     assessment: Assessment, files: dict[str, bytes]
 ) -> None:
     record = recorded(SPEC, assessment)
-    assert files == evaluation_directory(assessment, record)
+    assert files == files_of(assessment, record)
     assert EvaluationRecord.model_validate_json(files["evaluation.json"]) == record
 
 
@@ -92,6 +96,6 @@ def test_what_is_not_defined_is_said_and_is_no_number() -> None:
     (mcc,) = [one for one in recorded(small, assessment).metrics if one.name == "mcc"]
     assert mcc.value is None
     assert "all predictions are a" in mcc.note or "all rows are of one class" in mcc.note
-    page = evaluation_directory(assessment, recorded(small, assessment))["report.html"].decode()
+    page = files_of(assessment, recorded(small, assessment))["report.html"].decode()
     assert "not defined" in page
     assert mcc.note in page

@@ -35,7 +35,7 @@ class Interval:
 
 def intervals(judged: Judged, wanted: dict[str, Measure], asked: Bootstrap) -> dict[str, Interval]:
     """An interval for each metric that can have one. The same rows and seed give the same bits."""
-    draws = {name: _draws(judged, measure, asked) for name, measure in wanted.items()}
+    draws = {name: draws_of(judged, measure, asked) for name, measure in wanted.items()}
     values: dict[str, list[np.ndarray]] = {name: [] for name, count in draws.items() if count}
     if not values:
         return {}
@@ -50,6 +50,17 @@ def intervals(judged: Judged, wanted: dict[str, Measure], asked: Bootstrap) -> d
     drawn = {name: np.concatenate(found)[: draws[name]] for name, found in values.items()}
     made = {name: percentile_interval(found, asked.confidence) for name, found in drawn.items()}
     return {name: interval for name, interval in made.items() if interval is not None}
+
+
+def draws_of(judged: Judged, measure: Measure, asked: Bootstrap) -> int:
+    """How often the rows are drawn for a metric; 0 where draws say nothing, or would take too long."""
+    if not measure.resampled or judged.rows < 2:  # noqa: PLR2004  one row is drawn in one way only
+        return 0
+    # Sorted rows of each class cost about twice as much as a sum.
+    cost = judged.rows * (2 * max(1, len(judged_classes(judged))) if measure.every_class else 1)
+    if FEWEST * cost > 5 * _CELLS:
+        return 0
+    return min(asked.resamples, max(FEWEST, _CELLS // cost))
 
 
 def samples(rows: int, count: int, seed: int, judged: Judged) -> Iterator[Sample]:
@@ -71,13 +82,3 @@ def percentile_interval(values: np.ndarray, confidence: str) -> Interval | None:
     outside = (1 - float(confidence)) / 2 * 100
     low, high = np.percentile(finite, [outside, 100 - outside])
     return Interval(float(low), float(high), len(values), len(values) - len(finite))
-
-
-def _draws(judged: Judged, measure: Measure, asked: Bootstrap) -> int:
-    if not measure.resampled or judged.rows < 2:  # noqa: PLR2004  one row is drawn in one way only
-        return 0
-    # Sorted rows of each class cost about twice as much as a sum.
-    cost = judged.rows * (2 * max(1, len(judged_classes(judged))) if measure.every_class else 1)
-    if FEWEST * cost > 5 * _CELLS:
-        return 0
-    return min(asked.resamples, max(FEWEST, _CELLS // cost))

@@ -1,4 +1,7 @@
-"""Compares runs by their ``evaluation.json``: ``python -m modelyard_trainer.evaluation.compare -o out.html a.json b.json``."""
+"""Compares runs: ``python -m modelyard_trainer.evaluation.compare -o out.html a/evaluation.json b/evaluation.json``.
+
+Where ``predictions.parquet`` stands beside these files, the runs are compared row by row, too.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from modelyard_runtime.errors import DataError, StepError
+from modelyard_trainer.evaluation.answers import FILE as PREDICTIONS
+from modelyard_trainer.evaluation.answers import read_answers
 from modelyard_trainer.evaluation.record import EvaluationRecord
 from modelyard_trainer.evaluation.report.comparison import comparison_report
 
@@ -21,7 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path, required=True, help="HTML file to write")
     given = parser.parse_args(arguments)
     try:
-        given.output.write_bytes(comparison_report([read_record(path) for path in given.records]))
+        records = [read_record(path) for path in given.records]
+        answers = {
+            record.facts.run_id: read_answers(beside.read_bytes(), str(beside))
+            for record, path in zip(records, given.records, strict=True)
+            if (beside := path.with_name(PREDICTIONS)).is_file()
+        }
+        given.output.write_bytes(comparison_report(records, answers))
     except StepError as error:
         sys.stderr.write(f"{error.failure().sentence()}\n")
         return 2

@@ -36,6 +36,16 @@ class Judged:
         """Probabilities, or else decisions."""
         return self.decisions if self.probabilities is None else self.probabilities
 
+    def take(self, places: np.ndarray) -> Judged:
+        """The answers for some rows."""
+        return Judged(
+            self.truth[places],
+            self.predicted[places],
+            self.classes,
+            None if self.probabilities is None else self.probabilities[places],
+            None if self.decisions is None else self.decisions[places],
+        )
+
     @cached_property
     def labels(self) -> np.ndarray:
         """All labels of truth, predictions and model, sorted."""

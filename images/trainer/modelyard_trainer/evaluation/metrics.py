@@ -30,6 +30,11 @@ def class_measures(classes: Sequence[str | int]) -> dict[str, Measure]:
     return dict(labels.of_class(family, slug, label) for slug, label in pairs for family in labels.FAMILIES)
 
 
+def measure_of(name: str, classes: Sequence[str | int]) -> Measure | None:
+    """A metric's arithmetic, that of a single class among them."""
+    return MEASURES.get(name) or class_measures(classes).get(name)
+
+
 def wanted_metrics(
     evaluation: Evaluation, task: Task, given: frozenset[Needs], classes: Sequence[str | int] = ()
 ) -> dict[str, Measure]:

@@ -1,21 +1,29 @@
-"""An evaluation as files: a document for programs, plots and a report for people."""
+"""An evaluation as files: a document and answers for programs, plots and a report for people."""
 
 from __future__ import annotations
 
 from modelyard_api.digests import canonical_json
+from modelyard_trainer.evaluation.answers import FILE as PREDICTIONS
 from modelyard_trainer.evaluation.assess import Assessment
-from modelyard_trainer.evaluation.plots import draw_all
-from modelyard_trainer.evaluation.plots.subject import Subject
 from modelyard_trainer.evaluation.record import EvaluationRecord
-from modelyard_trainer.evaluation.report.run import Picture, run_report
 
 DIRECTORY = "evaluation"
 RECORD = "evaluation.json"
 REPORT = "report.html"
 
 
-def evaluation_directory(assessment: Assessment, record: EvaluationRecord) -> dict[str, bytes]:
-    """Files by their path in the directory: the record, a PNG a plot, the report."""
+def record_files(record: EvaluationRecord, answers: bytes) -> dict[str, bytes]:
+    """What every run has: enough to compare it with others."""
+    return {RECORD: canonical_json(record.to_wire()), PREDICTIONS: answers}
+
+
+def report_files(assessment: Assessment, record: EvaluationRecord) -> dict[str, bytes]:
+    """A PNG a plot, and the report."""
+    # Half a second and 60 MiB, which a job without plots does not spend.
+    from modelyard_trainer.evaluation.plots import draw_all  # noqa: PLC0415
+    from modelyard_trainer.evaluation.plots.subject import Subject  # noqa: PLC0415
+    from modelyard_trainer.evaluation.report.run import Picture, run_report  # noqa: PLC0415
+
     facts = record.facts
     subject = Subject(
         facts.task,
@@ -27,8 +35,4 @@ def evaluation_directory(assessment: Assessment, record: EvaluationRecord) -> di
     )
     drawn = draw_all(subject)
     pictures = [Picture(plot.caption, png) for plot, png in drawn.items()]
-    return {
-        RECORD: canonical_json(record.to_wire()),
-        **{f"{plot.name}.png": png for plot, png in drawn.items()},
-        REPORT: run_report(record, pictures),
-    }
+    return {**{f"{plot.name}.png": png for plot, png in drawn.items()}, REPORT: run_report(record, pictures)}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from modelyard_api.metrics import Direction
 from modelyard_runtime.errors import InvalidSpecError
+from modelyard_trainer.evaluation.answers import Answers
 from modelyard_trainer.evaluation.plots.comparison import best_of, comparison_plot
 from modelyard_trainer.evaluation.record import EvaluationRecord, MetricRecord
 from modelyard_trainer.evaluation.report.html import (
@@ -19,16 +20,19 @@ from modelyard_trainer.evaluation.report.html import (
     section,
     table,
 )
+from modelyard_trainer.evaluation.report.paired import paired
 from modelyard_trainer.evaluation.report.run import interval
 
 _PANELS = 6
 MOST_RUNS = 50
 
 
-def comparison_report(records: Sequence[EvaluationRecord]) -> bytes:
+def comparison_report(
+    records: Sequence[EvaluationRecord], answers: Mapping[str, Answers] | None = None
+) -> bytes:
     """HTML that needs nothing else: the best run by the first one's primary metric on top.
 
-    Raises InvalidSpecError where the runs have nothing that can be compared.
+    ``answers`` of runs, by their id, are compared row by row. Raises InvalidSpecError where the runs have nothing that can be compared.
     """
     _check(records)
     primary = records[0].facts.primary
@@ -46,11 +50,15 @@ def comparison_report(records: Sequence[EvaluationRecord]) -> bytes:
                 "Metrics of the test part",
                 _table(ranked, columns),
                 picture(
-                    comparison_plot(_names(ranked), columns[:_PANELS]),
+                    comparison_plot(names_of(ranked), columns[:_PANELS]),
                     "Values with their intervals, the best green; the grey mark is the baseline.",
                 ),
             ),
             section(f"Intervals of {primary}", _intervals(ranked, primary)),
+            section(
+                f"Difference of {primary} to the best, row by row",
+                *paired(ranked, primary, names_of(ranked), answers or {}),
+            ),
             section("What differs", _differences(ranked)),
         ],
     )
@@ -86,7 +94,7 @@ def _metrics(records: Sequence[EvaluationRecord], primary: str) -> list[str]:
     return list(dict.fromkeys([primary, *(one.name for record in records for one in record.metrics)]))
 
 
-def _names(records: Sequence[EvaluationRecord]) -> list[str]:
+def names_of(records: Sequence[EvaluationRecord]) -> list[str]:
     """Jobs, with the beginning of the run's id where they are alike."""
     jobs = [record.facts.job for record in records]
     return [
@@ -120,7 +128,7 @@ def _table(
         *(Cell(name, "number") for name, _ in columns),
     ]
     rows = []
-    for place, (record, run) in enumerate(zip(records, _names(records), strict=True)):
+    for place, (record, run) in enumerate(zip(records, names_of(records), strict=True)):
         cells = [
             Cell(str(place + 1), "number"),
             Cell(run),
@@ -137,7 +145,7 @@ def _table(
 def _intervals(records: Sequence[EvaluationRecord], primary: str) -> str:
     head = [Cell("run"), *(Cell(name, "number") for name in ("value", "interval", "baseline", "folds"))]
     rows = []
-    for record, run in zip(records, _names(records), strict=True):
+    for record, run in zip(records, names_of(records), strict=True):
         one = _of(record, primary)
         if one is None:
             continue
@@ -161,7 +169,7 @@ def _differences(records: Sequence[EvaluationRecord]) -> str:
     ]
     if not rows:
         return paragraph("Nothing: parameters, data and libraries are the same.")
-    return table([Cell("what"), *(Cell(run) for run in _names(records))], rows)
+    return table([Cell("what"), *(Cell(run) for run in names_of(records))], rows)
 
 
 def _facts(record: EvaluationRecord) -> dict[str, str]:
