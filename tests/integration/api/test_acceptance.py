@@ -14,10 +14,10 @@ from tests.integration.api.conftest import NAMESPACE
 from tests.support.kubeapi import CRD, OWN_KINDS, Document, KubeApi
 from tests.support.resources import dataset, promotion, training_job
 
-SAMPLES = sorted((REPOSITORY / "manifests" / "samples").glob("*.yaml"))
+SAMPLES = sorted((REPOSITORY / "manifests" / "samples").rglob("*.yaml"))
 
 
-@pytest.mark.parametrize("file", SAMPLES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", SAMPLES, ids=lambda file: f"{file.parent.name}-{file.stem}")
 def test_every_sample_is_accepted(kube: KubeApi, file: Path) -> None:
     for document in yaml.safe_load_all(file.read_text()):
         document["metadata"]["namespace"] = NAMESPACE
