@@ -66,6 +66,7 @@ def prepare(version: Version, plan: Plan, task: Task) -> TrainingData:
         _check_target(table, plan.target, name)
         _check_finite(table, plan.inputs)
         _check_documents(table, plan, name)
+    _check_not_empty(train, plan.inputs)
     data = TrainingData(
         train=_part(train, plan, task),
         test=_part(test, plan, task),
@@ -141,6 +142,17 @@ def _check_finite(table: pa.Table, inputs: Sequence[Column]) -> None:
                 field=f"feature {column.name}",
                 remedy="Filter them out in a variant of the Dataset; a division by zero makes them",
             )
+
+
+def _check_not_empty(train: pa.Table, inputs: Sequence[Column]) -> None:
+    """Imputers would leave such a feature out with nothing but a warning."""
+    empty = [column.name for column in inputs if _count_missing(train.column(column.name)) == train.num_rows]
+    if empty:
+        raise DataError(
+            f"has no value in any of {train.num_rows} training rows",
+            field=f"feature {', '.join(empty[:10])}",
+            remedy="Leave it out by spec.features, or fill it in a variant of the Dataset",
+        )
 
 
 def _check_documents(table: pa.Table, plan: Plan, part: str) -> None:

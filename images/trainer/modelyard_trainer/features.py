@@ -74,7 +74,9 @@ def _target(manifest: Manifest, spec: TrainingJobSpec) -> Column:
     if column is None:
         raise _unknown("spec.target", spec.target, manifest.columns)
     if column.name in manifest.key:
-        raise InvalidSpecError("is part of the key", field="spec.target", value=spec.target)
+        raise InvalidSpecError(
+            "is part of the key", field="spec.target", value=spec.target, remedy="Use another column"
+        )
     if column.type not in _TARGETS[spec.task]:
         wanted = " or ".join(sorted(_TARGETS[spec.task]))
         other = Task.CLASSIFICATION if spec.task is Task.REGRESSION else Task.REGRESSION
@@ -115,7 +117,9 @@ def _features(manifest: Manifest, spec: TrainingJobSpec) -> list[Column]:
             what = {spec.target: "the target", spec.sample_weight_column: "the weight of rows"}.get(
                 name, "part of the key"
             )
-            raise InvalidSpecError(f"is {what} and cannot be a feature", field=field, value=name)
+            raise InvalidSpecError(
+                f"is {what} and cannot be a feature", field=field, value=name, remedy="Leave it out"
+            )
         if name not in {column.name for column in free}:
             raise _unknown(field, name, free)
     for number, name in enumerate(excluded):
@@ -178,7 +182,10 @@ def _check_text(names: list[str], features: Sequence[Column], branch: Preprocess
     column = next(own for own in features if own.name == names[0])
     if column.type is not ColumnType.TEXT:
         raise InvalidSpecError(
-            f"is of type {column.type}, {reader} reads Text", field=field, value=column.name
+            f"is of type {column.type}, {reader} reads Text",
+            field=field,
+            value=column.name,
+            remedy="Use a class that reads numbers, such as StandardScaler, or a column of text",
         )
 
 
