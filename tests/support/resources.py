@@ -35,6 +35,11 @@ def training_job(name: str, namespace: str, **spec: Any) -> dict[str, Any]:  # n
     return _resource("TrainingJob", name, namespace, given)
 
 
+def replay(name: str, namespace: str, run_id: str = "0" * 32) -> dict[str, Any]:
+    """A TrainingJob that makes a run again."""
+    return _resource("TrainingJob", name, namespace, {"replay": {"runId": run_id}})
+
+
 def promotion(name: str, namespace: str, **spec: Any) -> dict[str, Any]:  # noqa: ANN401  JSON
     """A ModelPromotion of the newest version of ``housing``."""
     given = {"modelName": "housing", "stage": "production", "candidate": {"latest": {}}, **spec}

@@ -13,7 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from modelyard_api.contract.manifest import Manifest, Recipe
-from modelyard_api.contract.outcome import TERMINATION_VARIABLE, Outcome, TrainOutcome, parse_outcome
+from modelyard_api.contract.outcome import (
+    TERMINATION_VARIABLE,
+    Outcome,
+    ReplayOutcome,
+    TrainOutcome,
+    parse_outcome,
+)
 from modelyard_api.contract.steps import (
     CREDENTIALS_VARIABLE,
     MLFLOW_PASSWORD,
@@ -22,6 +28,7 @@ from modelyard_api.contract.steps import (
     S3_SECRET_KEY,
     STEP_VARIABLE,
     Owner,
+    ReplayStep,
     Step,
     TrainStep,
 )
@@ -35,6 +42,7 @@ from modelyard_runtime.versions import write_version
 from tests.support.mlflow import MLflowProject
 from tests.support.s3 import S3Server
 
+IMAGE = "modelyard/trainer:tests"
 DATASET_UID = "33333333-0000-4000-8000-000000000000"
 
 
@@ -85,6 +93,13 @@ class Finished:
         return self.outcome.train
 
     @property
+    def replayed(self) -> ReplayOutcome:
+        """The answer of a replay that came to its end."""
+        assert self.outcome is not None, self.log
+        assert self.outcome.replay is not None, (self.outcome, self.log)
+        return self.outcome.replay
+
+    @property
     def complaint(self) -> str:
         """The sentence of a trainer that failed."""
         assert self.outcome is not None, self.log
@@ -116,7 +131,7 @@ class TrainerRun:
                 uid=self.uid,
                 generation=1,
                 attempt=attempt,
-                image="modelyard/trainer:tests",
+                image=IMAGE,
             ),
             spec=TrainingJobSpec.model_validate(
                 {"datasetRef": {"name": "data", "variant": data.variant if data else "v1"}, **spec}
@@ -127,7 +142,16 @@ class TrainerRun:
             mlflow=self.mlflow.endpoint(),
         )
 
-    def start(self, step: TrainStep) -> "subprocess.Popen[str]":
+    def replay_step(self, run_id: str, *, uid: str, image: str = IMAGE) -> ReplayStep:
+        """The step by which the operator would ask for a replay; each replay is of a resource of its own."""
+        return ReplayStep(
+            owner=Owner(project=self.mlflow.name, name="again", uid=uid, generation=1, image=image),
+            run_id=run_id,
+            s3=self.s3.endpoint(self.mlflow.name),
+            mlflow=self.mlflow.endpoint(),
+        )
+
+    def start(self, step: TrainStep | ReplayStep) -> "subprocess.Popen[str]":
         """Starts the trainer."""
         return subprocess.Popen(
             [sys.executable, "-m", "modelyard_trainer"],
@@ -143,7 +167,7 @@ class TrainerRun:
         outcome = parse_outcome(answer.read_text()) if answer.exists() else None
         return Finished(process.returncode, outcome, log)
 
-    def run(self, step: TrainStep) -> Finished:
+    def run(self, step: TrainStep | ReplayStep) -> Finished:
         """Carries a step out."""
         self._answer.unlink(missing_ok=True)
         return self.finish(self.start(step))
@@ -152,7 +176,7 @@ class TrainerRun:
     def _answer(self) -> Path:
         return self.directory / "termination-log"
 
-    def _environment(self, step: TrainStep) -> dict[str, str]:
+    def _environment(self, step: TrainStep | ReplayStep) -> dict[str, str]:
         secrets = self.directory / "credentials"
         secrets.mkdir(exist_ok=True)
         for name, value in (
@@ -162,10 +186,11 @@ class TrainerRun:
             (MLFLOW_PASSWORD, self.mlflow.login.password),
         ):
             (secrets / name).write_text(value)
+        asked = Step(replay=step) if isinstance(step, ReplayStep) else Step(train=step)
         return {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-            STEP_VARIABLE: Step(train=step).model_dump_json(by_alias=True, exclude_unset=True),
+            STEP_VARIABLE: asked.model_dump_json(by_alias=True, exclude_unset=True),
             CREDENTIALS_VARIABLE: str(secrets),
             TERMINATION_VARIABLE: str(self._answer),
             **self.environment,

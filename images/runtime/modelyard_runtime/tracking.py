@@ -104,6 +104,17 @@ class MLflowClient:
         request = httpx.Request("PUT", f"{self._endpoint.url}{_ARTIFACTS}/{base}/{path}", content=content)
         self._answer(f"artifact {path}", request)
 
+    def download(self, artifact_uri: str, path: str) -> bytes | None:
+        """A file among the artifacts of a run, or None where there is none."""
+        base = artifact_uri.removeprefix("mlflow-artifacts:").strip("/")
+        request = httpx.Request("GET", f"{self._endpoint.url}{_ARTIFACTS}/{base}/{path}")
+        response = self._answer(f"artifact {path}", request)
+        if response.is_success:
+            return response.content
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return None
+        raise self._refused(f"artifact {path}", response)
+
     def _url(self, path: str) -> str:
         return f"{self._endpoint.url.rstrip('/')}{_API}/{path}"
 
@@ -129,21 +140,24 @@ class MLflowClient:
         return response
 
     def _object(self, what: str, response: httpx.Response) -> dict[str, Json]:
-        try:
-            body = response.json()
-        except ValueError:
-            body = {}
+        body = _read(response)
         if response.is_success and isinstance(body, dict):
             return body
+        raise self._refused(what, response)
+
+    def _refused(self, what: str, response: httpx.Response) -> StepError:
+        body = _read(response)
         code = str(body.get("error_code", "")) if isinstance(body, dict) else ""
         if not code and response.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
-            raise PlatformError(
+            return PlatformError(
                 f"refuses the project's account (HTTP {response.status_code})",
                 field=f"MLflow {what}",
                 remedy="Check the MLflow user of the project's Secret and its role in the workspace",
             )
         message = str(body.get("message", "")) if isinstance(body, dict) else ""
-        raise RefusedError(what, code or str(response.status_code), message or f"HTTP {response.status_code}")
+        return RefusedError(
+            what, code or str(response.status_code), message or f"HTTP {response.status_code}"
+        )
 
     def _silent(self, what: str, error: Exception) -> PlatformError:
         reason = str(error) or type(error).__name__
@@ -152,3 +166,11 @@ class MLflowClient:
             field=f"MLflow {what} at {self._endpoint.url}",
             remedy="Check that MLflow is up and reachable from the project's namespace",
         )
+
+
+def _read(response: httpx.Response) -> Json:
+    try:
+        body: Json = response.json()
+    except ValueError:
+        return {}
+    return body

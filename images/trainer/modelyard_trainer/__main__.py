@@ -7,8 +7,8 @@ import os
 import sys
 
 from modelyard_runtime.exit import run_step
+from modelyard_trainer.steps import work
 from modelyard_trainer.stopping import end_soon_after_sigterm
-from modelyard_trainer.train import work
 
 
 def main() -> int:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline as FittablePipeline
 
+from modelyard_api.contract.manifest import Column
 from modelyard_api.metrics import Task
 from modelyard_api.v1alpha1.training_job import TrainingJobSpec
 from modelyard_runtime.table import Version
+from modelyard_trainer.bundle import Origin, PackedModel, pack
 from modelyard_trainer.data import TrainingData, prepare
 from modelyard_trainer.evaluation.assess import Assessment, assess, validate
 from modelyard_trainer.evaluation.folds import make_folds
@@ -20,7 +22,7 @@ from modelyard_trainer.evaluation.learner import Learner
 from modelyard_trainer.evaluation.metrics import values_of, wanted_metrics
 from modelyard_trainer.features import Plan, make_plan
 from modelyard_trainer.fit import fit
-from modelyard_trainer.pipeline import Build, build
+from modelyard_trainer.pipeline import Build, accepting_missing, build
 from modelyard_trainer.threads import set_threads
 
 _log = logging.getLogger(__name__)
@@ -72,3 +74,15 @@ def make(spec: TrainingJobSpec, material: Material, threads: int) -> Made:
     values = values_of(assessment.metrics)
     _log.info("metrics: %s", ", ".join(f"{name}={value:.4g}" for name, value in values.items()))
     return Made(model, assessment)
+
+
+def packed(
+    model: FittablePipeline, spec: TrainingJobSpec, material: Material, run_id: str, digest: str
+) -> PackedModel:
+    """The bundle of a fitted model; ``digest`` is that of the rows. Raises EstimatorError."""
+    plan, data = material.plan, material.data
+    missing = accepting_missing(plan, data.missing_in_training)
+    inputs = [
+        Column(name=column.name, type=column.type, nullable=column.name in missing) for column in plan.inputs
+    ]
+    return pack(model, Origin(spec.task, spec.target, inputs, run_id, digest), data.train, data.test)

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-
-from sklearn.pipeline import Pipeline as FittablePipeline
+from datetime import datetime
 
 from modelyard_api import labels
 from modelyard_api.catalog import check_evaluation, check_pipeline
-from modelyard_api.contract.manifest import Column
-from modelyard_api.contract.outcome import Outcome, TrainOutcome
-from modelyard_api.contract.steps import Step, TrainStep
+from modelyard_api.contract.outcome import TrainOutcome
+from modelyard_api.contract.steps import TrainStep
+from modelyard_api.contract.training_record import RECORD_FILE, TrainingRecord
+from modelyard_api.digests import canonical_json
 from modelyard_api.metrics import METRICS
 from modelyard_api.v1alpha1.training_job import DatasetVersion
-from modelyard_runtime.credentials import Credentials
-from modelyard_runtime.errors import InvalidSpecError, StepError
+from modelyard_runtime.errors import StepError
 from modelyard_runtime.s3 import ObjectStore
 from modelyard_runtime.table import load_version
-from modelyard_runtime.tracking import MLflowClient
 from modelyard_runtime.versions import Reference, resolve_version
 from modelyard_trainer import machine
-from modelyard_trainer.bundle import Origin, PackedModel, pack, store
+from modelyard_trainer.bundle import PackedModel, store
 from modelyard_trainer.evaluation import present
 from modelyard_trainer.evaluation.answers import answers_file
 from modelyard_trainer.evaluation.assess import Assessment, primary_of
 from modelyard_trainer.evaluation.record import RunFacts, record_of, split_clause
-from modelyard_trainer.making import Material, make, material_of
+from modelyard_trainer.making import Material, make, material_of, packed
 from modelyard_trainer.parameters import parameters_of
-from modelyard_trainer.pipeline import accepting_missing, refuse
+from modelyard_trainer.pipeline import refuse
+from modelyard_trainer.replay.environment import installed
 from modelyard_trainer.tracking.model_directory import DIRECTORY, column_schema, model_directory
 from modelyard_trainer.tracking.registry import Registry
 from modelyard_trainer.tracking.runs import DatasetInput, Run, Runs, RunStatus
@@ -38,12 +36,10 @@ from modelyard_trainer.tracking.runs import DatasetInput, Run, Runs, RunStatus
 TAG_CPU_SECONDS = "modelyard.dev/cpu-seconds"
 TAG_PEAK_MEMORY = "modelyard.dev/peak-memory-bytes"
 TAG_THREADS = "modelyard.dev/threads"
-TAG_FAILURE = "modelyard.dev/failure"
 TAG_DATASET_VERSION = "modelyard.dev/dataset-version"
 """JSON of the version that was trained on, so that an answer given again names it."""
 
 _DIGEST_LENGTH = 32
-_TAG_LIMIT = 1000
 
 _log = logging.getLogger(__name__)
 
@@ -67,22 +63,6 @@ class Trained:
     threads: int
 
 
-def work(step: Step, environment: Mapping[str, str]) -> Outcome:
-    """Carries out the training step of a pod."""
-    if step.train is None:
-        raise InvalidSpecError("is not a training step", field="step", value=step.chosen)
-    asked = step.train
-    credentials = Credentials.mounted(environment)
-    with MLflowClient(asked.mlflow, credentials.mlflow()) as client:
-        services = Services(
-            store=ObjectStore(asked.s3, credentials.s3()),
-            runs=Runs(client, asked.spec.dataset_ref.name),
-            registry=Registry(client),
-            now=lambda: datetime.now(UTC),
-        )
-        return Outcome(train=train(asked, services))
-
-
 def train(step: TrainStep, services: Services) -> TrainOutcome:
     """Trains, tracks and registers once; a step that was finished before is only read back."""
     weights = step.spec.sample_weight_column is not None
@@ -104,7 +84,7 @@ def train(step: TrainStep, services: Services) -> TrainOutcome:
         _log_evaluation(attempt, trained)
         _log_result(services, run, trained)
     except StepError as error:
-        _report_failure(services, run, error)
+        services.runs.fail(run.id, error.message, services.now())
         raise
     finished = services.runs.find(step.owner.uid)
     if finished is None:
@@ -131,18 +111,10 @@ class _Attempt:
 
 def _train(attempt: _Attempt) -> Trained:
     threads = machine.threads()
-    made = make(attempt.step.spec, attempt.material, threads)
-    return Trained(_packed(made.model, attempt), made.assessment, threads)
-
-
-def _packed(model: FittablePipeline, attempt: _Attempt) -> PackedModel:
-    plan, data, spec = attempt.material.plan, attempt.material.data, attempt.step.spec
-    missing = accepting_missing(plan, data.missing_in_training)
-    inputs = [
-        Column(name=column.name, type=column.type, nullable=column.name in missing) for column in plan.inputs
-    ]
-    origin = Origin(spec.task, spec.target, inputs, attempt.run.id, attempt.source.digest)
-    return pack(model, origin, data.train, data.test)
+    spec, material = attempt.step.spec, attempt.material
+    made = make(spec, material, threads)
+    model = packed(made.model, spec, material, attempt.run.id, attempt.source.digest)
+    return Trained(model, made.assessment, threads)
 
 
 def _log_request(attempt: _Attempt) -> None:
@@ -154,6 +126,14 @@ def _log_request(attempt: _Attempt) -> None:
         TAG_DATASET_VERSION: source.model_dump_json(by_alias=True),
     }
     runs.tag(run.id, tags)
+    record = TrainingRecord(
+        spec=attempt.step.spec,
+        data=source,
+        image=attempt.step.owner.image,
+        libraries=installed(),
+        threads=machine.threads(),
+    )
+    runs.log_file(run, RECORD_FILE, canonical_json(record.to_wire()))
     digest = source.digest.removeprefix("sha256:")[:_DIGEST_LENGTH]
     columns = [column for column in manifest.columns if column.name not in manifest.key]
     runs.log_input(
@@ -253,12 +233,3 @@ def _answered(step: TrainStep, run: Run) -> dict[str, float]:
     asked = step.spec.evaluation
     wanted = {*METRICS, *asked.metrics, asked.primary}
     return {name: value for name, value in run.metrics.items() if name in wanted}
-
-
-def _report_failure(services: Services, run: Run, error: StepError) -> None:
-    """Leaves the reason with the run; that MLflow cannot be told is no second failure."""
-    try:
-        services.runs.tag(run.id, {TAG_FAILURE: error.message[:_TAG_LIMIT]})
-        services.runs.end(run.id, RunStatus.FAILED, services.now())
-    except StepError as second:
-        _log.warning("the failure could not be recorded: %s", second)

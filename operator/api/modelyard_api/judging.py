@@ -11,12 +11,15 @@ from modelyard_api.catalog import Problem, check_evaluation, check_pipeline
 from modelyard_api.metrics import METRICS, find_metric
 from modelyard_api.schedule import schedule_fault
 from modelyard_api.v1alpha1 import DatasetSpec, ModelPromotionSpec, TrainingJobSpec
+from modelyard_api.v1alpha1.training_job import ReplaySpec
 
-Spec = DatasetSpec | TrainingJobSpec | ModelPromotionSpec
+Spec = DatasetSpec | TrainingJobSpec | ReplaySpec | ModelPromotionSpec
 
 
-def check_training_job(spec: TrainingJobSpec) -> list[Problem]:
-    """Faults of pipeline and evaluation by the catalog."""
+def check_training_job(spec: TrainingJobSpec | ReplaySpec) -> list[Problem]:
+    """Faults of pipeline and evaluation by the catalog; only MLflow knows those of a run to replay."""
+    if isinstance(spec, ReplaySpec):
+        return []
     weights = spec.sample_weight_column is not None
     return [
         *check_pipeline(spec.pipeline, spec.task, weights=weights),
@@ -34,7 +37,7 @@ def best_metric_fault(spec: ModelPromotionSpec) -> str:
 
 def faults_of(spec: Spec, now: datetime) -> list[str]:
     """Every fault as a sentence with field, value and remedy. ``now`` is when a schedule would begin."""
-    if isinstance(spec, TrainingJobSpec):
+    if isinstance(spec, TrainingJobSpec | ReplaySpec):
         return [problem.sentence() for problem in check_training_job(spec)]
     fault = schedule_fault(spec.load, now) if isinstance(spec, DatasetSpec) else best_metric_fault(spec)
     return [fault] if fault else []

@@ -46,6 +46,12 @@ TAG_DATASET_DIGEST = "modelyard.dev/dataset-digest"
 TAG_MODEL_DIGEST = "modelyard.dev/model-digest"
 TAG_BUNDLE_URI = "modelyard.dev/bundle-uri"
 TAG_IMAGE = "modelyard.dev/image"
+TAG_REPLAY_OF = "modelyard.dev/replay-of"
+"""Tag of a replay's run: the run that it makes again."""
+TAG_REPLAY = "modelyard.dev/replay"
+"""Tag of a replay's run: JSON of its answer."""
+TAG_REPRODUCED = "modelyard.dev/reproduced"
+"""Tag of a replay's run: true where nothing differs."""
 
 NAME_LIMIT = 52
 """Longest name of a resource, so that ``child_name`` stays within the 63 characters of a label."""

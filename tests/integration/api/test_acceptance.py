@@ -12,7 +12,7 @@ from modelyard_api.crd.definition import KINDS
 from modelyard_api.v1alpha1.reasons import DatasetCondition, PromotionCondition, TrainingJobCondition
 from tests.integration.api.conftest import NAMESPACE
 from tests.support.kubeapi import CRD, OWN_KINDS, Document, KubeApi
-from tests.support.resources import dataset, promotion, training_job
+from tests.support.resources import dataset, promotion, replay, training_job
 
 SAMPLES = sorted((REPOSITORY / "manifests" / "samples").rglob("*.yaml"))
 
@@ -48,6 +48,7 @@ def named(document: Document, name: str) -> Document:
 
 DATASET = dataset("houses", NAMESPACE)
 TRAINING = training_job("forest", NAMESPACE)
+REPLAY = replay("again", NAMESPACE)
 PROMOTION = promotion("housing", NAMESPACE)
 
 REFUSED = [
@@ -115,7 +116,23 @@ REFUSED = [
         "should match",
     ),
     ("an unknown task", with_spec(TRAINING, "task", "Clustering"), 'Unsupported value: "Clustering"'),
-    ("no target", with_spec(TRAINING, "target", None), "Required value"),
+    ("no target", with_spec(TRAINING, "target", None), "datasetRef, task and target must be set"),
+    (
+        "neither pipeline nor replay",
+        with_spec(TRAINING, "pipeline", None),
+        "exactly one of pipeline, replay must be",
+    ),
+    (
+        "pipeline and replay",
+        with_spec(TRAINING, "replay", {"runId": "0" * 32}),
+        "exactly one of pipeline, replay must be set",
+    ),
+    (
+        "a replay of other data",
+        with_spec(with_spec(TRAINING, "replay", {"runId": "0" * 32}), "pipeline", None),
+        "replay takes these from its run, leave them out: datasetRef, task, target",
+    ),
+    ("a replay of no run id", with_spec(REPLAY, "replay", {"runId": "my-run"}), "should match"),
     (
         "include and exclude",
         with_spec(TRAINING, "features", {"include": ["a"], "exclude": ["b"]}),
@@ -213,6 +230,7 @@ IMMUTABLE = [
     (DATASET, "primaryKey", ["other"], "primaryKey is immutable: make a new Dataset"),
     (TRAINING, "target", "MedInc", "target is immutable: make a new TrainingJob"),
     (TRAINING, "task", "Classification", "task is immutable: make a new TrainingJob"),
+    (REPLAY, "replay", {"runId": "1" * 32}, "replay is immutable: make a new TrainingJob"),
     (TRAINING, "datasetRef.variant", "v2", "datasetRef is immutable: make a new TrainingJob"),
     (
         TRAINING,

@@ -26,17 +26,17 @@ def text(moment: datetime) -> str:
 
 def dataset(name: str = "houses", **spec: Any) -> DatasetObject:  # noqa: ANN401  JSON
     """A Dataset without a status."""
-    return DatasetObject.model_validate(_seen(resources.dataset(name, "demo", **spec)))
+    return DatasetObject.model_validate(seen_as(resources.dataset(name, "demo", **spec)))
 
 
 def training_job(name: str = "forest", **spec: Any) -> TrainingJobObject:  # noqa: ANN401  JSON
     """A TrainingJob without a status."""
-    return TrainingJobObject.model_validate(_seen(resources.training_job(name, "demo", **spec)))
+    return TrainingJobObject.model_validate(seen_as(resources.training_job(name, "demo", **spec)))
 
 
 def promotion(name: str = "housing", **spec: Any) -> PromotionObject:  # noqa: ANN401  JSON
     """A ModelPromotion without a status."""
-    return PromotionObject.model_validate(_seen(resources.promotion(name, "demo", **spec)))
+    return PromotionObject.model_validate(seen_as(resources.promotion(name, "demo", **spec)))
 
 
 def job(attempt: int = 1, **status: Any) -> Job:  # noqa: ANN401  JSON
@@ -104,7 +104,7 @@ def version(number: int, **tags: str) -> Version:
     )
 
 
-def _seen(document: dict[str, Any]) -> dict[str, Any]:
+def seen_as(document: dict[str, Any]) -> dict[str, Any]:
     meta = {"uid": UID, "generation": 1, "resourceVersion": "1", "creationTimestamp": text(NOW)}
     return {**document, "metadata": {**document["metadata"], **meta}}
 

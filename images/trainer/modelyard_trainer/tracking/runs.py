@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,13 +13,20 @@ from typing import Any
 from modelyard_api.contract.steps import Owner
 from modelyard_api.labels import RUN_TAG_ATTEMPT, RUN_TAG_JOB, RUN_TAG_UID, TAG_IMAGE
 from modelyard_api.v1alpha1.common import Json
+from modelyard_runtime.errors import StepError
 from modelyard_runtime.tracking import MLflowClient, RefusedError
 
+TAG_FAILURE = "modelyard.dev/failure"
+
+_TAG_LIMIT = 1000
 _EXISTS = "RESOURCE_ALREADY_EXISTS"
 _MISSING = "RESOURCE_DOES_NOT_EXIST"
+_INVALID = "INVALID_PARAMETER_VALUE"
 _PARAMETERS_A_CALL = 100
 _METRICS_A_CALL = 500
 _VALUE_LIMIT = 6000
+
+_log = logging.getLogger(__name__)
 
 
 class RunStatus(StrEnum):
@@ -50,6 +58,17 @@ class DatasetInput:
     uri: str
     schema: Json
     rows: int
+
+
+def read_run(client: MLflowClient, run_id: str) -> Run | None:
+    """A run of the workspace by its id, whatever its experiment; None where there is none or it was deleted."""
+    try:
+        found = client.get("runs/get", {"run_id": run_id})["run"]
+    except RefusedError as error:
+        if error.code in {_MISSING, _INVALID}:
+            return None
+        raise
+    return None if found["info"].get("lifecycle_stage") == "deleted" else _run(found)
 
 
 class Runs:
@@ -142,6 +161,14 @@ class Runs:
         """Closes the run."""
         body = {"run_id": run_id, "status": status, "end_time": _milliseconds(now)}
         self._client.post("runs/update", body)
+
+    def fail(self, run_id: str, message: str, now: datetime) -> None:
+        """Closes the run and leaves the reason with it; that MLflow cannot be told is no second failure."""
+        try:
+            self.tag(run_id, {TAG_FAILURE: message[:_TAG_LIMIT]})
+            self.end(run_id, RunStatus.FAILED, now)
+        except StepError as error:
+            _log.warning("the failure could not be recorded: %s", error)
 
     def _experiment_id(self) -> str | None:
         try:

@@ -132,6 +132,23 @@ class TrainOutcome(StatusModel):
     peak_memory_bytes: int
 
 
+class ReplayOutcome(StatusModel):
+    """A run was made again and compared."""
+
+    run_id: str
+    """Run of the replay, which keeps the comparison."""
+    data: DatasetVersion
+    """Version that the replayed run was trained on."""
+    differences: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=10)] = []
+    """One clause each; empty where nothing differs."""
+    compared: Annotated[str, Field(max_length=300)]
+    """What was looked at, as a clause."""
+    metrics: dict[str, Annotated[float, PlainSerializer(_speakable)]] = {}
+    """Metrics of the test part, as they came out this time."""
+    cpu_seconds: float
+    peak_memory_bytes: int
+
+
 class Failure(StatusModel):
     """Why a step ended without its result. ``message`` names field and value, ``remedy`` what to do."""
 
@@ -153,6 +170,7 @@ class Outcome(OneOf):
     sweep: SweepOutcome | None = None
     rebuild: RebuildOutcome | None = None
     train: TrainOutcome | None = None
+    replay: ReplayOutcome | None = None
     failure: Failure | None = None
 
     def encode(self) -> bytes:

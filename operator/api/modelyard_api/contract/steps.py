@@ -177,6 +177,16 @@ class TrainStep(StatusModel):
     mlflow: MLflowEndpoint
 
 
+class ReplayStep(StatusModel):
+    """Make a run again from what it recorded, and say what differs."""
+
+    owner: Owner
+    run_id: str
+    """The run to make again."""
+    s3: S3Endpoint
+    mlflow: MLflowEndpoint
+
+
 class Step(OneOf):
     """What a pod is asked to do."""
 
@@ -185,6 +195,7 @@ class Step(OneOf):
     sweep: SweepStep | None = None
     rebuild: RebuildStep | None = None
     train: TrainStep | None = None
+    replay: ReplayStep | None = None
 
 
 class ServerSettings(StatusModel):

@@ -16,7 +16,7 @@ from modelyard_api.v1alpha1 import (
     DatasetStatus,
     ModelPromotionSpec,
     ModelPromotionStatus,
-    TrainingJobSpec,
+    TrainingJobFields,
     TrainingJobStatus,
 )
 
@@ -80,7 +80,7 @@ KINDS = (
         plural="trainingjobs",
         short="mtj",
         description="One model, trained once on one version of a Dataset, tracked and registered.",
-        spec=TrainingJobSpec,
+        spec=TrainingJobFields,
         status=TrainingJobStatus,
         columns=(
             Column("Succeeded", _condition("Succeeded", "status")),

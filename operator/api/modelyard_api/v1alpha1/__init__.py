@@ -3,7 +3,12 @@
 from modelyard_api.v1alpha1.dataset import Dataset, DatasetSpec
 from modelyard_api.v1alpha1.dataset_status import DatasetStatus
 from modelyard_api.v1alpha1.model_promotion import ModelPromotion, ModelPromotionSpec, ModelPromotionStatus
-from modelyard_api.v1alpha1.training_job import TrainingJob, TrainingJobSpec, TrainingJobStatus
+from modelyard_api.v1alpha1.training_job import (
+    TrainingJob,
+    TrainingJobFields,
+    TrainingJobSpec,
+    TrainingJobStatus,
+)
 
 __all__ = [
     "Dataset",
@@ -13,6 +18,7 @@ __all__ = [
     "ModelPromotionSpec",
     "ModelPromotionStatus",
     "TrainingJob",
+    "TrainingJobFields",
     "TrainingJobSpec",
     "TrainingJobStatus",
 ]

@@ -100,6 +100,8 @@ class TrainingJobCondition(StrEnum):
     """True until it ended. The word is that of kstatus."""
     STALLED = "Stalled"
     """True: it failed for good. The word is that of kstatus."""
+    REPRODUCED = "Reproduced"
+    """A replay only: the run was made again and nothing differs."""
 
 
 class TrainingJobReason(StrEnum):
@@ -115,6 +117,10 @@ class TrainingJobReason(StrEnum):
     """A pod is at work."""
     COMPLETED = "Completed"
     """The run is finished and the model is registered."""
+    SAME_RESULT = "SameResult"
+    """Rows, environment, predictions, metrics and model of the replayed run are the same."""
+    OTHER_RESULT = "OtherResult"
+    """Something of the replayed run is not the same; the message says what."""
     SUSPENDED = "Suspended"
     """spec.suspend is true."""
     RESUMED = "Resumed"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from modelyard_api.base import ApiModel, OneOf, StatusModel, also, immutable
 from modelyard_api.metrics import Task
@@ -88,54 +88,102 @@ class Register(ApiModel):
     """Registered model that gets a new version."""
 
 
-_IMMUTABLE = (
+class Replay(ApiModel):
+    """A finished run to make again: the same rows by their digest, pipeline, seeds and threads."""
+
+    run_id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    """Id of the run in MLflow."""
+
+
+_OF_THE_RUN = (
     *("datasetRef", "task", "target", "features", "sampleWeightColumn"),
-    *("pipeline", "evaluation", "register"),
+    *("evaluation", "register"),
+)
+"""What a replay takes from its run."""
+_PIPELINE_OR_REPLAY = (
+    "has(self.pipeline) != has(self.replay)",
+    "exactly one of pipeline, replay must be set",
+)
+_PIPELINE_NEEDS_DATA = (
+    "!has(self.pipeline) || (has(self.datasetRef) && has(self.task) && has(self.target))",
+    "datasetRef, task and target must be set: they say what the pipeline learns",
+)
+_REPLAY_IS_ALONE = (
+    "!has(self.replay) || !(" + " || ".join(f"has(self.{field})" for field in _OF_THE_RUN) + ")",
+    f"replay takes these from its run, leave them out: {', '.join(_OF_THE_RUN)}",
 )
 _WEIGHT_IS_NO_TARGET = (
-    "!has(self.sampleWeightColumn) || self.sampleWeightColumn != self.target",
+    "!has(self.sampleWeightColumn) || !has(self.target) || self.sampleWeightColumn != self.target",
     "sampleWeightColumn must not be the target",
 )
 _RESAMPLE_IS_OF_CLASSES = (
-    "!has(self.pipeline.resample) || self.task == 'Classification'",
+    "!has(self.pipeline) || !has(self.pipeline.resample) || !has(self.task) || self.task == 'Classification'",
     "pipeline.resample is for task Classification: it evens out classes",
 )
 _RESAMPLE_OR_WEIGHTS = (
-    "!has(self.pipeline.resample) || !has(self.sampleWeightColumn)",
+    "!has(self.pipeline) || !has(self.pipeline.resample) || !has(self.sampleWeightColumn)",
     "pipeline.resample makes rows that have no weight: use it or sampleWeightColumn",
 )
 
 
-class TrainingJobSpec(JobOptions):
+class TrainingJobFields(JobOptions):
     """What a TrainingJob asks for."""
 
     model_config = ConfigDict(
         json_schema_extra=also(
-            immutable("TrainingJob", *_IMMUTABLE),
+            immutable("TrainingJob", *_OF_THE_RUN, "pipeline", "replay"),
+            _PIPELINE_OR_REPLAY,
+            _PIPELINE_NEEDS_DATA,
+            _REPLAY_IS_ALONE,
             _WEIGHT_IS_NO_TARGET,
             _RESAMPLE_IS_OF_CLASSES,
             _RESAMPLE_OR_WEIGHTS,
         )
     )
 
-    dataset_ref: DatasetRef
+    dataset_ref: DatasetRef | None = None
     """Version of a Dataset to train on."""
-    task: Task
+    task: Task | None = None
     """Regression or Classification."""
-    target: ColumnName
+    target: ColumnName | None = None
     """Column to predict."""
     features: Features | None = None
     """Columns that the model sees; all but the target, the key and the weights if unset."""
     sample_weight_column: ColumnName | None = None
     """Column of numbers from 0 upwards by which the rows of the training part count; never a feature."""
-    pipeline: Pipeline
+    pipeline: Pipeline | None = None
     """The model."""
+    replay: Replay | None = None
+    """A run to make again instead, and to compare with what comes of it; nothing is registered."""
     evaluation: Evaluation = Evaluation()
     """How it is judged."""
     register_: Annotated[Register | None, Field(alias="register")] = None
     """Registered model that gets a new version; the model stays with its run if unset."""
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=31536000)] | None = None
     """Seconds after the end when this resource deletes itself; run and model stay."""
+
+
+class TrainingJobSpec(TrainingJobFields):
+    """A spec that trains a pipeline."""
+
+    dataset_ref: DatasetRef
+    task: Task
+    target: ColumnName
+    pipeline: Pipeline
+    replay: None = None
+
+
+class ReplaySpec(TrainingJobFields):
+    """A spec that makes a run again."""
+
+    replay: Replay
+
+
+def parse_training_job_spec(value: object) -> TrainingJobSpec | ReplaySpec:
+    """The spec as what it asks for. Raises pydantic's ValidationError."""
+    if isinstance(value, dict) and value.get("replay") is not None:
+        return ReplaySpec.model_validate(value)
+    return TrainingJobSpec.model_validate(value)
 
 
 class DatasetVersion(StatusModel):
@@ -209,5 +257,5 @@ class TrainingJob(StatusModel):
     """One model, trained once on one version of a Dataset."""
 
     metadata: ObjectMeta
-    spec: TrainingJobSpec
+    spec: Annotated[TrainingJobSpec | ReplaySpec, BeforeValidator(parse_training_job_spec)]
     status: TrainingJobStatus = TrainingJobStatus()

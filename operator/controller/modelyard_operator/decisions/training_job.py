@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from modelyard_api.catalog import Problem
 from modelyard_api.conditions import ConditionStatus, Observation, find_condition, merge_conditions
-from modelyard_api.contract.outcome import TrainOutcome
+from modelyard_api.contract.outcome import ReplayOutcome, TrainOutcome
 from modelyard_api.metrics import default_primary
-from modelyard_api.v1alpha1.common import NamedValue
+from modelyard_api.v1alpha1.common import JobOptions, NamedValue
 from modelyard_api.v1alpha1.reasons import TrainingJobCondition, TrainingJobReason
 from modelyard_api.v1alpha1.training_job import (
     DatasetVersion,
     ModelRef,
+    ReplaySpec,
     RunRef,
+    TrainingJobFields,
     TrainingJobSpec,
     TrainingJobStatus,
     Usage,
@@ -32,6 +34,7 @@ RUNNING = TrainingJobCondition.RUNNING
 SUSPENDED = TrainingJobCondition.SUSPENDED
 RECONCILING = TrainingJobCondition.RECONCILING
 STALLED = TrainingJobCondition.STALLED
+REPRODUCED = TrainingJobCondition.REPRODUCED
 
 _METRICS = 20
 
@@ -80,14 +83,15 @@ def decide_training_job(job: TrainingJobObject, facts: TrainingFacts) -> Plan[Tr
 
 
 def _follow(
-    job: TrainingJobObject, spec: TrainingJobSpec, facts: TrainingFacts, seen: Progress
+    job: TrainingJobObject, spec: TrainingJobSpec | ReplaySpec, facts: TrainingFacts, seen: Progress
 ) -> Plan[TrainingJobStatus]:
     status = _begun(job.status, facts, seen.attempt)
     if seen.state is State.DONE:
-        outcome = seen.outcome.train if seen.outcome else None
-        if outcome is None:
-            return _fail(job, facts, TrainingJobReason.CODE, "The trainer gave an answer of another kind")
-        return _succeed(job, spec, facts, status, outcome)
+        if isinstance(spec, TrainingJobSpec) and seen.outcome and seen.outcome.train:
+            return _succeed(job, spec, facts, status, seen.outcome.train)
+        if isinstance(spec, ReplaySpec) and seen.outcome and seen.outcome.replay:
+            return _replayed(job, spec, facts, status, seen.outcome.replay)
+        return _fail(job, facts, TrainingJobReason.CODE, "The trainer gave an answer of another kind")
     if seen.state is State.FAILED and seen.failure is not None:
         return _fail(job, facts, str(seen.failure.failure_class), seen.message, status)
     return Plan(_with(job, facts, status, *_observe(job, seen)), hold=seen.hold, after=seen.after)
@@ -141,7 +145,7 @@ def _resumed(job: TrainingJobObject) -> list[Observation]:
 
 
 def _wait(
-    job: TrainingJobObject, spec: TrainingJobSpec, facts: TrainingFacts, message: str
+    job: TrainingJobObject, spec: JobOptions, facts: TrainingFacts, message: str
 ) -> Plan[TrainingJobStatus]:
     if spec.suspend:
         return Plan(_with(job, facts, job.status, *_suspended()))
@@ -157,25 +161,22 @@ def _succeed(
     outcome: TrainOutcome,
 ) -> Plan[TrainingJobStatus]:
     primary = spec.evaluation.primary or default_primary(spec.task)
-    values = {name: value for name, value in outcome.metrics.items() if math.isfinite(value)}
-    names = sorted(values, key=lambda name: name != primary)[:_METRICS]
+    value = outcome.metrics.get(primary, math.nan)
     model = None
     if spec.register_ is not None and outcome.model_version is not None:
         model = ModelRef(
             name=spec.register_.model_name, version=outcome.model_version, digest=outcome.model_digest
         )
-    summary = f"{primary}={_short(values[primary])}" if primary in values else None
+    summary = f"{primary}={_short(value)}" if math.isfinite(value) else None
     status = status.model_copy(
         update={
             "completion_time": _time(facts.step.now),
             "dataset_version": status.dataset_version or outcome.data,
             "run": RunRef(id=outcome.run_id),
             "model": model,
-            "metrics": [NamedValue(name=name, value=repr(values[name])) for name in names],
+            "metrics": _metrics(outcome.metrics, primary),
             "summary": summary,
-            "usage": Usage(
-                cpu_seconds=f"{outcome.cpu_seconds:.1f}", peak_memory_bytes=outcome.peak_memory_bytes
-            ),
+            "usage": _usage(outcome.cpu_seconds, outcome.peak_memory_bytes),
         }
     )
     done = TrainingJobReason.COMPLETED
@@ -187,6 +188,53 @@ def _succeed(
         *_released(job),
     )
     return Plan(_with(job, facts, status, *observed), after=_ttl(spec, facts.step.now, facts.step.now))
+
+
+def _replayed(
+    job: TrainingJobObject,
+    spec: ReplaySpec,
+    facts: TrainingFacts,
+    status: TrainingJobStatus,
+    outcome: ReplayOutcome,
+) -> Plan[TrainingJobStatus]:
+    """A replay succeeds whatever it finds: what it found is the condition Reproduced."""
+    status = status.model_copy(
+        update={
+            "completion_time": _time(facts.step.now),
+            "dataset_version": outcome.data,
+            "run": RunRef(id=outcome.run_id),
+            "summary": "different" if outcome.differences else "reproduced",
+            "metrics": _metrics(outcome.metrics, primary=""),
+            "usage": _usage(outcome.cpu_seconds, outcome.peak_memory_bytes),
+        }
+    )
+    if outcome.differences:
+        found = "; ".join(outcome.differences)
+        reproduced = false(REPRODUCED, TrainingJobReason.OTHER_RESULT, found)
+        message = f"Made run {spec.replay.run_id} again, {len(outcome.differences)} things differ"
+    else:
+        reproduced = true(REPRODUCED, TrainingJobReason.SAME_RESULT, f"The same: {outcome.compared}")
+        message = f"Made run {spec.replay.run_id} again, nothing differs"
+    done = TrainingJobReason.COMPLETED
+    observed = (
+        true(SUCCEEDED, done, message),
+        reproduced,
+        false(RUNNING, TrainingJobReason.ENDED, "Nothing runs any more"),
+        false(RECONCILING, done, "Ended"),
+        *_released(job),
+    )
+    return Plan(_with(job, facts, status, *observed), after=_ttl(spec, facts.step.now, facts.step.now))
+
+
+def _metrics(found: Mapping[str, float], primary: str) -> list[NamedValue]:
+    """As many as a status holds, the primary one first; those that are no number are left out."""
+    values = {name: value for name, value in found.items() if math.isfinite(value)}
+    names = sorted(values, key=lambda name: name != primary)[:_METRICS]
+    return [NamedValue(name=name, value=repr(values[name])) for name in names]
+
+
+def _usage(cpu_seconds: float, peak_memory_bytes: int) -> Usage:
+    return Usage(cpu_seconds=f"{cpu_seconds:.1f}", peak_memory_bytes=peak_memory_bytes)
 
 
 def _fail(
@@ -223,7 +271,7 @@ def _after_end(job: TrainingJobObject, now: datetime) -> Plan[TrainingJobStatus]
     return Plan(status, after=left)
 
 
-def _ttl(spec: TrainingJobSpec, ended: datetime, now: datetime) -> float | None:
+def _ttl(spec: TrainingJobFields, ended: datetime, now: datetime) -> float | None:
     """Seconds until the resource goes."""
     if spec.ttl_seconds_after_finished is None:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -14,10 +15,12 @@ from modelyard_api.v1alpha1 import (
     DatasetStatus,
     ModelPromotionSpec,
     ModelPromotionStatus,
+    TrainingJobFields,
     TrainingJobSpec,
     TrainingJobStatus,
 )
 from modelyard_api.v1alpha1.common import ObjectMeta
+from modelyard_api.v1alpha1.training_job import ReplaySpec, parse_training_job_spec
 
 Spec = TypeVar("Spec", bound=BaseModel)
 Status = TypeVar("Status", bound=StatusModel)
@@ -30,12 +33,12 @@ class Unreadable(StatusModel):
     """Field and fault, one after the other."""
 
 
-def _readable(model: type[BaseModel]) -> BeforeValidator:
+def _readable(parse_spec: Callable[[Any], BaseModel]) -> BeforeValidator:
     def parse(value: Any) -> Any:  # noqa: ANN401  JSON
-        if isinstance(value, (model, Unreadable)):
+        if isinstance(value, BaseModel):
             return value
         try:
-            return model.model_validate(value)
+            return parse_spec(value)
         except ValidationError as error:
             return Unreadable(problems=explain(error))
 
@@ -53,7 +56,7 @@ class CustomObject(StatusModel, Generic[Spec, Status]):
 class DatasetObject(CustomObject[DatasetSpec, DatasetStatus]):
     """A Dataset."""
 
-    spec: Annotated[DatasetSpec | Unreadable, _readable(DatasetSpec)]
+    spec: Annotated[DatasetSpec | Unreadable, _readable(DatasetSpec.model_validate)]
     status: DatasetStatus = DatasetStatus()
 
     @cached_property
@@ -62,17 +65,17 @@ class DatasetObject(CustomObject[DatasetSpec, DatasetStatus]):
         return "" if isinstance(self.spec, Unreadable) else self.spec.recipe()
 
 
-class TrainingJobObject(CustomObject[TrainingJobSpec, TrainingJobStatus]):
+class TrainingJobObject(CustomObject[TrainingJobFields, TrainingJobStatus]):
     """A TrainingJob."""
 
-    spec: Annotated[TrainingJobSpec | Unreadable, _readable(TrainingJobSpec)]
+    spec: Annotated[TrainingJobSpec | ReplaySpec | Unreadable, _readable(parse_training_job_spec)]
     status: TrainingJobStatus = TrainingJobStatus()
 
 
 class PromotionObject(CustomObject[ModelPromotionSpec, ModelPromotionStatus]):
     """A ModelPromotion."""
 
-    spec: Annotated[ModelPromotionSpec | Unreadable, _readable(ModelPromotionSpec)]
+    spec: Annotated[ModelPromotionSpec | Unreadable, _readable(ModelPromotionSpec.model_validate)]
     status: ModelPromotionStatus = ModelPromotionStatus()
 
 

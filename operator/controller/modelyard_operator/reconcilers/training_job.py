@@ -8,7 +8,12 @@ from dataclasses import replace
 from modelyard_api.contract.steps import STEP_VARIABLE, Step
 from modelyard_api.judging import check_training_job
 from modelyard_api.v1alpha1.reasons import TrainingJobCondition
-from modelyard_api.v1alpha1.training_job import DatasetVersion, TrainingJobSpec, TrainingJobStatus
+from modelyard_api.v1alpha1.training_job import (
+    DatasetVersion,
+    ReplaySpec,
+    TrainingJobSpec,
+    TrainingJobStatus,
+)
 from modelyard_operator.cluster.kinds import DATASET, JOB, TRAINING_JOB
 from modelyard_operator.cluster.store import Key
 from modelyard_operator.decisions.attempts import StepFacts, owned_jobs
@@ -16,7 +21,7 @@ from modelyard_operator.decisions.data_version import Waiting, find_version
 from modelyard_operator.decisions.plan import Refusal, Start
 from modelyard_operator.decisions.training_job import TrainingFacts, decide_training_job, is_ended
 from modelyard_operator.errors import TrackingError, UnavailableError
-from modelyard_operator.objects.custom import TrainingJobObject
+from modelyard_operator.objects.custom import TrainingJobObject, Unreadable
 from modelyard_operator.objects.steps import Pinned
 from modelyard_operator.objects.workloads import Job
 from modelyard_operator.reconcilers.context import AGAIN, DONE, Context, Next
@@ -25,7 +30,7 @@ from modelyard_operator.reconcilers.steps import carry_out, gather_step, make_jo
 from modelyard_operator.resources.common import Parent
 from modelyard_operator.resources.pods import MLFLOW_KEYS, S3_KEYS
 from modelyard_operator.resources.step_job import StepJob
-from modelyard_operator.resources.steps import train_step
+from modelyard_operator.resources.steps import replay_step, train_step
 
 
 async def reconcile_training_job(context: Context, key: Key) -> Next:
@@ -36,7 +41,7 @@ async def reconcile_training_job(context: Context, key: Key) -> Next:
     facts = await _gather(context, key, job)
     plan = decide_training_job(job, facts)
     await carry_out(context, plan)
-    if plan.start is not None and isinstance(job.spec, TrainingJobSpec):
+    if plan.start is not None and not isinstance(job.spec, Unreadable):
         refusal = await _start(context, job, job.spec, facts, plan.start)
         if refusal is None:
             return AGAIN
@@ -64,7 +69,7 @@ async def _with_page(context: Context, key: Key, status: TrainingJobStatus) -> T
 
 async def _gather(context: Context, key: Key, job: TrainingJobObject) -> TrainingFacts:
     now = context.clock()
-    if is_ended(job) or not isinstance(job.spec, TrainingJobSpec):
+    if is_ended(job) or isinstance(job.spec, Unreadable):
         return TrainingFacts(step=StepFacts(now=now, pauses=context.pauses), data=Waiting(""))
     jobs = owned_jobs(context.store.children(JOB, key), job.metadata.uid, {})
     step = await gather_step(context, key, jobs, now)
@@ -80,9 +85,16 @@ async def _gather(context: Context, key: Key, job: TrainingJobObject) -> Trainin
 
 
 def _data(
-    context: Context, key: Key, job: TrainingJobObject, spec: TrainingJobSpec, jobs: Sequence[Job]
+    context: Context,
+    key: Key,
+    job: TrainingJobObject,
+    spec: TrainingJobSpec | ReplaySpec,
+    jobs: Sequence[Job],
 ) -> DatasetVersion | Waiting | Pinned:
     """Once chosen the version stays: the status says which it is, and before that the first Job's step."""
+    if isinstance(spec, ReplaySpec):
+        # The run says which rows they were, whatever became of their Dataset.
+        return Pinned(dataset_uid="")
     if job.status.dataset_version is not None:
         return job.status.dataset_version
     for made in jobs:
@@ -94,16 +106,24 @@ def _data(
 
 
 async def _start(
-    context: Context, job: TrainingJobObject, spec: TrainingJobSpec, facts: TrainingFacts, start: Start
+    context: Context,
+    job: TrainingJobObject,
+    spec: TrainingJobSpec | ReplaySpec,
+    facts: TrainingFacts,
+    start: Start,
 ) -> Refusal | None:
     assert not isinstance(facts.data, Waiting)  # noqa: S101  decided so
     meta = job.metadata
     parent = Parent("TrainingJob", meta.namespace, meta.name, meta.uid, meta.generation)
+    if isinstance(spec, ReplaySpec):
+        step = replay_step(parent, spec, start.attempt, context.settings)
+    else:
+        step = train_step(parent, spec, facts.data, start.attempt, context.settings)
     wanted = StepJob(
         parent=parent,
         identity=(),
         attempt=start.attempt,
-        step=train_step(parent, spec, facts.data, start.attempt, context.settings),
+        step=step,
         options=spec,
         pod=context.settings.trainer,
         keys=(*S3_KEYS, *MLFLOW_KEYS),

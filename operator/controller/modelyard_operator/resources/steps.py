@@ -13,6 +13,7 @@ from modelyard_api.contract.steps import (
     PostgresEndpoint,
     Published,
     RebuildStep,
+    ReplayStep,
     S3Endpoint,
     Step,
     SweepStep,
@@ -21,7 +22,7 @@ from modelyard_api.contract.steps import (
 )
 from modelyard_api.v1alpha1.dataset import DatasetSpec, Retention
 from modelyard_api.v1alpha1.dataset_status import DatasetStatus
-from modelyard_api.v1alpha1.training_job import DatasetVersion, TrainingJobSpec
+from modelyard_api.v1alpha1.training_job import DatasetVersion, ReplaySpec, TrainingJobSpec
 from modelyard_operator.objects.steps import Due, Pinned, References, StepKind
 from modelyard_operator.resources.common import Parent
 from modelyard_operator.settings import Settings
@@ -65,6 +66,18 @@ def train_step(
             spec=spec,
             data=None if isinstance(data, Pinned) else data,
             dataset_uid=data.dataset_uid if isinstance(data, Pinned) else "",
+            s3=s3_endpoint(parent.namespace, settings),
+            mlflow=_mlflow(parent.namespace, settings),
+        )
+    )
+
+
+def replay_step(parent: Parent, spec: ReplaySpec, attempt: int, settings: Settings) -> Step:
+    """What a trainer is asked to make again."""
+    return Step(
+        replay=ReplayStep(
+            owner=_owner(parent, attempt, settings.trainer.image),
+            run_id=spec.replay.run_id,
             s3=s3_endpoint(parent.namespace, settings),
             mlflow=_mlflow(parent.namespace, settings),
         )

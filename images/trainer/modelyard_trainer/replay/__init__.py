@@ -1,0 +1,1 @@
+"""Making a run again from what it recorded, and saying what differs."""

@@ -1,0 +1,24 @@
+"""What a trainer runs on, as far as it can change a model."""
+
+from __future__ import annotations
+
+import platform
+import re
+from importlib.metadata import distributions
+
+from modelyard_api.contract.bundle import Library
+
+_SEPARATORS = re.compile(r"[-_.]+")
+
+
+def installed() -> list[Library]:
+    """Python and every installed package by its normalised name (PEP 503), in order."""
+    found = {
+        _SEPARATORS.sub("-", item.metadata["Name"]).lower(): item.version
+        for item in distributions()
+        if item.metadata["Name"]
+    }
+    return [
+        Library(name="python", version=platform.python_version()),
+        *(Library(name=name, version=version) for name, version in sorted(found.items())),
+    ]
