@@ -40,6 +40,10 @@ class RefusedError(StepError):
         )
 
 
+class AccountRefusedError(PlatformError):
+    """The project's account may not do this; of an object by its id also where there is none of that id."""
+
+
 class _PassingError(Exception):
     """An answer that another try may better."""
 
@@ -149,7 +153,7 @@ class MLflowClient:
         body = _read(response)
         code = str(body.get("error_code", "")) if isinstance(body, dict) else ""
         if not code and response.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
-            return PlatformError(
+            return AccountRefusedError(
                 f"refuses the project's account (HTTP {response.status_code})",
                 field=f"MLflow {what}",
                 remedy="Check the MLflow user of the project's Secret and its role in the workspace",

@@ -14,7 +14,7 @@ from modelyard_api.contract.steps import Owner
 from modelyard_api.labels import RUN_TAG_ATTEMPT, RUN_TAG_JOB, RUN_TAG_UID, TAG_IMAGE
 from modelyard_api.v1alpha1.common import Json
 from modelyard_runtime.errors import StepError
-from modelyard_runtime.tracking import MLflowClient, RefusedError
+from modelyard_runtime.tracking import AccountRefusedError, MLflowClient, RefusedError
 
 TAG_FAILURE = "modelyard.dev/failure"
 
@@ -68,6 +68,10 @@ def read_run(client: MLflowClient, run_id: str) -> Run | None:
         if error.code in {_MISSING, _INVALID}:
             return None
         raise
+    except AccountRefusedError:
+        # What MLflow answers for an id that it does not know; an account without any right fails here as well.
+        client.post("experiments/search", {"max_results": 1})
+        return None
     return None if found["info"].get("lifecycle_stage") == "deleted" else _run(found)
 
 
