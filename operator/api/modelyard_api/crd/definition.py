@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from modelyard_api.v1alpha1 import (
     TrainingJobFields,
     TrainingJobStatus,
 )
+from modelyard_api.v1alpha1.training_job import parse_training_job_spec
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,9 @@ class Kind:
     short: str
     description: str
     spec: type[BaseModel]
+    """All that a spec may hold."""
+    read: Callable[[Any], BaseModel]
+    """Makes of a spec what it asks for. Raises pydantic's ValidationError."""
     status: type[BaseModel]
     columns: tuple[Column, ...]
     selectable: tuple[str, ...]
@@ -59,6 +64,7 @@ KINDS = (
         short="mds",
         description="Rows from one source and their declared, content-addressed versions.",
         spec=DatasetSpec,
+        read=DatasetSpec.model_validate,
         status=DatasetStatus,
         columns=(
             Column("Ready", _condition("Ready", "status")),
@@ -81,6 +87,7 @@ KINDS = (
         short="mtj",
         description="One model, trained once on one version of a Dataset, tracked and registered.",
         spec=TrainingJobFields,
+        read=parse_training_job_spec,
         status=TrainingJobStatus,
         columns=(
             Column("Succeeded", _condition("Succeeded", "status")),
@@ -103,6 +110,7 @@ KINDS = (
         short="mpr",
         description="The version of a model that is in charge of a stage, and its server.",
         spec=ModelPromotionSpec,
+        read=ModelPromotionSpec.model_validate,
         status=ModelPromotionStatus,
         columns=(
             Column("Ready", _condition("Ready", "status")),

@@ -73,7 +73,7 @@ def _api_server_faults(stored: Json, kind: Kind) -> Iterator[Fault]:
 
 def _operator_faults(stored: dict[str, Json], kind: Kind, now: datetime) -> Iterator[Fault]:
     try:
-        spec = cast("Spec", kind.spec.model_validate(stored["spec"]))
+        spec = cast("Spec", kind.read(stored["spec"]))
     except ValidationError as error:
         yield Fault("", explain(error))
         return
