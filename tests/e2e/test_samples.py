@@ -9,10 +9,12 @@ import httpx
 import pytest
 
 from bringup.paths import REPOSITORY
+from modelyard_api.conditions import find_condition
 from tests.support.kubeapi import DATASET, PROMOTION, TRAINING_JOB
 from tests.support.kubectl import Command
 from tests.support.manifests import PROJECT, Project
 from tests.support.platform import Platform
+from tests.support.resources import replay
 from tests.support.waiting import until
 
 # With its fixtures, on a machine that does other things too.
@@ -188,6 +190,18 @@ def test_each_training_job_left_one_finished_run_and_one_version(
             uid = samples.training_job(name).metadata.uid
             assert [run["info"]["status"] for run in tracking.runs_of(uid)] == ["FINISHED"], name
             assert len(tracking.versions_of(uid)) == 1, name
+
+
+@pytest.mark.parametrize("name", ["housing-v2", "titles-classifier"])
+def test_a_run_of_the_samples_is_made_again_and_nothing_differs(samples: Project, name: str) -> None:
+    run = samples.training_job(name).status.run
+    assert run is not None
+    again = f"{name}-again"
+    samples.apply(replay(again, samples.name, run.id))
+    samples.await_true(TRAINING_JOB, again, "Succeeded")
+    reproduced = find_condition(samples.training_job(again).status.conditions, "Reproduced")
+    assert reproduced is not None
+    assert (reproduced.status, reproduced.reason) == ("True", "SameResult"), reproduced.message
 
 
 def test_the_alias_points_to_the_champion(platform: Platform, samples: Project) -> None:
