@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import LiteralString
 
 import pgpq
 import psycopg
@@ -10,6 +11,7 @@ import pyarrow as pa
 from psycopg import errors, sql
 
 from modelyard_api.v1alpha1.common import ColumnType
+from modelyard_loader.staging.ahead import ahead
 from modelyard_loader.working_copy.names import SEQUENCE
 from modelyard_runtime.columns import canonical_type
 from modelyard_runtime.errors import DataError
@@ -20,7 +22,9 @@ SQL_TYPES = {
     ColumnType.BOOLEAN: "boolean",
     ColumnType.TEXT: "text",
 }
-_BATCH_ROWS = 32_768
+_BATCH_ROWS = 16_384
+_BLOCKS_AHEAD = 1
+"""Blocks that wait to be sent, besides the one that is made and the one that is on its way."""
 
 
 def make_table(
@@ -74,27 +78,55 @@ def copy_rows(
     ``sequence`` is the load that they come with, None for a table without that column. ``is_new`` says that the
     table was made in this transaction: its rows are then written as they will stay.
     """
-    written = schema if sequence is None else schema.append(pa.field(SEQUENCE, pa.int64()))
-    encoder = pgpq.ArrowToPostgresBinaryEncoder(written)
-    statement = sql.SQL("COPY {table} ({columns}) FROM STDIN WITH (FORMAT BINARY{freeze})").format(
+    if sequence is None:
+        return _copy(connection, table, schema, batches, "")
+    if is_new:
+        # A number that all rows have in common is not worth sending with each.
+        default = sql.SQL("ALTER TABLE {} ALTER COLUMN {} ").format(table, sql.Identifier(SEQUENCE))
+        connection.execute(default + sql.SQL("SET DEFAULT {}").format(sequence))
+        rows = _copy(connection, table, schema, batches, ", FREEZE")
+        connection.execute(default + sql.SQL("DROP DEFAULT"))
+        return rows
+    numbered = schema.append(pa.field(SEQUENCE, pa.int64()))
+    return _copy(connection, table, numbered, (_numbered(batch, numbered, sequence) for batch in batches), "")
+
+
+def _copy(
+    connection: psycopg.Connection,
+    table: sql.Identifier,
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+    options: LiteralString,
+) -> int:
+    """Blocks are made in a thread while the server is still at work on those before."""
+    encoder = pgpq.ArrowToPostgresBinaryEncoder(schema)
+    statement = sql.SQL("COPY {table} ({columns}) FROM STDIN WITH (FORMAT BINARY{options})").format(
         table=table,
-        columns=sql.SQL(", ").join(map(sql.Identifier, written.names)),
-        freeze=sql.SQL(", FREEZE" if is_new else ""),
+        columns=sql.SQL(", ").join(map(sql.Identifier, schema.names)),
+        options=sql.SQL(options),
     )
     rows = 0
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.write(encoder.write_header())
+
+    def blocks() -> Iterator[bytes]:
+        nonlocal rows
+        yield encoder.write_header()
         for batch in batches:
             for start in range(0, batch.num_rows, _BATCH_ROWS):
-                copy.write(encoder.write_batch(_numbered(batch.slice(start, _BATCH_ROWS), written, sequence)))
+                yield encoder.write_batch(batch.slice(start, _BATCH_ROWS))
             rows += batch.num_rows
-        copy.write(encoder.finish())
+        yield encoder.finish()
+
+    with (
+        ahead(blocks(), _BLOCKS_AHEAD) as ready,
+        connection.cursor() as cursor,
+        cursor.copy(statement) as copy,
+    ):
+        for block in ready:
+            copy.write(block)
     return rows
 
 
-def _numbered(batch: pa.RecordBatch, schema: pa.Schema, sequence: int | None) -> pa.RecordBatch:
-    if sequence is None:
-        return batch
+def _numbered(batch: pa.RecordBatch, schema: pa.Schema, sequence: int) -> pa.RecordBatch:
     numbers = pa.repeat(pa.scalar(sequence, pa.int64()), batch.num_rows)
     return pa.RecordBatch.from_arrays([*batch.columns, numbers], schema=schema)
 
