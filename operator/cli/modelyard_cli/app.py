@@ -36,6 +36,7 @@ COMMANDS = (
     Entry("metrics", "metrics", "metrics", "List runs with their data, metrics and model versions"),
     Entry("compare", "compare", "compare", "Put the metrics of runs side by side, the best first"),
     Entry("diff", "diff", "diff", "Show what changed between two runs, and its effect on the metrics"),
+    Entry("replay", "replay", "replay", "Make a run again and say whether it came out the same"),
     Entry("plot", "plot", "plot", "Draw a metric over runs in the terminal"),
     Entry("tree", "tree", "tree", "Show rows, versions, training jobs, promotions and pods in one view"),
     Entry("completion", "completion", "completion", "Print the completion script of a shell"),

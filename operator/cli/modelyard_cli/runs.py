@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from modelyard_api import labels
+from modelyard_api.contract.training_record import TrainingRecord
 from modelyard_api.metrics import METRICS, Task, default_primary
 
 
@@ -77,8 +78,10 @@ class ModelVersion:
         return {**asdict(self), "made": self.made.isoformat()}
 
 
-def libraries_of(requirements: bytes | None) -> dict[str, str]:
-    """Library → version of a requirements file; none without one."""
+def libraries_of(record: bytes | None, requirements: bytes | None) -> dict[str, str]:
+    """Library → version: every installed one by ``training.json``, else those of the model's requirements."""
+    if record is not None:
+        return {item.name: item.version for item in TrainingRecord.model_validate_json(record).libraries}
     lines = requirements.decode().splitlines() if requirements else []
     pairs = (line.partition("==") for line in lines if "==" in line)
     return {name.strip(): version.strip() for name, _, version in pairs}

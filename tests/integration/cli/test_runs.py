@@ -2,6 +2,8 @@
 
 import base64
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,8 +16,10 @@ from modelyard_runtime.tracking import MLflowClient
 from modelyard_trainer.tracking.registry import Registry
 from modelyard_trainer.tracking.runs import Runs, RunStatus
 from tests.integration.cli.conftest import NAMESPACE
-from tests.support.kubeapi import SECRET, Document, KubeApi
+from tests.support.kubeapi import OWN_KINDS, SECRET, Document, KubeApi
 from tests.support.mlflow import MLflowProject, MLflowServer
+from tests.support.waiting import until
+from tests.unit.cli.seeing import condition
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PARAMETERS = {
@@ -165,3 +169,27 @@ def test_without_an_address_the_cluster_s_mlflow_is_asked_for(
     said = capsys.readouterr().err
     assert "the Service modelyard/modelyard-mlflow cannot be reached" in said
     assert "not found" in said
+
+
+@pytest.mark.parametrize(("status", "code"), [("True", 0), ("False", 1)])
+def test_replay_makes_a_run_again_and_says_whether_it_is_the_same(
+    kube: KubeApi, tracked: dict[str, str], status: str, code: int
+) -> None:
+    kind, name = OWN_KINDS["TrainingJob"], f"again-{status.lower()}"
+    words = ["replay", "first", "--name", name, "-n", NAMESPACE]
+    with subprocess.Popen(
+        [sys.executable, "-m", "modelyard_cli", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        made = until(lambda: kube.read(kind, NAMESPACE, name), 60, "the replay")
+        assert made["spec"]["replay"] == {"runId": tracked["first"]}
+        ended = [
+            condition("Succeeded", "True", "Completed"),
+            condition("Reproduced", status, "Reason", "words"),
+        ]
+        done = kube.merge(kind, NAMESPACE, f"{name}/status", {"status": {"conditions": ended}})
+        assert done.is_success, done.text
+        shown, said = process.communicate(timeout=60)
+    assert (process.returncode, shown) == (code, "first: Reason: words\n"), said

@@ -33,7 +33,21 @@ def transformed(*transforms: object) -> Document:
     return dataset("houses", NAMESPACE, variants=[{"name": "v1", "transforms": list(transforms)}])
 
 
+def replay(**spec: object) -> Document:
+    """A TrainingJob that makes a run again."""
+    document = training_job("again", NAMESPACE)
+    return {**document, "spec": {"replay": {"runId": "ab" * 16}, **spec}}
+
+
 MORE = [
+    (
+        "a replay that names data",
+        replay(target="MedHouseVal", datasetRef={"name": "houses", "variant": "v1"}),
+    ),
+    ("a replay with a pipeline", replay(pipeline={"estimator": {"class": "Ridge"}})),
+    ("a replay of what is no run", replay(replay={"runId": "latest"})),
+    ("neither pipeline nor replay", {**replay(), "spec": {"suspend": True}}),
+    ("a pipeline without data", {**replay(), "spec": {"pipeline": {"estimator": {"class": "Ridge"}}}}),
     ("a rule without its column", rule(rule="nullValues")),
     ("a rule with bounds that are turned around", rule(rule="range", column="a", min="10", max="9")),
     ("a range of one number", rule(rule="rowCount", mustBeBetween=["1"])),
@@ -88,6 +102,7 @@ MORE = [
     ("an underscore in a name", dataset("my_houses", NAMESPACE)),
 ]
 GOOD = [
+    ("a replay", replay()),
     ("a Dataset", dataset("houses", NAMESPACE)),
     ("a TrainingJob", training_job("forest", NAMESPACE)),
     ("a ModelPromotion", promotion("housing", NAMESPACE)),

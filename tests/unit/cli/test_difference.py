@@ -1,10 +1,17 @@
 """What changed between two runs is found section by section, and its effect is told without saying too much."""
 
+import json
+
 import pytest
 
+from modelyard_api.contract.bundle import Library
+from modelyard_api.contract.training_record import TrainingRecord
+from modelyard_api.v1alpha1.training_job import DatasetVersion, TrainingJobSpec
 from modelyard_cli.runs import libraries_of
 from modelyard_cli.views.difference import Difference, Facts, differ
+from tests.support.resources import training_job
 from tests.unit.cli.running import run
+from tests.unit.cli.seeing import version
 
 BASE = run("a")
 
@@ -117,5 +124,18 @@ def test_a_run_that_is_not_finished_is_pointed_out() -> None:
 
 
 def test_libraries_are_read_from_requirements() -> None:
-    assert libraries_of(b"numpy==2.2\nscikit-learn==1.9.1\n") == {"numpy": "2.2", "scikit-learn": "1.9.1"}
-    assert libraries_of(None) == {}
+    requirements = b"numpy==2.2\nscikit-learn==1.9.1\n"
+    assert libraries_of(None, requirements) == {"numpy": "2.2", "scikit-learn": "1.9.1"}
+    assert libraries_of(None, None) == {}
+
+
+def test_all_installed_libraries_are_known_where_the_run_recorded_them() -> None:
+    record = TrainingRecord(
+        spec=TrainingJobSpec.model_validate(training_job("a", "demo")["spec"]),
+        data=DatasetVersion.model_validate(version(1)),
+        image="trainer:1",
+        libraries=[Library(name="python", version="3.13"), Library(name="joblib", version="1.5")],
+        threads=1,
+    )
+    text = json.dumps(record.to_wire()).encode()
+    assert libraries_of(text, b"numpy==2.2") == {"python": "3.13", "joblib": "1.5"}

@@ -16,9 +16,12 @@ from modelyard_cli.output import Result, Table, drawn, show
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from modelyard_cli.views.difference import Difference
+    from modelyard_cli.runs import Run
+    from modelyard_cli.tracking.client import Tracking
+    from modelyard_cli.views.difference import Difference, Facts
 
 _DIGEST = re.compile(r"\b(sha256:[0-9a-f]{12})[0-9a-f]{52}\b")
+_REQUIREMENTS = "model/requirements.txt"
 _STYLES = {"better": "green", "worse": "red"}
 
 
@@ -39,18 +42,27 @@ def diff(target: Target, *, before: str, after: str, output: Format) -> int:
     A RUN is a TrainingJob, also one that is gone, or the id of a run in MLflow. Data are compared by the digest of
     their content, the environment by image and libraries.
     """
-    from modelyard_cli.runs import libraries_of
     from modelyard_cli.tracking.finding import find_runs, opened
-    from modelyard_cli.views.difference import Facts, differ
+    from modelyard_cli.views.difference import differ
 
     with opened(target) as (cluster, tracking):
         runs = find_runs(cluster, tracking, [before, after])
-        facts = [Facts(run, libraries_of(tracking.file(run, "model/requirements.txt"))) for run in runs]
+        facts = [_facts(tracking, run) for run in runs]
     found = differ(*facts)
     effects = [{**asdict(effect), "delta": effect.delta} for effect in found.effects]
     document = {**asdict(found), "effects": effects, "runs": [run.id for run in runs]}
     show(Result(document, lambda: _drawn(found), [section.name for section in found.sections]), output)
     return Exit.OK
+
+
+def _facts(tracking: Tracking, run: Run) -> Facts:
+    from modelyard_api.contract.training_record import RECORD_FILE
+    from modelyard_cli.runs import libraries_of
+    from modelyard_cli.views.difference import Facts
+
+    record = tracking.file(run, RECORD_FILE)
+    requirements = tracking.file(run, _REQUIREMENTS) if record is None else None
+    return Facts(run, libraries_of(record, requirements))
 
 
 def _drawn(found: Difference) -> RenderableType:
