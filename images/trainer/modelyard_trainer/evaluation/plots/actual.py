@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from modelyard_trainer.evaluation.plots.style import BLUE, GREY, figure, remark, short
+from modelyard_trainer.evaluation.plots.style import BLUE, INK, figure, remark, short
 from modelyard_trainer.evaluation.plots.subject import Plot, Subject, is_regression
 
 _EDGE = 0.03
@@ -19,8 +19,8 @@ def _draw(subject: Subject) -> Figure:
     low, high = float(min(truth.min(), predicted.min())), float(max(truth.max(), predicted.max()))
     edge = _EDGE * ((high - low) or 1.0)
     limits = (low - edge, high + edge)
-    crowd = float(np.clip(60 / np.sqrt(len(rows)), 0.25, 0.9))
-    axes.plot(limits, limits, color=GREY, linewidth=1, linestyle="--", label="right answer", zorder=3)
+    crowd = float(np.clip(25 / np.sqrt(len(rows)), 0.2, 0.9))
+    axes.plot(limits, limits, color=INK, linewidth=1, linestyle="--", label="right answer", zorder=3)
     axes.scatter(truth, predicted, s=9, color=BLUE, alpha=crowd, linewidths=0, label="test row")
     axes.set(xlim=limits, ylim=limits, aspect="equal")
     axes.set(xlabel=f"actual {short(subject.target)}", ylabel=f"predicted {short(subject.target)}")

@@ -21,7 +21,7 @@ def _draw(subject: Subject) -> Figure:
     predicted, error = subject.judged.predicted[rows], every[rows]
     reach = float(np.percentile(np.abs(every), _SHOWN_PERCENT)) or float(np.abs(every).max()) or 1.0
     shown = np.abs(error) <= reach * 1.05
-    crowd = float(np.clip(60 / np.sqrt(len(rows)), 0.25, 0.9))
+    crowd = float(np.clip(25 / np.sqrt(len(rows)), 0.2, 0.9))
     axes.scatter(predicted[shown], error[shown], s=9, color=BLUE, alpha=crowd, linewidths=0)
     axes.axhline(0, color=GREY, linewidth=1, linestyle="--")
     centres, medians = _bands(subject)

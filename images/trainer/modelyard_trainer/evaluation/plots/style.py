@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 DPI = 150
 BLUE, ORANGE, GREEN, RED, PURPLE, BROWN = "#2b6cb0", "#dd6b20", "#2f855a", "#c53030", "#6b46c1", "#8c564b"
-GREY, PALE = "#718096", "#cbd5e0"
+INK, GREY, PALE = "#1a202c", "#718096", "#cbd5e0"
 COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, BROWN)
 LABEL_LENGTH = 24
 _STYLE: dict[Any, object] = {
