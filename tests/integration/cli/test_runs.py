@@ -66,6 +66,7 @@ def tracked(project: MLflowProject) -> dict[str, str]:
             )
             runs.log_file(run, "model/requirements.txt", f"numpy==2.{number}\n".encode())
             runs.log_file(run, "evaluation/report.html", b"<html>")
+            runs.log_file(run, "evaluation/predictions.parquet", b"PAR1")
             runs.end(run.id, RunStatus.FINISHED, now)
             made[name] = run.id
         failed = runs.begin(Owner(project=NAMESPACE, name="third", uid="uid-third", generation=1), START)
@@ -130,8 +131,12 @@ def test_compare_takes_all_runs_of_a_dataset_and_saves_their_reports(
     shown = printed(capsys, "compare", "--dataset", "houses", "--reports", str(tmp_path))
     assert [line.split()[0] for line in shown.splitlines()] == ["RUN", "second", "first"]
     assert "0.4 [0.39, 0.41] *" in shown
-    assert sorted(file.name.split("-")[0] for file in tmp_path.iterdir()) == ["first", "second"]
-    assert all(file.read_bytes() == b"<html>" for file in tmp_path.iterdir())
+    assert sorted(folder.name.split("-")[0] for folder in tmp_path.iterdir()) == ["first", "second"]
+    for folder in tmp_path.iterdir():
+        assert {file.name: file.read_bytes() for file in folder.iterdir()} == {
+            "report.html": b"<html>",
+            "predictions.parquet": b"PAR1",
+        }
 
 
 def test_plot_draws_a_metric_over_runs(capsys: pytest.CaptureFixture[str]) -> None:

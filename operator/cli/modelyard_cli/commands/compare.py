@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from modelyard_cli.tracking.client import Tracking
     from modelyard_cli.views.comparison import Comparison
 
-_REPORT = "evaluation/report.html"
+_DIRECTORY = "evaluation"
+_FILES = ("report.html", "evaluation.json", "predictions.parquet")
+"""The report for people, and what a comparison of several runs is made from."""
 
 
 @click.command(
@@ -39,7 +41,9 @@ _REPORT = "evaluation/report.html"
     "--by", "metric", default=None, help="Metric to rank by; the usual one of the task if left out."
 )
 @click.option(
-    "--reports", type=click.Path(file_okay=False, path_type=Path), help="Save each run's HTML report there."
+    "--reports",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Save each run's evaluation there, in a folder.",
 )
 @click.argument("runs", nargs=-1, metavar="RUN…", shell_complete=names_of("trainingjob"))
 def compare(
@@ -76,15 +80,17 @@ def compare(
 
 
 def _save(tracking: Tracking, runs: Sequence[Run], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     for run in runs:
-        page = tracking.file(run, _REPORT)
-        if page is None:
-            click.echo(f"{run.title} has no report", err=True)
+        found = {name: tracking.file(run, f"{_DIRECTORY}/{name}") for name in _FILES}
+        kept = {name: content for name, content in found.items() if content is not None}
+        if not kept:
+            click.echo(f"{run.title} has no evaluation", err=True)
             continue
-        file = folder / f"{run.title}-{run.id[:8]}.html"
-        file.write_bytes(page)
-        click.echo(f"saved {file}", err=True)
+        own = folder / f"{run.title}-{run.id[:8]}"
+        own.mkdir(parents=True, exist_ok=True)
+        for name, content in kept.items():
+            (own / name).write_bytes(content)
+        click.echo(f"saved {own}: {', '.join(kept)}", err=True)
 
 
 def _drawn(comparison: Comparison) -> RenderableType:
