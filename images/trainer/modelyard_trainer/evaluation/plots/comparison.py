@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from modelyard_trainer.evaluation.plots.style import BLUE, GREEN, GREY, drawing, figure, png, short
+from modelyard_api.metrics import Direction
+from modelyard_trainer.evaluation.plots.style import BLUE, GREEN, GREY, drawing, figure, png, remark, short
 from modelyard_trainer.evaluation.record import MetricRecord
 
 _COLUMNS = 2
@@ -43,6 +44,9 @@ def _panel(axes: Axes, name: str, found: Sequence[MetricRecord | None]) -> None:
         if one.baseline is not None:
             axes.plot([one.baseline], [place], color=GREY, marker="|", markersize=9)
     axes.set_title(name)
+    direction = next((one.direction for one in found if one is not None), None)
+    if direction is not None:
+        remark(axes, "lower is better" if direction is Direction.MINIMIZE else "higher is better")
     axes.locator_params(axis="x", nbins=5)
     axes.tick_params(axis="y", length=0)
 
@@ -55,5 +59,5 @@ def best_of(found: Sequence[MetricRecord | None]) -> frozenset[int]:
     if not values:
         return frozenset()
     known = next(one for one in found if one is not None)
-    top = min(values.values()) if known.direction == "Minimize" else max(values.values())
+    top = min(values.values()) if known.direction is Direction.MINIMIZE else max(values.values())
     return frozenset(place for place, value in values.items() if value == top)
