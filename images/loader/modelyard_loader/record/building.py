@@ -18,7 +18,6 @@ from pathlib import Path
 from threading import Lock
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from modelyard_api.contract.manifest import Column, ColumnStatistics, Learned, Manifest, Part
 from modelyard_api.contract.steps import LoadStep
@@ -33,7 +32,7 @@ from modelyard_loader.transforms.rows import Rows
 from modelyard_runtime.columns import ARROW_TYPES
 from modelyard_runtime.digest import AccumulatorState, ContentAccumulator
 from modelyard_runtime.errors import DataError
-from modelyard_runtime.manifests import read_manifest, read_part
+from modelyard_runtime.manifests import read_manifest, read_part, read_rows
 from modelyard_runtime.s3 import ObjectStore
 from modelyard_runtime.split import SplitLine, draw_line
 from modelyard_runtime.versions import VersionPointer, pointed_uri, versions
@@ -174,7 +173,7 @@ class Builder:
         """Rows of a file, all columns or some."""
         path = self._loaded.local.get(part.sha256)
         if path is not None:
-            return pq.read_table(path, columns=columns, use_threads=False)
+            return read_rows(path, columns)
         return read_part(self._store, part, columns)
 
     def _row_wise(self, planned: PlannedVariant) -> Content:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sqlglot import exp
+from sqlglot.dialects.duckdb import DuckDB
 
 from modelyard_api.contract.manifest import Column
 from modelyard_api.v1alpha1.common import ColumnType
@@ -13,7 +14,7 @@ from modelyard_loader.suggestions import use_one_of
 from modelyard_loader.transforms.rows import HELD_OUT
 from modelyard_runtime.errors import InvalidSpecError
 
-DIALECT = "duckdb"
+DIALECT = DuckDB
 SQL_TYPES: Mapping[ColumnType, exp.DType] = {
     ColumnType.INTEGER: exp.DType.BIGINT,
     ColumnType.NUMBER: exp.DType.DOUBLE,

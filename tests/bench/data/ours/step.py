@@ -5,7 +5,7 @@ import runpy
 import sys
 import time
 
-import modelyard_loader.dispatch  # noqa: F401  so that the time is that of the work
+import modelyard_loader.__main__  # noqa: F401  so that the time is that of the work
 
 if __name__ == "__main__":
     started = time.perf_counter()
