@@ -178,14 +178,14 @@ class _Worker:
             if way.holder not in tables:
                 tables[way.holder] = self._stage(line, way).run(tables[way.start])
             rows = tables[way.holder]
+            needed = {self._work.ways[other.name].start for other in self._work.lines[number + 1 :]}
+            for holder in [each for each in tables if each not in needed]:
+                del tables[holder]
             if line.since < placed.sequence:
                 if way.holder not in written:
                     written[way.holder] = self._written(line, rows, contents)
                 found[line.name] = written[way.holder]
                 self._look(line, rows)
-            needed = {self._work.ways[other.name].start for other in self._work.lines[number + 1 :]}
-            for holder in [each for each in tables if each not in needed]:
-                del tables[holder]
         tables.clear()
         release_memory()
         return found
