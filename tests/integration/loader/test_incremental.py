@@ -77,6 +77,12 @@ def test_twenty_one_steps_give_what_one_gives(loader: LoaderRun, source: Builtin
     assert objects_below(store, run, "staging") == {}
     with run.postgres.administrator() as connection:
         chain = entries(connection, run.project.schema, run.uid)  # raises where the chain is broken
+        defaults = connection.execute(
+            "SELECT column_default FROM information_schema.columns"
+            " WHERE (table_schema, column_name) = (%s, 'load_sequence') AND table_name = %s",
+            [run.project.schema, run.name.replace("-", "_")],
+        ).fetchall()
+    assert defaults == [(None,)]
     assert [(each.sequence, each.percentage, each.accepted) for each in chain] == [
         (number, percent, after - before)
         for number, percent, before, after in zip(
