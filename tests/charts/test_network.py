@@ -12,6 +12,8 @@ POD_OF_A_PROJECT = {"app.kubernetes.io/managed-by": "modelyard"}
 SERVER = {**POD_OF_A_PROJECT, "modelyard.dev/promotion": "housing"}
 LOADER = {**POD_OF_A_PROJECT, "modelyard.dev/dataset": "houses"}
 
+TRAINER = {**POD_OF_A_PROJECT, "modelyard.dev/training-job": "forest"}
+
 
 class Network:
     """Evaluates policies for pods of two namespaces."""
@@ -33,6 +35,7 @@ class Network:
             "pod": (PROJECT, POD_OF_A_PROJECT),
             "server": (PROJECT, SERVER),
             "loader": (PROJECT, LOADER),
+            "trainer": (PROJECT, TRAINER),
             "stranger": (PROJECT, {}),
             "outsider": ("elsewhere", {}),
         }
@@ -98,7 +101,8 @@ ALLOWED = {
     ("prometheus", "server", HTTP),
     ("pod", "postgres", POSTGRES), ("pod", "minio", STORE), ("pod", "mlflow", MLFLOW),
     ("server", "postgres", POSTGRES), ("server", "minio", STORE), ("server", "mlflow", MLFLOW),
-    ("operator", "loader", HTTP),
+    ("operator", "loader", HTTP), ("operator", "trainer", HTTP),
+    ("trainer", "postgres", POSTGRES), ("trainer", "minio", STORE), ("trainer", "mlflow", MLFLOW),
     ("loader", "postgres", POSTGRES), ("loader", "minio", STORE), ("loader", "mlflow", MLFLOW),
 }  # fmt: skip
 

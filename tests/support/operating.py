@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -144,10 +144,18 @@ class Kubelet:
 
     api: KubeApi
     namespace: str
+    index: int | None = None
+    """Which pod of an Indexed Job is meant."""
+
+    def worker(self, index: int) -> "Kubelet":
+        """For one of the pods of an Indexed Job."""
+        return replace(self, index=index)
 
     def pod_of(self, job: str) -> Document:
         """The pod that the Job's controller made, once it is there."""
         label = f"batch.kubernetes.io/job-name={job}"
+        if self.index is not None:
+            label += f",batch.kubernetes.io/job-completion-index={self.index}"
         return until(lambda: next(iter(self.api.items(POD, self.namespace, label)), None), 30, "a pod")
 
     def run(self, job: str, address: str | None = None) -> None:

@@ -17,6 +17,7 @@ from psycopg import sql
 
 from bringup.context import Context
 from bringup.debian import install_packages
+from modelyard_api.contract.steps import PostgresEndpoint
 from modelyard_provisioner.credentials import Login
 from modelyard_provisioner.postgres import ensure_project
 from tests.support.ports import free_port
@@ -35,6 +36,13 @@ class Project:
     schema: str
     username: str
     password: str
+
+
+def postgres_endpoint(server: "PostgresServer", project: Project) -> PostgresEndpoint:
+    """The project's schema, as a step names it."""
+    return PostgresEndpoint(
+        host="127.0.0.1", port=server.port, database=DATABASE, schema_=project.schema, sslmode="disable"
+    )
 
 
 class PostgresServer:

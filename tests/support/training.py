@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,17 @@ from modelyard_api.contract.outcome import (
     TrainOutcome,
     parse_outcome,
 )
+from modelyard_api.contract.progress import PROGRESS_VARIABLE
 from modelyard_api.contract.steps import (
     CREDENTIALS_VARIABLE,
     MLFLOW_PASSWORD,
     MLFLOW_USERNAME,
+    POSTGRES_PASSWORD,
+    POSTGRES_USERNAME,
     S3_ACCESS_KEY,
     S3_SECRET_KEY,
     STEP_VARIABLE,
+    WORKER_VARIABLE,
     Owner,
     ReplayStep,
     Step,
@@ -40,6 +44,7 @@ from modelyard_runtime.manifests import write_manifest, write_part
 from modelyard_runtime.s3 import ObjectStore
 from modelyard_runtime.versions import write_version
 from tests.support.mlflow import MLflowProject
+from tests.support.postgres import PostgresServer, Project, postgres_endpoint
 from tests.support.s3 import S3Server
 
 IMAGE = "modelyard/trainer:tests"
@@ -116,6 +121,15 @@ class TrainerRun:
     mlflow: MLflowProject
     uid: str = "22222222-0000-4000-8000-000000000000"
     environment: Mapping[str, str] = field(default_factory=dict)
+    postgres: tuple[PostgresServer, Project] | None = None
+    """Where trials are recorded."""
+
+    def worker(self, number: int) -> "TrainerRun":
+        """One of the workers of an Indexed Job, with an answer of its own."""
+        directory = self.directory / f"worker-{number}"
+        directory.mkdir(exist_ok=True)
+        environment = {**self.environment, WORKER_VARIABLE: str(number), PROGRESS_VARIABLE: "0"}
+        return replace(self, directory=directory, environment=environment)
 
     @property
     def store(self) -> ObjectStore:
@@ -140,6 +154,7 @@ class TrainerRun:
             dataset_uid=DATASET_UID,
             s3=self.s3.endpoint(self.mlflow.name),
             mlflow=self.mlflow.endpoint(),
+            postgres=postgres_endpoint(*self.postgres) if self.postgres is not None else None,
         )
 
     def replay_step(self, run_id: str, *, uid: str, image: str = IMAGE) -> ReplayStep:
@@ -176,6 +191,12 @@ class TrainerRun:
     def _answer(self) -> Path:
         return self.directory / "termination-log"
 
+    def _postgres_login(self) -> list[tuple[str, str]]:
+        if self.postgres is None:
+            return []
+        project = self.postgres[1]
+        return [(POSTGRES_USERNAME, project.username), (POSTGRES_PASSWORD, project.password)]
+
     def _environment(self, step: TrainStep | ReplayStep) -> dict[str, str]:
         secrets = self.directory / "credentials"
         secrets.mkdir(exist_ok=True)
@@ -184,6 +205,7 @@ class TrainerRun:
             (S3_SECRET_KEY, self.s3.login.password),
             (MLFLOW_USERNAME, self.mlflow.login.username),
             (MLFLOW_PASSWORD, self.mlflow.login.password),
+            *self._postgres_login(),
         ):
             (secrets / name).write_text(value)
         asked = Step(replay=step) if isinstance(step, ReplayStep) else Step(train=step)

@@ -19,6 +19,7 @@ from modelyard_api.contract.progress import (
     Phase,
     StepProgress,
 )
+from modelyard_api.v1alpha1.tuning import TuningProgress
 from modelyard_runtime.page import page_at
 
 _IDLE_SECONDS = 10
@@ -44,7 +45,11 @@ class Progress:
             if self._seen.phase == phase and self._seen.total == total:
                 return
             self._seen = StepProgress(
-                phase=phase, total=total, since=self._clock(), waiting_for=self._seen.waiting_for
+                phase=phase,
+                total=total,
+                since=self._clock(),
+                waiting_for=self._seen.waiting_for,
+                tuning=self._seen.tuning,
             )
 
     def add(self, done: int) -> None:
@@ -61,6 +66,11 @@ class Progress:
         """Says which service is waited for; an empty text says that none is."""
         with self._lock:
             self._seen = self._seen.model_copy(update={"waiting_for": clause})
+
+    def show(self, tuning: TuningProgress) -> None:
+        """How far the trials of all workers are."""
+        with self._lock:
+            self._seen = self._seen.model_copy(update={"tuning": tuning})
 
     def now(self) -> StepProgress:
         """What the page shows."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modelyard_api.catalog import load_catalog
 from modelyard_api.catalog.problem import nearest
@@ -50,6 +50,14 @@ class Plan:
     branches: list[Branch]
     weights: str | None = None
     """Column of the weights of rows; every row counts the same if unset."""
+
+    def with_steps_of(self, pipeline: Pipeline) -> Plan:
+        """The same columns in the same branches, whose steps have other parameters."""
+        branches = [
+            replace(branch, preprocess=own)
+            for branch, own in zip(self.branches, pipeline.preprocess, strict=True)
+        ]
+        return replace(self, branches=branches)
 
 
 def make_plan(manifest: Manifest, spec: TrainingJobSpec) -> Plan:

@@ -26,6 +26,11 @@ def threads(cgroup: Path = _CGROUP) -> int:
     return available if limit is None else max(1, min(available, int(limit)))
 
 
+def threads_of_each(workers: int, cgroup: Path = _CGROUP) -> int:
+    """Threads of one of some workers: its own limit where it has one, else its share of the machine."""
+    return threads(cgroup) if _cpu_limit(cgroup) is not None else max(1, threads(cgroup) // workers)
+
+
 def used_so_far() -> UsedSoFar:
     """Use since the process started; memory is the largest resident set."""
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from modelyard_api.contract.outcome import Outcome, ReplayOutcome, TrainOutcome
+from modelyard_api.contract.outcome import Outcome, ReplayOutcome
 from modelyard_api.contract.steps import ReplayStep, Step, TrainStep
 from modelyard_runtime.credentials import Credentials
 from modelyard_runtime.errors import InvalidSpecError
@@ -21,13 +21,13 @@ def work(step: Step, environment: Mapping[str, str]) -> Outcome:
     """Carries out the step of a pod. Raises StepError."""
     credentials = Credentials.mounted(environment)
     if step.train is not None:
-        return Outcome(train=_train(step.train, credentials))
+        return _train(step.train, credentials, environment)
     if step.replay is not None:
         return Outcome(replay=_replay(step.replay, credentials))
     raise InvalidSpecError("is not a step of a trainer", field="step", value=step.chosen)
 
 
-def _train(step: TrainStep, credentials: Credentials) -> TrainOutcome:
+def _train(step: TrainStep, credentials: Credentials, environment: Mapping[str, str]) -> Outcome:
     with MLflowClient(step.mlflow, credentials.mlflow()) as client:
         services = Services(
             store=ObjectStore(step.s3, credentials.s3()),
@@ -35,7 +35,12 @@ def _train(step: TrainStep, credentials: Credentials) -> TrainOutcome:
             registry=Registry(client),
             now=_now,
         )
-        return train(step, services)
+        if step.spec.tuning is None:
+            return Outcome(train=train(step, services))
+        # Postgres' and Optuna's libraries, which a job without trials does not load.
+        from modelyard_trainer.tuning.step import tune  # noqa: PLC0415
+
+        return tune(step, services, environment)
 
 
 def _replay(step: ReplayStep, credentials: Credentials) -> ReplayOutcome:

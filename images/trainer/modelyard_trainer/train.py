@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from modelyard_api import labels
-from modelyard_api.catalog import check_evaluation, check_pipeline
 from modelyard_api.contract.outcome import TrainOutcome
 from modelyard_api.contract.steps import TrainStep
 from modelyard_api.contract.training_record import RECORD_FILE, TrainingRecord
 from modelyard_api.digests import canonical_json
+from modelyard_api.judging import check_training_job
 from modelyard_api.metrics import METRICS
 from modelyard_api.v1alpha1.training_job import DatasetVersion
 from modelyard_runtime.errors import StepError
@@ -55,6 +55,24 @@ class Services:
 
 
 @dataclass(frozen=True)
+class Source:
+    """What was read to train on."""
+
+    material: Material
+    version: DatasetVersion
+
+
+@dataclass(frozen=True)
+class Extra:
+    """What a run keeps of how its pipeline came about, besides what every run keeps."""
+
+    parameters: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    files: Callable[[], dict[str, bytes]] = dict
+    """Makes files of the run, by their paths."""
+
+
+@dataclass(frozen=True)
 class Trained:
     """A fitted model and what was measured of it."""
 
@@ -65,23 +83,39 @@ class Trained:
 
 def train(step: TrainStep, services: Services) -> TrainOutcome:
     """Trains, tracks and registers once; a step that was finished before is only read back."""
-    weights = step.spec.sample_weight_column is not None
-    refuse(check_pipeline(step.spec.pipeline, step.spec.task, weights=weights))
-    refuse(check_evaluation(step.spec.evaluation, step.spec.task))
+    known = finished_run(step, services)
+    if known is not None:
+        return answer_of(step, services, known)
+    return train_on(step, services, read_source(step, services))
+
+
+def finished_run(step: TrainStep, services: Services) -> Run | None:
+    """The run of an earlier attempt that came to its end. Raises InvalidSpecError for a spec that no run can have."""
+    refuse(check_training_job(step.spec))
     known = services.runs.find(step.owner.uid)
-    if known is not None and known.status == RunStatus.FINISHED:
-        _log.info("run %s is finished; nothing is trained again", known.id)
-        return _registered(step, services, known)
+    if known is None or known.status != RunStatus.FINISHED:
+        return None
+    _log.info("run %s is finished; nothing is trained again", known.id)
+    return known
+
+
+def read_source(step: TrainStep, services: Services) -> Source:
+    """Reads the version and checks that it can be trained on."""
     source = step.data or resolve_version(services.store, _reference(step))
     version = load_version(source.uri, services.store)
     _log.info("read %d rows of %s", version.manifest.rows, source.uri)
-    material = material_of(version, step.spec)
+    return Source(material_of(version, step.spec), source)
+
+
+def train_on(step: TrainStep, services: Services, source: Source, extra: Extra | None = None) -> TrainOutcome:
+    """Trains on what was read, tracks and registers."""
     run = services.runs.begin(step.owner, services.now())
     try:
-        attempt = _Attempt(step, services, run, material, source)
+        attempt = _Attempt(step, services, run, source.material, source.version, extra or Extra())
         _log_request(attempt)
         trained = _train(attempt)
         _log_evaluation(attempt, trained)
+        _log_extra(attempt)
         _log_result(services, run, trained)
     except StepError as error:
         services.runs.fail(run.id, error.message, services.now())
@@ -89,7 +123,7 @@ def train(step: TrainStep, services: Services) -> TrainOutcome:
     finished = services.runs.find(step.owner.uid)
     if finished is None:
         raise StepError(f"run {run.id} cannot be found again")
-    return _registered(step, services, finished)
+    return answer_of(step, services, finished)
 
 
 def _reference(step: TrainStep) -> Reference:
@@ -107,6 +141,7 @@ class _Attempt:
     run: Run
     material: Material
     source: DatasetVersion
+    extra: Extra
 
 
 def _train(attempt: _Attempt) -> Trained:
@@ -149,7 +184,8 @@ def _log_request(attempt: _Attempt) -> None:
 
 
 def _parameters(attempt: _Attempt) -> dict[str, str]:
-    return parameters_of(attempt.step, attempt.material.version, attempt.material.plan)
+    own = parameters_of(attempt.step, attempt.material.version, attempt.material.plan)
+    return {**own, **attempt.extra.parameters}
 
 
 def _log_evaluation(attempt: _Attempt, trained: Trained) -> None:
@@ -183,6 +219,14 @@ def _log_evaluation(attempt: _Attempt, trained: Trained) -> None:
         services.runs.log_file(run, f"{present.DIRECTORY}/{path}", content)
 
 
+def _log_extra(attempt: _Attempt) -> None:
+    runs, extra = attempt.services.runs, attempt.extra
+    for path, content in extra.files().items():
+        runs.log_file(attempt.run, path, content)
+    if extra.metrics:
+        runs.log_metrics(attempt.run.id, extra.metrics, attempt.services.now())
+
+
 def _log_result(services: Services, run: Run, trained: Trained) -> None:
     uri = store(trained.packed, services.store)
     for path, content in model_directory(trained.packed, services.now()).items():
@@ -202,7 +246,7 @@ def _log_result(services: Services, run: Run, trained: Trained) -> None:
     services.runs.end(run.id, RunStatus.FINISHED, services.now())
 
 
-def _registered(step: TrainStep, services: Services, run: Run) -> TrainOutcome:
+def answer_of(step: TrainStep, services: Services, run: Run) -> TrainOutcome:
     """The outcome of a finished run, its version registered if that was asked for."""
     held = run.tags.get(TAG_DATASET_VERSION)
     tags = {

@@ -142,7 +142,7 @@ class Settings(BaseSettings):
     server_port: int = 8080
     """Port on which server pods answer."""
     progress_port: int = PROGRESS_PORT
-    """Port on which pods of Datasets say how far they are."""
+    """Port on which pods of Datasets and of TrainingJobs with tuning say how far they are."""
     rollout_patience_seconds: float = 120
     """How long pods may refuse a new version before the champion's route is put back."""
 

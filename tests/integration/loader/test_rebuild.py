@@ -158,7 +158,7 @@ def test_before_the_first_load_there_is_nothing_to_catch_up_with(place: WorkingC
 
 def test_a_name_that_the_audit_needs_is_refused_at_the_beginning(place: WorkingCopy) -> None:
     owner = place.owner.model_copy(update={"name": "data-loads"})
-    with pytest.raises(InvalidSpecError, match="belongs to the project's audit"):
+    with pytest.raises(InvalidSpecError, match="belongs to the project itself"):
         caught_up(place.postgres, place.store, owner)
 
 

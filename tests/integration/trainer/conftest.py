@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.mlflow import MLflowServer
+from tests.support.postgres import PostgresServer, Project
 from tests.support.s3 import S3Server
 from tests.support.training import TrainerRun
 
@@ -19,6 +20,12 @@ def new_trainer(
 ) -> Callable[[], TrainerRun]:
     """Trainers, each in an empty project."""
     return lambda: TrainerRun(tmp_path, minio_server, mlflow_server.make_project(f"training{next(_NUMBERS)}"))
+
+
+@pytest.fixture
+def project(postgres_server: PostgresServer) -> Project:
+    """An empty project in Postgres."""
+    return postgres_server.make_project(f"tuning-{next(_NUMBERS)}")
 
 
 @pytest.fixture

@@ -36,6 +36,22 @@ def test_a_training_job_ends_with_its_summary_condition(status: str, state: Stat
     assert found.line() == "Reason: words"
 
 
+def test_a_search_tells_how_many_trials_ended_and_the_best_of_them() -> None:
+    progress = {
+        "percent": 40,
+        "trialsCompleted": 20,
+        "trialsPruned": 4,
+        "trialsRunning": 2,
+        "bestValue": "0.41",
+    }
+    training = condition("Succeeded", "Unknown", "Training", "Attempt 1 is at work")
+    found = look(JOB, conditions=[training], progress=progress)
+    assert found.fraction == 0.4
+    assert found.line() == "Training: 24 trials ended, 2 at work, the best 0.41"
+    held = condition("Succeeded", "Unknown", "Suspended", "spec.suspend is true")
+    assert look(JOB, conditions=[held], progress=progress).line() == "Suspended: spec.suspend is true"
+
+
 def test_a_load_tells_phase_rows_speed_and_time_left() -> None:
     progress = {
         "phase": "Loading",

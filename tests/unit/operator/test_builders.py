@@ -73,6 +73,22 @@ def trainer() -> Job:
     )
 
 
+TUNING: dict[str, Any] = {
+    "trials": 60,
+    "parallelism": 2,
+    "space": [{"parameter": "estimator.n_estimators", "integer": {"low": 50, "high": 400}}],
+}
+
+
+def tuner() -> Job:
+    spec = training_job(tuning=TUNING).spec
+    assert isinstance(spec, TrainingJobSpec)
+    owner = parent("TrainingJob", "forest")
+    keys = (*S3_KEYS, *MLFLOW_KEYS, *POSTGRES_KEYS)
+    step = train_step(owner, spec, DATA, 1, SETTINGS)
+    return build_step_job(StepJob(owner, (), 1, step, spec, SETTINGS.trainer, keys, workers=2), DEFAULTS)
+
+
 def server() -> ServerPods:
     spec = promotion(serving={"replicas": {"min": 2}}).spec
     assert isinstance(spec, ModelPromotionSpec)
@@ -91,6 +107,7 @@ MADE = {
     "loader-job": loader(),
     "loader-job-with-secret": loader(sql={"credentialsSecret": {"name": "warehouse"}, "query": "SELECT 1"}),
     "trainer-job": trainer(),
+    "tuner-job": tuner(),
     "server-deployment": build_deployment(server()),
     "server-service": build_service(server().parent),
     "server-route": build_route_map(server().parent, route()),
@@ -163,6 +180,13 @@ def test_a_sweep_is_told_everything_that_is_referred_to() -> None:
         References(tuple(sweep.protected), tuple(sweep.protected_sequences), tuple(sweep.protected_times))
         == referred
     )
+
+
+def test_only_a_step_with_trials_is_told_where_they_are_recorded() -> None:
+    for made, schema in ((trainer(), None), (tuner(), "demo")):
+        step = Step.model_validate_json(made.variable(STEP_VARIABLE) or "").train
+        assert step is not None
+        assert (step.postgres.schema_ if step.postgres else None) == schema
 
 
 def test_a_version_that_the_operator_does_not_know_is_left_to_the_trainer() -> None:

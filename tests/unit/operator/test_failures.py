@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from modelyard_api.contract.exit_codes import FailureClass
+from modelyard_api.contract.outcome import Outcome, TrialsOutcome
 from modelyard_operator.decisions.failures import Phase, look, needs_log
 from modelyard_operator.objects.pods import Pod
 from modelyard_operator.objects.workloads import Job
@@ -35,6 +36,12 @@ def disrupted() -> Pod:
     return ended(exit_code=137, conditions=[condition])
 
 
+def helped() -> Pod:
+    """A worker that found no trial left to take."""
+    return ended(message=Outcome(trials=TrialsOutcome(trials=7)).to_json().decode())
+
+
+STOPPED = failed(FailureClass.EVICTED, "the pod was asked to stop")
 MESSAGE = failed(FailureClass.DATA, "no column x", "use y")
 UNSCHEDULED = {"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available"}
 
@@ -48,6 +55,22 @@ CASES = [
     ),
     Case("an answer before the Job says so", job(), Phase.SUCCEEDED, [ended(message=trained())]),
     Case("an answer", complete(), Phase.SUCCEEDED, [ended(message=trained())]),
+    Case("a worker at work beside one that has no more to do", job(), Phase.RUNNING, [helped(), pod()]),
+    Case(
+        "the answer of the first of two workers",
+        complete(),
+        Phase.SUCCEEDED,
+        [helped(), ended(message=trained())],
+    ),
+    Case("success of a worker whose answer is not seen yet", complete(), Phase.LOST, [helped()]),
+    Case(
+        "a worker that says why, beside those that were stopped for it",
+        broken(reason="PodFailurePolicy"),
+        Phase.FAILED,
+        [helped(), ended(exit_code=143, message=STOPPED), ended(exit_code=11, message=MESSAGE)],
+        FailureClass.DATA,
+        "no column x",
+    ),
     Case("success without a pod", complete(), Phase.LOST),
     Case(
         "success without a message",

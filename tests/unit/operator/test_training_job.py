@@ -8,14 +8,16 @@ import pytest
 from modelyard_api.catalog import Problem
 from modelyard_api.conditions import find_condition
 from modelyard_api.contract.outcome import Outcome, parse_outcome
+from modelyard_api.contract.progress import StepProgress
 from modelyard_api.v1alpha1.training_job import DatasetRef, DatasetVersion, TrainingJobStatus
+from modelyard_api.v1alpha1.tuning import BestTrial, TrialParameter, TuningProgress
 from modelyard_operator.decisions.attempts import Pauses, StepFacts
 from modelyard_operator.decisions.data_version import Waiting, find_version
 from modelyard_operator.decisions.plan import Plan
 from modelyard_operator.decisions.training_job import TrainingFacts, decide_training_job
 from modelyard_operator.objects.custom import TrainingJobObject
 from modelyard_operator.objects.pods import Pod
-from modelyard_operator.objects.steps import Pinned
+from modelyard_operator.objects.steps import POLL_SECONDS, Page, Pinned
 from modelyard_operator.objects.workloads import Job
 from tests.support.resources import trained
 from tests.unit.operator.making import NOW, complete, dataset, ended, job, later, pod, training_job
@@ -72,6 +74,51 @@ def test_the_end_has_run_model_metrics_and_usage_and_is_never_taken_back() -> No
     assert told.status.usage.cpu_seconds == "4.2"
     assert decide_training_job(told, facts()).status == told.status
     assert decide_training_job(told, facts()).start is None
+
+
+TUNING = {
+    "trials": 60,
+    "space": [{"parameter": "estimator.n_estimators", "integer": {"low": 50, "high": 400}}],
+}
+
+
+def page(**said: int) -> Page:
+    told = TuningProgress(percent=40, trials_completed=20, best_value="0.41", **said)
+    return Page(StepProgress(phase="Tuning", since=NOW, tuning=told), NOW)
+
+
+def test_trials_are_followed_every_few_seconds_and_stay_known_while_nobody_tells_of_them() -> None:
+    seen = training_job(tuning=TUNING)
+    at_work = replace(facts([job()], [pod()]), page=page(trials_running=2, estimated_seconds_remaining=70))
+    plan = decide_training_job(seen, at_work)
+    assert plan.after == POLL_SECONDS
+    told = after(seen, plan)
+    assert told.status.progress is not None
+    assert (told.status.progress.trials_running, told.status.progress.best_value) == (2, "0.41")
+    mute = after(told, decide_training_job(told, facts([job()], [pod()])))
+    assert mute.status.progress == told.status.progress
+    held = seen.model_copy(
+        update={"spec": training_job(tuning=TUNING, suspend=True).spec, "status": told.status}
+    )
+    rests = decide_training_job(held, facts([job()], [])).status.progress
+    assert rests is not None
+    assert (rests.trials_running, rests.estimated_seconds_remaining, rests.trials_completed) == (0, None, 20)
+    plain = training_job()
+    assert decide_training_job(plain, facts([job()], [pod()])).after is None
+
+
+def test_the_end_of_a_tuning_names_its_best_trial() -> None:
+    seen = training_job(tuning=TUNING)
+    outcome = parse_outcome(trained("3"))
+    assert outcome is not None
+    assert outcome.train is not None
+    best = BestTrial(number=7, value="0.39", parameters=[TrialParameter(name="estimator.a", value="3")])
+    done = TuningProgress(percent=100, trials_completed=60)
+    answer = Outcome(train=outcome.train.model_copy(update={"best": best, "progress": done}))
+    pods = [ended(message=answer.to_json().decode())]
+    told = after(seen, decide_training_job(seen, facts([complete()], pods)))
+    assert reason(told) == ("True", "Completed")
+    assert (told.status.best, told.status.progress) == (best, done)
 
 
 def test_the_end_stays_known_when_the_spec_is_edited_later() -> None:

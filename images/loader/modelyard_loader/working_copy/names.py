@@ -16,18 +16,20 @@ REJECTS = "data_rejects"
 
 _HISTORY = "_history"
 _AS_OF = "_as_of"
-_RESERVED = re.compile(r"^(data_(loads|changes|rejects|rules|sweeps)(_.*)?|loads|.*_history)$")
+_RESERVED = re.compile(
+    r"^(data_(loads|changes|rejects|rules|sweeps)(_.*)?|loads|tuning_(studies|trials)(_.*)?|.*_history)$"
+)
 _LIMIT = 63
 """Longest name of PostgreSQL in bytes; a longer one would be cut without a word."""
 _UID_LENGTH = 8
 
 
 def table_name(dataset: str) -> str:
-    """Table of a Dataset: its name with underscores. Raises InvalidSpecError for names that the audit needs."""
+    """Table of a Dataset: its name with underscores. Raises InvalidSpecError for names that audit and tuning need."""
     name = dataset.replace("-", "_")
     if _RESERVED.match(name):
         raise InvalidSpecError(
-            f"the table {name} belongs to the project's audit",
+            f"the table {name} belongs to the project itself",
             field="metadata.name",
             value=dataset,
             remedy="choose another name for the Dataset",

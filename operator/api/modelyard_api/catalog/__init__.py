@@ -6,6 +6,7 @@
 from modelyard_api.catalog.check import check_evaluation, check_pipeline
 from modelyard_api.catalog.model import Catalog, CatalogClass, Kind, load_catalog
 from modelyard_api.catalog.problem import Problem
+from modelyard_api.catalog.tuning import check_tuning
 
 __all__ = [
     "Catalog",
@@ -14,5 +15,6 @@ __all__ = [
     "Problem",
     "check_evaluation",
     "check_pipeline",
+    "check_tuning",
     "load_catalog",
 ]

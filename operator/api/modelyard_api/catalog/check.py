@@ -45,7 +45,7 @@ def check_evaluation(evaluation: Evaluation, task: Task) -> list[Problem]:
     """Faults of the names of metrics."""
     fields = [("spec.evaluation.primary", evaluation.primary)] if evaluation.primary else []
     fields += [(f"spec.evaluation.metrics[{number}]", name) for number, name in enumerate(evaluation.metrics)]
-    problems = [_check_metric(path, name, task) for path, name in fields]
+    problems = [check_metric(path, name, task) for path, name in fields]
     found = [problem for problem in problems if problem is not None]
     if not found and evaluation.metrics and evaluation.primary not in {None, *evaluation.metrics}:
         found.append(
@@ -59,7 +59,8 @@ def check_evaluation(evaluation: Evaluation, task: Task) -> list[Problem]:
     return found
 
 
-def _check_metric(path: str, name: str, task: Task) -> Problem | None:
+def check_metric(path: str, name: str, task: Task) -> Problem | None:
+    """The fault of a metric's name, if there is one."""
     known = find_metric(name)
     names = [metric.name for metric in metrics_of(task)]
     if known is None:

@@ -17,6 +17,7 @@ from modelyard_api.base import OneOf, StatusModel
 from modelyard_api.contract.exit_codes import FailureClass
 from modelyard_api.v1alpha1.dataset_status import ClassCount, ColumnStatus, ValidationStatus
 from modelyard_api.v1alpha1.training_job import DatasetVersion
+from modelyard_api.v1alpha1.tuning import BestTrial, TuningProgress
 
 TERMINATION_LOG = "/dev/termination-log"
 TERMINATION_VARIABLE = "MODELYARD_TERMINATION_LOG"
@@ -130,6 +131,17 @@ class TrainOutcome(StatusModel):
     """NaN and infinities go as words, for which JSON has no numbers."""
     cpu_seconds: float
     peak_memory_bytes: int
+    progress: TuningProgress | None = None
+    """What became of the trials, where there were any."""
+    best: BestTrial | None = None
+    """The trial whose parameters were trained."""
+
+
+class TrialsOutcome(StatusModel):
+    """A worker found no trial left to take; the first worker trains the best and answers for all."""
+
+    trials: int
+    """Trials that this worker ended."""
 
 
 class ReplayOutcome(StatusModel):
@@ -171,6 +183,7 @@ class Outcome(OneOf):
     rebuild: RebuildOutcome | None = None
     train: TrainOutcome | None = None
     replay: ReplayOutcome | None = None
+    trials: TrialsOutcome | None = None
     failure: Failure | None = None
 
     def encode(self) -> bytes:

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from modelyard_api.base import StatusModel
+from modelyard_api.v1alpha1.tuning import TuningProgress
 
 PROGRESS_PORT = 8080
 PROGRESS_PATH = "/progress"
@@ -18,13 +19,15 @@ PROGRESS_VARIABLE = "MODELYARD_PROGRESS_PORT"
 
 
 class Phase(StrEnum):
-    """What a Dataset's step does, in this order."""
+    """What a step does: that of a Dataset in this order, that of a TrainingJob with tuning the last two."""
 
     READING = "Reading"
     LOADING = "Loading"
     BUILDING = "Building"
     VALIDATING = "Validating"
     PUBLISHING = "Publishing"
+    TUNING = "Tuning"
+    TRAINING = "Training"
 
 
 class StepProgress(StatusModel):
@@ -40,3 +43,5 @@ class StepProgress(StatusModel):
     """When the phase began."""
     waiting_for: str = ""
     """Clause that says which service does not answer, where one is waited for."""
+    tuning: TuningProgress | None = None
+    """How far the trials of all workers are, where there are any."""

@@ -26,6 +26,8 @@ SOURCE_VARIABLE = "MODELYARD_SOURCE_CREDENTIALS"
 """Names another directory of the source's secret files, for a step outside a pod."""
 CREDENTIALS_VARIABLE = "MODELYARD_CREDENTIALS"
 """Names another directory of secret files, for a step outside a pod."""
+WORKER_VARIABLE = "JOB_COMPLETION_INDEX"
+"""Number of a worker among those of one step, from 0, as Kubernetes gives it to the pods of an Indexed Job."""
 TMP_SIZE_VARIABLE = "MODELYARD_TMP_SIZE"
 """Room for temporary files as a quantity such as ``2Gi``; a pod that takes more would be evicted."""
 
@@ -175,6 +177,8 @@ class TrainStep(StatusModel):
     """Uid of the Dataset, by which its versions are found in the record."""
     s3: S3Endpoint
     mlflow: MLflowEndpoint
+    postgres: PostgresEndpoint | None = None
+    """Where the trials are recorded, for a step with tuning."""
 
 
 class ReplayStep(StatusModel):

@@ -18,6 +18,7 @@ DECIMAL_PATTERN = r"^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$"
 
 ResourceName = Annotated[str, Field(pattern=NAME_PATTERN, min_length=1, max_length=52)]
 ColumnName = Annotated[str, Field(pattern=COLUMN_PATTERN, min_length=1, max_length=63)]
+MetricName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=63)]
 Digest = Annotated[str, Field(pattern=DIGEST_PATTERN, max_length=71)]
 DecimalString = Annotated[str, Field(pattern=DECIMAL_PATTERN, max_length=32)]
 """A number as text: Kubernetes advises against floats in fields, since encoders disagree about them."""

@@ -10,13 +10,14 @@ from modelyard_api.base import STORED_DEFAULT_KEY, ApiModel, OneOf, StatusModel,
 from modelyard_api.v1alpha1.common import (
     DecimalString,
     LabelMap,
+    MetricName,
     ObjectMeta,
     ResourceName,
     ResourceRequirements,
     ResourceStatus,
     Toleration,
 )
-from modelyard_api.v1alpha1.training_job import MetricName, ModelName
+from modelyard_api.v1alpha1.training_job import ModelName
 
 
 class Latest(ApiModel):

@@ -13,14 +13,15 @@ from modelyard_api.v1alpha1.common import (
     ColumnName,
     Digest,
     JobOptions,
+    MetricName,
     NamedValue,
     ObjectMeta,
     ResourceName,
     ResourceStatus,
 )
 from modelyard_api.v1alpha1.pipeline import Pipeline
+from modelyard_api.v1alpha1.tuning import BestTrial, Tuning, TuningProgress
 
-MetricName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=63)]
 ModelName = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=52)]
 
 
@@ -97,7 +98,7 @@ class Replay(ApiModel):
 
 _OF_THE_RUN = (
     *("datasetRef", "task", "target", "features", "sampleWeightColumn"),
-    *("evaluation", "register"),
+    *("tuning", "evaluation", "register"),
 )
 """What a replay takes from its run."""
 _PIPELINE_OR_REPLAY = (
@@ -153,6 +154,8 @@ class TrainingJobFields(JobOptions):
     """Column of numbers from 0 upwards by which the rows of the training part count; never a feature."""
     pipeline: Pipeline | None = None
     """The model."""
+    tuning: Tuning | None = None
+    """Search for parameters of the pipeline; it is trained as it stands if unset."""
     replay: Replay | None = None
     """A run to make again instead, and to compare with what comes of it; nothing is registered."""
     evaluation: Evaluation = Evaluation()
@@ -245,6 +248,10 @@ class TrainingJobStatus(ResourceStatus):
     """Its run in MLflow."""
     model: ModelRef | None = None
     """The model version that it made."""
+    progress: TuningProgress | None = None
+    """How far the trials are, where there is tuning."""
+    best: BestTrial | None = None
+    """The trial whose parameters were trained."""
     metrics: Annotated[list[NamedValue], Field(max_length=20)] = []
     """Metrics of the test part."""
     summary: Annotated[str, Field(max_length=128)] | None = None

@@ -7,7 +7,8 @@ from enum import StrEnum
 
 from modelyard_api.conditions import Condition, ConditionStatus
 from modelyard_api.v1alpha1.dataset_status import LoadProgress
-from modelyard_api.v1alpha1.reasons import DatasetCondition, PromotionReason
+from modelyard_api.v1alpha1.reasons import DatasetCondition, PromotionReason, TrainingJobReason
+from modelyard_api.v1alpha1.tuning import TuningProgress
 from modelyard_cli.objects import (
     DatasetSeen,
     PromotionSeen,
@@ -84,6 +85,9 @@ def _dataset(seen: DatasetSeen, *, complete: bool) -> Look:
 def _training_job(seen: TrainingJobSeen) -> Look:
     succeeded = current(seen.metadata, seen.status, "Succeeded")
     if succeeded is None or succeeded.status == ConditionStatus.UNKNOWN:
+        trials = seen.status.progress
+        if trials is not None and succeeded is not None and succeeded.reason == TrainingJobReason.TRAINING:
+            return Look(State.WORKING, succeeded.reason, _trials(trials), trials.percent / 100)
         return _look(State.WORKING, succeeded)
     if succeeded.status == ConditionStatus.FALSE:
         return _look(State.FAILED, succeeded)
@@ -111,6 +115,14 @@ def _fraction(progress: LoadProgress) -> float | None:
     if progress.percent is not None:
         return float(progress.percent) / 100
     return progress.rows / progress.total_rows if progress.total_rows else None
+
+
+def _trials(progress: TuningProgress) -> str:
+    ended = progress.trials_completed + progress.trials_pruned + progress.trials_failed
+    best = f", the best {progress.best_value}" if progress.best_value is not None else ""
+    left = progress.estimated_seconds_remaining
+    rest = f", {left} s left" if left is not None else ""
+    return f"{ended} trials ended, {progress.trials_running} at work{best}{rest}"
 
 
 def _told(progress: LoadProgress) -> str:

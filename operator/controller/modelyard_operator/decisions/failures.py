@@ -14,6 +14,7 @@ from modelyard_operator.objects.workloads import Job
 
 _PULLING = frozenset({"ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "InvalidImageName"})
 _BLOCKED = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+_EVICTED = FailureClass.EVICTED
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -59,7 +60,7 @@ def look(job: Job, pods: Sequence[Pod], *, quota: str = "", log_tail: str = "") 
     own = sorted(pods, key=_age, reverse=True)
     for pod in own:
         outcome = _outcome(pod)
-        if outcome is not None and outcome.failure is None and pod.status.phase == "Succeeded":
+        if _answers(outcome) and pod.status.phase == "Succeeded":
             return Sight(Phase.SUCCEEDED, outcome=outcome, ended=_ended(job, pod))
     if job.complete is not None:
         return _succeeded_mutely(job, own)
@@ -73,8 +74,8 @@ def look(job: Job, pods: Sequence[Pod], *, quota: str = "", log_tail: str = "") 
 
 
 def has_ended(pod: Pod) -> bool:
-    """Whether the step's container came to its end."""
-    return _terminated(pod) is not None
+    """Whether the step's container came to its end, and with it the step's."""
+    return _terminated(pod) is not None and not _helped(pod)
 
 
 def needs_log(job: Job, pods: Sequence[Pod]) -> Pod | None:
@@ -90,7 +91,7 @@ def needs_log(job: Job, pods: Sequence[Pod]) -> Pod | None:
 
 def _succeeded_mutely(job: Job, pods: Sequence[Pod]) -> Sight:
     """An answer that is gone with its pod can be asked for again; one that nobody can read will not become better."""
-    mute = next((pod for pod in pods if _terminated(pod) is not None), None)
+    mute = next((pod for pod in pods if has_ended(pod)), None)
     if mute is None:
         return Sight(Phase.LOST, ended=_ended(job, None))
     failure = Failure(
@@ -110,9 +111,10 @@ def _failed(job: Job, pods: Sequence[Pod], log_tail: str) -> Sight:
             remedy="Raise spec.activeDeadlineSeconds or make the work smaller",
         )
         return Sight(Phase.FAILED, failure=failure, ended=_ended(job, None))
-    for pod in pods:
+    # Where one pod of several failed, the others were asked to stop: they know no reason.
+    for pod in sorted(pods, key=_was_stopped):
         ended = _terminated(pod)
-        if ended is not None:
+        if ended is not None and has_ended(pod):
             failure = _classify(pod, ended, log_tail)
             return Sight(Phase.FAILED, failure=failure, exit_code=ended.exit_code, ended=_ended(job, pod))
     failure = next((_taken(pod) for pod in pods if _was_taken(pod)), None) or Failure(
@@ -196,6 +198,21 @@ def _terminated(pod: Pod) -> Terminated | None:
 def _outcome(pod: Pod) -> Outcome | None:
     ended = _terminated(pod)
     return parse_outcome(ended.message) if ended is not None and ended.message else None
+
+
+def _answers(outcome: Outcome | None) -> bool:
+    """Whether a pod carried the step out, and not only helped to."""
+    return outcome is not None and outcome.failure is None and outcome.trials is None
+
+
+def _helped(pod: Pod) -> bool:
+    outcome = _outcome(pod)
+    return outcome is not None and outcome.trials is not None
+
+
+def _was_stopped(pod: Pod) -> bool:
+    outcome = _outcome(pod)
+    return outcome is not None and outcome.failure is not None and outcome.failure.failure_class is _EVICTED
 
 
 def _ended(job: Job, pod: Pod | None) -> datetime | None:

@@ -23,11 +23,12 @@ from modelyard_api.v1alpha1.training_job import (
     TrainingJobStatus,
     Usage,
 )
+from modelyard_api.v1alpha1.tuning import TuningProgress
 from modelyard_operator.decisions.attempts import Progress, State, StepFacts, progress
 from modelyard_operator.decisions.data_version import Waiting
 from modelyard_operator.decisions.plan import LOOK_AGAIN_SECONDS, Plan, Refusal, false, true, unknown
 from modelyard_operator.objects.custom import TrainingJobObject, Unreadable
-from modelyard_operator.objects.steps import Pinned
+from modelyard_operator.objects.steps import POLL_SECONDS, Page, Pinned
 
 SUCCEEDED = TrainingJobCondition.SUCCEEDED
 RUNNING = TrainingJobCondition.RUNNING
@@ -48,6 +49,8 @@ class TrainingFacts:
     """Version that is or would be trained on."""
     problems: Sequence[Problem] = ()
     job_name: str | None = None
+    page: Page | None = None
+    """What a running pod says of itself, where it was asked."""
     refusal: Refusal | None = None
     """Why the Job cannot be made, where that was tried."""
 
@@ -94,7 +97,20 @@ def _follow(
         return _fail(job, facts, TrainingJobReason.CODE, "The trainer gave an answer of another kind")
     if seen.state is State.FAILED and seen.failure is not None:
         return _fail(job, facts, str(seen.failure.failure_class), seen.message, status)
-    return Plan(_with(job, facts, status, *_observe(job, seen)), hold=seen.hold, after=seen.after)
+    after = seen.after
+    if spec.tuning is not None:
+        status = status.model_copy(update={"progress": _trials(job, facts, seen)})
+        after = POLL_SECONDS if seen.state is State.RUNNING else after
+    return Plan(_with(job, facts, status, *_observe(job, seen)), hold=seen.hold, after=after)
+
+
+def _trials(job: TrainingJobObject, facts: TrainingFacts, seen: Progress) -> TuningProgress | None:
+    """How far the trials are, as a worker said last; while none is at work none is running."""
+    told = facts.page.progress.tuning if facts.page is not None else None
+    known = told or job.status.progress
+    if known is None or seen.state is State.RUNNING:
+        return known
+    return known.model_copy(update={"trials_running": 0, "estimated_seconds_remaining": None})
 
 
 def _observe(job: TrainingJobObject, seen: Progress) -> list[Observation]:
@@ -175,6 +191,8 @@ def _succeed(
             "run": RunRef(id=outcome.run_id),
             "model": model,
             "metrics": _metrics(outcome.metrics, primary),
+            "progress": outcome.progress,
+            "best": outcome.best,
             "summary": summary,
             "usage": _usage(outcome.cpu_seconds, outcome.peak_memory_bytes),
         }

@@ -19,11 +19,19 @@ class PodConditionPattern(StatusModel):
     status: str = "True"
 
 
+class ExitCodes(StatusModel):
+    """Exit codes that a rule looks for."""
+
+    operator: str = "In"
+    values: list[int]
+
+
 class PodFailureRule(StatusModel):
-    """What a failure of a pod means to its Job."""
+    """What a failure of a pod means to its Job, by the one or the other."""
 
     action: str
-    on_pod_conditions: list[PodConditionPattern]
+    on_pod_conditions: list[PodConditionPattern] | None = None
+    on_exit_codes: ExitCodes | None = None
 
 
 class PodFailurePolicy(StatusModel):
@@ -32,11 +40,25 @@ class PodFailurePolicy(StatusModel):
     rules: list[PodFailureRule]
 
 
+class SuccessRule(StatusModel):
+    """Indexes whose success is that of the Job."""
+
+    succeeded_indexes: str
+
+
+class SuccessPolicy(StatusModel):
+    """Rules, one of which has to fit."""
+
+    rules: list[SuccessRule]
+
+
 class JobSpec(StatusModel):
     """What a Job runs."""
 
     template: PodTemplate
     backoff_limit: int | None = None
+    backoff_limit_per_index: int | None = None
+    completion_mode: str | None = None
     completions: int | None = None
     parallelism: int | None = None
     active_deadline_seconds: int | None = None
@@ -44,6 +66,7 @@ class JobSpec(StatusModel):
     suspend: bool | None = None
     pod_failure_policy: PodFailurePolicy | None = None
     pod_replacement_policy: str | None = None
+    success_policy: SuccessPolicy | None = None
 
 
 class JobStatus(StatusModel):

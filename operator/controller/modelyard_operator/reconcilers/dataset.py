@@ -18,11 +18,11 @@ from modelyard_operator.decisions.plan import Start
 from modelyard_operator.decisions.references import references_to
 from modelyard_operator.decisions.warm import WARM_POLL_SECONDS, is_small, present_marks
 from modelyard_operator.objects.custom import DatasetObject
-from modelyard_operator.objects.steps import Due, Page, References, StepKind
+from modelyard_operator.objects.steps import Due, References, StepKind
 from modelyard_operator.objects.workloads import Job
 from modelyard_operator.reconcilers.context import AGAIN, DONE, Context, Next
 from modelyard_operator.reconcilers.status import tell, write_status
-from modelyard_operator.reconcilers.steps import carry_out, gather_step, make_job
+from modelyard_operator.reconcilers.steps import carry_out, gather_step, make_job, page_of
 from modelyard_operator.reconcilers.warm import gather_warm, hand_over, take_all_out
 from modelyard_operator.resources import common
 from modelyard_operator.resources.pods import MLFLOW_KEYS, POSTGRES_KEYS, S3_KEYS
@@ -78,7 +78,7 @@ async def _gather(context: Context, key: Key, dataset: DatasetObject) -> Dataset
         bucket=context.settings.s3.bucket,
         parent=_parent(context, key, dataset),
         circle=circle(dataset, lambda name: context.store.get(DATASET, key.namespace, name)),
-        page=warm.page or await _page(context, DatasetFacts(step=step)),
+        page=warm.page or await page_of(context, step),
     )
 
 
@@ -99,17 +99,6 @@ def _parent(context: Context, key: Key, dataset: DatasetObject) -> Parent:
         return None
     source = dataset.spec.source.dataset
     return find_parent(source, context.store.get(DATASET, key.namespace, source.name))
-
-
-async def _page(context: Context, facts: DatasetFacts) -> Page | None:
-    """What the running pod says of itself."""
-    job = facts.step.latest()
-    if job is None or job.finished:
-        return None
-    for pod in facts.step.pods_of(job):
-        if pod.status.phase == "Running" and pod.status.pod_ip and not pod.metadata.deletion_timestamp:
-            return await context.pages.look(pod.metadata.uid or "", pod.status.pod_ip)
-    return None
 
 
 def _job(context: Context, dataset: DatasetObject, spec: DatasetSpec, start: Start, due: Due) -> StepJob:

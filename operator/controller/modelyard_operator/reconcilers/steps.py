@@ -20,6 +20,7 @@ from modelyard_operator.errors import (
     UnavailableError,
 )
 from modelyard_operator.objects.pods import STEP_CONTAINER, Pod
+from modelyard_operator.objects.steps import Page
 from modelyard_operator.objects.workloads import Job
 from modelyard_operator.reconcilers.context import Context
 from modelyard_operator.reconcilers.warm import take_out
@@ -53,6 +54,17 @@ async def gather_step(
     return StepFacts(
         now=now, pauses=context.pauses, jobs=tuple(jobs), pods=tuple(pods), quota=quota, log_tail=log_tail
     )
+
+
+async def page_of(context: Context, facts: StepFacts) -> Page | None:
+    """What a running pod of the present attempt says of itself."""
+    job = facts.latest()
+    if job is None or job.finished:
+        return None
+    for pod in facts.pods_of(job):
+        if pod.status.phase == "Running" and pod.status.pod_ip and not pod.metadata.deletion_timestamp:
+            return await context.pages.look(pod.metadata.uid or "", pod.status.pod_ip)
+    return None
 
 
 async def make_job(context: Context, wanted: StepJob) -> Refusal | None:

@@ -26,9 +26,9 @@ from modelyard_operator.objects.steps import Pinned
 from modelyard_operator.objects.workloads import Job
 from modelyard_operator.reconcilers.context import AGAIN, DONE, Context, Next
 from modelyard_operator.reconcilers.status import write_status
-from modelyard_operator.reconcilers.steps import carry_out, gather_step, make_job
+from modelyard_operator.reconcilers.steps import carry_out, gather_step, make_job, page_of
 from modelyard_operator.resources.common import Parent
-from modelyard_operator.resources.pods import MLFLOW_KEYS, S3_KEYS
+from modelyard_operator.resources.pods import MLFLOW_KEYS, POSTGRES_KEYS, S3_KEYS
 from modelyard_operator.resources.step_job import StepJob
 from modelyard_operator.resources.steps import replay_step, train_step
 
@@ -81,6 +81,7 @@ async def _gather(context: Context, key: Key, job: TrainingJobObject) -> Trainin
         # The spec cannot change, so its faults are looked for once, before any pod.
         problems=check_training_job(job.spec) if fresh else (),
         job_name=latest.metadata.name if latest else None,
+        page=await page_of(context, step) if job.spec.tuning is not None else None,
     )
 
 
@@ -126,7 +127,8 @@ async def _start(
         step=step,
         options=spec,
         pod=context.settings.trainer,
-        keys=(*S3_KEYS, *MLFLOW_KEYS),
+        keys=(*S3_KEYS, *MLFLOW_KEYS, *(POSTGRES_KEYS if spec.tuning is not None else ())),
+        workers=spec.tuning.parallelism if spec.tuning is not None else None,
         deadline_seconds=start.deadline_seconds,
     )
     return await make_job(context, wanted)

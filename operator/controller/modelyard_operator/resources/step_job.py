@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from modelyard_api import labels
+from modelyard_api.contract.exit_codes import ExitCode
 from modelyard_api.contract.steps import STEP_VARIABLE, TMP_SIZE_VARIABLE, Step
 from modelyard_api.labels import child_name
 from modelyard_api.v1alpha1.common import JobOptions
@@ -19,11 +21,14 @@ from modelyard_operator.objects.pods import (
     TemplateMeta,
 )
 from modelyard_operator.objects.workloads import (
+    ExitCodes,
     Job,
     JobSpec,
     PodConditionPattern,
     PodFailurePolicy,
     PodFailureRule,
+    SuccessPolicy,
+    SuccessRule,
 )
 from modelyard_operator.resources.common import Parent
 from modelyard_operator.resources.pods import (
@@ -40,6 +45,9 @@ STEP_LIMIT_BYTES = 120_000
 
 QUEUE = "kueue.x-k8s.io/queue-name"
 _GRACE_SECONDS = 30
+_TAKEN_AWAY = PodFailureRule(
+    action="Ignore", on_pod_conditions=[PodConditionPattern(type="DisruptionTarget")]
+)
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,8 @@ class StepJob:
     marks: dict[str, str] = field(default_factory=dict)
     """Annotations by which the Job is found again."""
     deadline_seconds: int | None = None
+    workers: int | None = None
+    """Pods of an Indexed Job that work side by side, the first of which answers; None for one pod as it is."""
     source_secret: str | None = None
     """Secret with the source's credentials, where the step reads a source that needs one."""
 
@@ -98,21 +108,40 @@ def build_step_job(wanted: StepJob, defaults: JobDefaults) -> Job:
         metadata=meta,
         spec=JobSpec(
             template=PodTemplate(metadata=TemplateMeta(labels=parent.labels()), spec=_pod(wanted, defaults)),
-            backoff_limit=0,
-            completions=1,
-            parallelism=1,
             active_deadline_seconds=wanted.deadline_seconds,
             ttl_seconds_after_finished=defaults.ttl_seconds,
-            pod_failure_policy=PodFailurePolicy(
-                rules=[
-                    PodFailureRule(
-                        action="Ignore", on_pod_conditions=[PodConditionPattern(type="DisruptionTarget")]
-                    )
-                ]
-            ),
             pod_replacement_policy="Failed",
+            **(_alone() if wanted.workers is None else _side_by_side(wanted.workers, options.backoff_limit)),
         ),
     )
+
+
+def _alone() -> dict[str, Any]:
+    return {
+        "backoff_limit": 0,
+        "completions": 1,
+        "parallelism": 1,
+        "pod_failure_policy": PodFailurePolicy(rules=[_TAKEN_AWAY]),
+    }
+
+
+def _side_by_side(workers: int, tries: int) -> dict[str, Any]:
+    """A worker that dies is started again by the Job's controller, while the others go on.
+
+    What a worker can explain would happen to all of them: that ends the Job. The first worker answers for all.
+    """
+    explained = sorted(code for code in ExitCode if code not in {ExitCode.OK, ExitCode.PLATFORM})
+    policy = PodFailurePolicy(
+        rules=[_TAKEN_AWAY, PodFailureRule(action="FailJob", on_exit_codes=ExitCodes(values=explained))]
+    )
+    return {
+        "completion_mode": "Indexed",
+        "completions": workers,
+        "parallelism": workers,
+        "backoff_limit_per_index": tries,
+        "pod_failure_policy": policy,
+        "success_policy": SuccessPolicy(rules=[SuccessRule(succeeded_indexes="0")]),
+    }
 
 
 def _pod(wanted: StepJob, defaults: JobDefaults) -> PodSpec:

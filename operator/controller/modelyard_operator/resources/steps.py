@@ -68,6 +68,7 @@ def train_step(
             dataset_uid=data.dataset_uid if isinstance(data, Pinned) else "",
             s3=s3_endpoint(parent.namespace, settings),
             mlflow=_mlflow(parent.namespace, settings),
+            postgres=_postgres(parent.namespace, settings) if spec.tuning is not None else None,
         )
     )
 
@@ -105,13 +106,7 @@ def _work(wanted: DatasetStep, settings: Settings) -> dict[str, Any]:
         "variants": spec.variants,
         "split": spec.split,
         "validation": spec.validation,
-        "postgres": PostgresEndpoint(
-            host=settings.postgres.host,
-            port=settings.postgres.port,
-            database=settings.postgres.database,
-            schema_=parent.namespace,
-            sslmode=settings.postgres.sslmode,
-        ),
+        "postgres": _postgres(parent.namespace, settings),
         "s3": s3_endpoint(parent.namespace, settings),
     }
 
@@ -152,6 +147,16 @@ def _sweep(wanted: DatasetStep, work: dict[str, Any], settings: Settings) -> Swe
         protected_times=list(wanted.references.times),
         dry_run=wanted.due.dry_run,
         mlflow=_mlflow(wanted.parent.namespace, settings),
+    )
+
+
+def _postgres(project: str, settings: Settings) -> PostgresEndpoint:
+    return PostgresEndpoint(
+        host=settings.postgres.host,
+        port=settings.postgres.port,
+        database=settings.postgres.database,
+        schema_=project,
+        sslmode=settings.postgres.sslmode,
     )
 
 

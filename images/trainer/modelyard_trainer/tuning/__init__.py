@@ -1,0 +1,1 @@
+"""Tuning: many trials in few pods, all of them recorded in the project's Postgres."""
