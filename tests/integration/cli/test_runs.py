@@ -67,9 +67,16 @@ def tracked(project: MLflowProject) -> dict[str, str]:
             runs.log_file(run, "model/requirements.txt", f"numpy==2.{number}\n".encode())
             runs.log_file(run, "evaluation/report.html", b"<html>")
             runs.log_file(run, "evaluation/predictions.parquet", b"PAR1")
+            if name == "second":
+                trials = {
+                    "columns": ["number", "state", "rmse"],
+                    "data": [[0, "Completed", 0.5], [1, "Failed", None]],
+                }
+                runs.log_file(run, "tuning/trials.json", json.dumps(trials).encode())
             runs.end(run.id, RunStatus.FINISHED, now)
             made[name] = run.id
-        failed = runs.begin(Owner(project=NAMESPACE, name="third", uid="uid-third", generation=1), START)
+        earlier = START - timedelta(hours=1)
+        failed = runs.begin(Owner(project=NAMESPACE, name="third", uid="uid-third", generation=1), earlier)
         runs.end(failed.id, RunStatus.FAILED, START)
         tags = {"modelyard.dev/training-job": "second", "modelyard.dev/training-job-uid": "uid-second"}
         Registry(client).register("housing", made["second"], tags)
@@ -137,6 +144,14 @@ def test_compare_takes_all_runs_of_a_dataset_and_saves_their_reports(
             "report.html": b"<html>",
             "predictions.parquet": b"PAR1",
         }
+
+
+def test_plot_draws_the_trials_of_a_run(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = printed(capsys, "plot", "--trials", "second")
+    assert "rmse by trial of second" in shown
+    assert "best so far" in shown
+    assert command(["plot", "--trials", "first", "-n", NAMESPACE]) == 1
+    assert "the run of first has no trials" in capsys.readouterr().err
 
 
 def test_plot_draws_a_metric_over_runs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,7 +39,23 @@ def replay(**spec: object) -> Document:
     return {**document, "spec": {"replay": {"runId": "ab" * 16}, **spec}}
 
 
+def tuned(*space: object, **tuning: object) -> Document:
+    """A TrainingJob that searches for parameters."""
+    return training_job("tuned", NAMESPACE, tuning={"trials": 4, "space": list(space), **tuning})
+
+
+DEPTH = {"parameter": "estimator.max_depth", "integer": {"low": 2, "high": 9}}
 MORE = [
+    ("more pods than trials", tuned(DEPTH, parallelism=5)),
+    ("a parameter that is searched twice", tuned(DEPTH, DEPTH)),
+    ("a range that is turned around", tuned({"parameter": "estimator.a", "integer": {"low": 9, "high": 2}})),
+    (
+        "a logarithm of nothing",
+        tuned({"parameter": "estimator.a", "number": {"low": "0", "high": "1", "log": True}}),
+    ),
+    ("a range of text", tuned({"parameter": "estimator.a", "number": {"low": "little", "high": "much"}})),
+    ("a parameter of two kinds", tuned({**DEPTH, "choice": {"values": [1, 2]}})),
+    ("nothing to search", tuned()),
     (
         "a replay that names data",
         replay(target="MedHouseVal", datasetRef={"name": "houses", "variant": "v1"}),
@@ -102,6 +118,7 @@ MORE = [
     ("an underscore in a name", dataset("my_houses", NAMESPACE)),
 ]
 GOOD = [
+    ("a tuning", tuned(DEPTH, {"parameter": "estimator.max_features", "choice": {"values": ["sqrt", 0.5]}})),
     ("a replay", replay()),
     ("a Dataset", dataset("houses", NAMESPACE)),
     ("a TrainingJob", training_job("forest", NAMESPACE)),

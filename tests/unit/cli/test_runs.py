@@ -5,7 +5,7 @@ import math
 import pytest
 
 from modelyard_cli.objects import training_job_seen
-from modelyard_cli.views.chart import series_of
+from modelyard_cli.views.chart import Series, chart_of_runs, chart_of_trials
 from modelyard_cli.views.comparison import compare
 from modelyard_cli.views.metrics import row_of_job, row_of_run
 from tests.support.resources import training_job
@@ -77,7 +77,31 @@ def test_a_run_is_listed_from_mlflow_alone() -> None:
 def test_a_chart_has_a_series_for_each_estimator_in_the_order_of_time() -> None:
     lasso = run("lasso", 4, parameters={"estimator.class": "Lasso"}, metrics={"rmse": 0.6})
     broken = run("broken", 5, metrics={"rmse": math.nan})
-    assert series_of([lasso, BETTER, broken, GOOD, UNKNOWN], "rmse") == {
-        "Ridge": [(1, 0.4, "good"), (2, 0.3, "better")],
-        "Lasso": [(3, 0.6, "lasso")],
-    }
+    chart = chart_of_runs([lasso, BETTER, broken, GOOD, UNKNOWN], "rmse")
+    assert chart is not None
+    assert chart.series == (Series("Ridge", [1, 2], [0.4, 0.3]), Series("Lasso", [3], [0.6]))
+    assert chart.labels == {1: "good", 2: "better", 3: "lasso"}
+    assert chart_of_runs([UNKNOWN, broken], "rmse") is None
+
+
+@pytest.mark.parametrize(
+    ("metric", "best"), [("rmse", [0.5, 0.4, 0.4]), ("r2", [0.5, 0.5, 0.6]), ("loss", [0.5, 0.4, 0.4])]
+)
+def test_trials_are_drawn_with_the_best_so_far_by_the_way_of_the_metric(
+    metric: str, best: list[float]
+) -> None:
+    rows = [
+        [0, "Completed", 0.5, 1],
+        [3, "Completed", 0.6, 1],
+        [1, "Completed", 0.4, 2],
+        [2, "Pruned", 0.1, 3],
+        [4, "Failed", None, 4],
+    ]
+    chart = chart_of_trials({"columns": ["number", "state", metric, "alpha"], "data": rows}, "tuned")
+    assert chart is not None
+    trials, so_far = chart.series
+    assert (trials.values, so_far.values) == ([0.5, 0.4, 0.6], best)
+    assert chart.labels == {1: "0", 2: "1", 3: "3"}
+    assert (
+        chart_of_trials({"columns": ["number", "state", metric, "alpha"], "data": rows[3:]}, "tuned") is None
+    )

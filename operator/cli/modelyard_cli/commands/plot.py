@@ -1,9 +1,9 @@
-"""``modelyard plot``: a metric over runs, drawn in the terminal."""
+"""``modelyard plot``: a metric over runs or over the trials of one, drawn in the terminal."""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING
 
@@ -15,41 +15,68 @@ from modelyard_cli.options import Target, examples, targeted
 from modelyard_cli.output import drawing_size
 
 if TYPE_CHECKING:
-    from modelyard_cli.views.chart import Point
+    from modelyard_cli.views.chart import Chart
 
 _MARKS = "●▲■◆○△□◇"
 _TICK_WIDTH = 16
+_TRIALS = "tuning/trials.json"
 
 
 @click.command(
     epilog=examples(
         "modelyard plot rmse --dataset california-housing",
         "modelyard plot f1_macro                       # of all runs in the namespace",
+        "modelyard plot --trials housing-tuned         # of a TrainingJob with tuning",
     )
 )
 @targeted
 @click.option(
     "--dataset", default=None, shell_complete=names_of("dataset"), help="Only runs on this Dataset."
 )
-@click.argument("metric")
-def plot(target: Target, *, metric: str, dataset: str | None) -> int:
-    """Draw a metric of all finished runs in the order of time, one mark for each estimator."""
+@click.option(
+    "--trials", metavar="RUN", default=None, shell_complete=names_of("trainingjob"), help="Trials of one run."
+)
+@click.argument("metric", required=False)
+def plot(target: Target, *, metric: str | None, dataset: str | None, trials: str | None) -> int:
+    """Draw a metric of all finished runs in the order of time, or how the trials of one run went."""
+    if (metric is None) == (trials is None):
+        raise click.UsageError("name a metric, or --trials of a run")
+    chart = _of_trials(target, trials) if trials is not None else _of_runs(target, str(metric), dataset)
+    click.echo(_draw(chart))
+    return Exit.OK
+
+
+def _of_runs(target: Target, metric: str, dataset: str | None) -> Chart:
     from modelyard_cli.tracking.finding import opened
-    from modelyard_cli.views.chart import series_of
+    from modelyard_cli.views.chart import chart_of_runs
 
     with opened(target) as (_, tracking):
         runs = [run for run in tracking.runs(dataset) if run.status == "FINISHED"]
-    series = series_of(runs, metric)
-    if not series:
+    chart = chart_of_runs(runs, metric)
+    if chart is None:
         known = sorted({name for run in runs for name in run.test_metrics()})
         raise CommandError(
             f"no finished run has the metric {metric}", f"Known are {', '.join(known) or 'none'}"
         )
-    click.echo(_draw(metric, series))
-    return Exit.OK
+    return chart
 
 
-def _draw(metric: str, series: Mapping[str, Sequence[Point]]) -> str:
+def _of_trials(target: Target, word: str) -> Chart:
+    from modelyard_cli.tracking.finding import find_runs, opened
+    from modelyard_cli.views.chart import chart_of_trials
+
+    with opened(target) as (cluster, tracking):
+        (run,) = find_runs(cluster, tracking, [word])
+        table = tracking.file(run, _TRIALS)
+    chart = chart_of_trials(json.loads(table), run.title) if table is not None else None
+    if chart is None:
+        raise CommandError(
+            f"the run of {word} has no trials", "A TrainingJob with spec.tuning has them once it is done"
+        )
+    return chart
+
+
+def _draw(chart: Chart) -> str:
     import plotext
 
     width, height = drawing_size()
@@ -57,14 +84,13 @@ def _draw(metric: str, series: Mapping[str, Sequence[Point]]) -> str:
     figure.clear()
     figure.theme("colorless")
     figure.plot_size(width, height)
-    figure.title(f"{metric} by run, the latest on the right")
-    marks = dict(zip(series, cycle(_MARKS), strict=False))
-    for name, points in series.items():
-        figure.draw(figure.signal([x for x, _, _ in points], [y for _, y, _ in points], marker=marks[name]))
-    titles = {place: title for points in series.values() for place, _, title in points}
-    shown = list(titles)[:: max(1, math.ceil(len(titles) * _TICK_WIDTH / width))]
-    rows = figure.ruler("x")
-    rows.lim(0.5, len(titles) + 0.5)
-    rows.ticks(shown, [titles[place][: _TICK_WIDTH - 2] for place in shown])
-    legend = "   ".join(f"{marks[name]} {name}" for name in series)
+    figure.title(chart.title)
+    marks = dict(zip((series.name for series in chart.series), cycle(_MARKS), strict=False))
+    for series in chart.series:
+        figure.draw(figure.signal(series.places, series.values, marker=marks[series.name]))
+    shown = list(chart.labels)[:: max(1, math.ceil(len(chart.labels) * _TICK_WIDTH / width))]
+    places = figure.ruler("x")
+    places.lim(0.5, len(chart.labels) + 0.5)
+    places.ticks(shown, [chart.labels[place][: _TICK_WIDTH - 2] for place in shown])
+    legend = "   ".join(f"{mark} {name}" for name, mark in marks.items())
     return f"{click.unstyle(figure.build().string()).rstrip()}\n\n{legend}"
