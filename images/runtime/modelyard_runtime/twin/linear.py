@@ -1,0 +1,174 @@
+"""Linear models: one product, then the inverse of the link."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from modelyard_runtime.twin.node import Answer, CompileStep, Final, Node, NotCompiledError, require
+from modelyard_runtime.twin.rows import Rows, times
+
+LINEAR_VALUE = "linearValue"
+LINEAR_CLASS = "linearClass"
+_MAX_WIDTH = 1 << 26
+
+
+def compile_regressor(model: Any, _: CompileStep) -> Node:  # noqa: ANN401
+    """A fitted linear regressor, that is one with ``coef_`` and ``intercept_`` and the identity for a link."""
+    return _value(model, "identity")
+
+
+def compile_generalised(model: Any, _: CompileStep) -> Node:  # noqa: ANN401
+    """A fitted PoissonRegressor, GammaRegressor or TweedieRegressor."""
+    link = type(model._base_loss.link).__name__  # noqa: SLF001  where the fitted model keeps what "auto" became
+    known = {"IdentityLink": "identity", "LogLink": "log"}
+    if link not in known:
+        raise NotCompiledError(f"{type(model).__name__} has {link}")
+    return _value(model, known[link])
+
+
+def compile_classifier(model: Any, _: CompileStep) -> Node:  # noqa: ANN401
+    """A fitted linear classifier whose probabilities, if it has any, follow from its scores alone."""
+    coefficients = np.atleast_2d(np.asarray(model.coef_, dtype=np.float64))
+    classes = len(model.classes_)
+    outputs = 1 if classes == 2 else classes  # noqa: PLR2004  two classes share one score
+    require(coefficients.ndim == 2 and coefficients.shape[0] == outputs, "the labels are many for each row")  # noqa: PLR2004
+    intercept = np.broadcast_to(np.asarray(model.intercept_, dtype=np.float64), (outputs,))
+    return Node(
+        LINEAR_CLASS,
+        settings={"probabilities": _probabilities(model, classes)},
+        arrays={"weights": np.ascontiguousarray(coefficients.T), "intercept": intercept},
+    )
+
+
+def build_regressor(node: Node) -> Final:
+    """Kernel of a linear regressor."""
+    weights = node.numbers("weights", np.float64, None)
+    intercept = node.numbers("intercept", np.float64, 1)
+    return _Value(weights, float(intercept[0]), node.choice("link", "identity", "log") == "log")
+
+
+def build_classifier(node: Node) -> Final:
+    """Kernel of a linear classifier."""
+    weights = node.numbers("weights", np.float64, None, None)
+    intercept = node.numbers("intercept", np.float64, weights.shape[1])
+    kind = node.choice("probabilities", "none", "logistic", "softmax")
+    if weights.shape[1] == 0:
+        raise node.broken("weights")
+    if weights.shape[1] == 1:
+        return _TwoClasses(weights[:, 0], float(intercept[0]), kind != "none")
+    return _Classes(weights, intercept, kind)
+
+
+def logistic(scores: np.ndarray) -> np.ndarray:
+    """The logistic function, also far from zero."""
+    return np.asarray(1.0 / (1.0 + np.exp(-scores)))
+
+
+def softmax(scores: np.ndarray) -> np.ndarray:
+    """Shares of the exponentials in each row."""
+    shares: np.ndarray = np.exp(scores - scores.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    return shares
+
+
+def two_columns(second: np.ndarray) -> np.ndarray:
+    """Probabilities of both classes, from those of the second."""
+    out = np.empty((len(second), 2))
+    out[:, 1] = second
+    np.subtract(1.0, second, out=out[:, 0])
+    return out
+
+
+def _value(model: Any, link: str) -> Node:  # noqa: ANN401
+    coefficients = np.asarray(model.coef_, dtype=np.float64)
+    intercept = np.atleast_1d(np.asarray(model.intercept_, dtype=np.float64))
+    require(coefficients.ndim == 1 and intercept.shape == (1,), f"{type(model).__name__} has several targets")
+    return Node(
+        LINEAR_VALUE, settings={"link": link}, arrays={"weights": coefficients, "intercept": intercept}
+    )
+
+
+def _probabilities(model: Any, classes: int) -> str:  # noqa: ANN401
+    if not hasattr(model, "predict_proba"):
+        return "none"
+    name = type(model).__name__
+    if name in {"LogisticRegression", "LogisticRegressionCV"}:
+        return "logistic" if classes <= 2 else "softmax"  # noqa: PLR2004
+    if name == "SGDClassifier" and model.loss == "log_loss":
+        return "logistic"
+    raise NotCompiledError(f"the probabilities of {name} are not those of a logistic function")
+
+
+@dataclass(frozen=True)
+class _Value:
+    weights: np.ndarray
+    intercept: float
+    exponential: bool
+
+    gives_probabilities = False
+    classes = None
+
+    def __call__(self, rows: Rows, *, probabilities: bool) -> Answer:
+        del probabilities
+        _check_width(rows, self.weights)
+        raw = times(rows, self.weights) + self.intercept
+        return Answer(np.exp(raw) if self.exponential else raw)
+
+
+@dataclass(frozen=True)
+class _TwoClasses:
+    weights: np.ndarray
+    intercept: float
+    gives_probabilities: bool
+
+    classes = 2
+
+    def __call__(self, rows: Rows, *, probabilities: bool) -> Answer:
+        _check_width(rows, self.weights)
+        scores = times(rows, self.weights) + self.intercept
+        labels = (scores > 0).astype(np.int64)
+        asked = probabilities and self.gives_probabilities
+        return Answer(labels, two_columns(logistic(scores)) if asked else None)
+
+
+@dataclass(frozen=True)
+class _Classes:
+    weights: np.ndarray
+    intercept: np.ndarray
+    kind: str
+
+    @property
+    def classes(self) -> int:
+        return len(self.intercept)
+
+    @property
+    def gives_probabilities(self) -> bool:
+        return self.kind != "none"
+
+    def __call__(self, rows: Rows, *, probabilities: bool) -> Answer:
+        _check_width(rows, self.weights)
+        scores = times(rows, self.weights) + self.intercept
+        asked = probabilities and self.gives_probabilities
+        return Answer(scores.argmax(axis=1), _SHARES[self.kind](scores) if asked else None)
+
+
+def _one_against_all(scores: np.ndarray) -> np.ndarray:
+    shares = logistic(scores)
+    total = shares.sum(axis=1)
+    nowhere = total == 0
+    shares[nowhere] = 1.0
+    total[nowhere] = shares.shape[1]
+    shares /= total[:, np.newaxis]
+    return shares
+
+
+_SHARES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"logistic": _one_against_all, "softmax": softmax}
+
+
+def _check_width(rows: Rows, weights: np.ndarray) -> None:
+    if len(rows.shape) != 2 or rows.shape[1] != len(weights):  # noqa: PLR2004  rows and columns
+        raise ValueError(f"X has not the {len(weights)} columns that the model was fitted with.")

@@ -1,0 +1,97 @@
+"""Which module compiles which class, and which builds the kernel of which kind. A new family is a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from modelyard_runtime.twin import arithmetic, columns, encoding, imputing, linear
+from modelyard_runtime.twin.node import (
+    Compiler,
+    Final,
+    FinalBuilder,
+    Node,
+    NotCompiledError,
+    Transform,
+    TransformBuilder,
+    TwinFormatError,
+)
+
+_LIBRARY = "sklearn."
+
+_TRANSFORMERS: Mapping[str, Compiler] = {
+    "ColumnTransformer": columns.compile_columns,
+    "FunctionTransformer": columns.compile_function,
+    "MaxAbsScaler": arithmetic.compile_scaler,
+    "MinMaxScaler": arithmetic.compile_scaler,
+    "OneHotEncoder": encoding.compile_one_hot,
+    "OrdinalEncoder": encoding.compile_ordinal,
+    "Pipeline": columns.compile_chain,
+    "RobustScaler": arithmetic.compile_scaler,
+    "SimpleImputer": imputing.compile_imputer,
+    "StandardScaler": arithmetic.compile_scaler,
+}
+_REGRESSORS = (
+    *("ARDRegression", "BayesianRidge", "ElasticNet", "ElasticNetCV", "HuberRegressor", "Lars", "LarsCV"),
+    *("Lasso", "LassoCV", "LassoLars", "LassoLarsCV", "LassoLarsIC", "LinearRegression", "LinearSVR"),
+    *("OrthogonalMatchingPursuit", "OrthogonalMatchingPursuitCV", "PassiveAggressiveRegressor"),
+    *("QuantileRegressor", "Ridge", "RidgeCV", "SGDRegressor", "TheilSenRegressor"),
+)
+_CLASSIFIERS = (
+    *("LinearSVC", "LogisticRegression", "LogisticRegressionCV", "PassiveAggressiveClassifier", "Perceptron"),
+    *("RidgeClassifier", "RidgeClassifierCV", "SGDClassifier"),
+)
+_ESTIMATORS: Mapping[str, Compiler] = {
+    **dict.fromkeys(_REGRESSORS, linear.compile_regressor),
+    **dict.fromkeys(_CLASSIFIERS, linear.compile_classifier),
+    **dict.fromkeys(("GammaRegressor", "PoissonRegressor", "TweedieRegressor"), linear.compile_generalised),
+}
+_TRANSFORM_KERNELS: Mapping[str, TransformBuilder] = {
+    arithmetic.ARITHMETIC: arithmetic.build_arithmetic,
+    columns.CHAIN: columns.build_chain,
+    columns.COLUMNS: columns.build_columns,
+    columns.SAME: columns.build_same,
+    encoding.ONE_HOT: encoding.build_one_hot,
+    encoding.ORDINAL: encoding.build_ordinal,
+    imputing.IMPUTE: imputing.build_imputer,
+}
+_FINAL_KERNELS: Mapping[str, FinalBuilder] = {
+    linear.LINEAR_CLASS: linear.build_classifier,
+    linear.LINEAR_VALUE: linear.build_regressor,
+}
+
+
+def compile_step(step: Any) -> Node:  # noqa: ANN401  scikit-learn has no types
+    """The node of a fitted transformer. Raises NotCompiledError."""
+    if isinstance(step, str) and step == "passthrough":
+        return Node(columns.SAME)
+    return _compiler(step, _TRANSFORMERS)(step, compile_step)
+
+
+def compile_final(model: Any) -> Node:  # noqa: ANN401
+    """The node of a fitted estimator. Raises NotCompiledError."""
+    return _compiler(model, _ESTIMATORS)(model, compile_step)
+
+
+def build_step(node: Node) -> Transform:
+    """The kernel of a transformer. Raises TwinFormatError."""
+    builder = _TRANSFORM_KERNELS.get(node.kind)
+    if builder is None:
+        raise TwinFormatError("has a step of an unknown kind", field=node.kind)
+    return builder(node, build_step)
+
+
+def build_final(node: Node) -> Final:
+    """The kernel of an estimator. Raises TwinFormatError."""
+    builder = _FINAL_KERNELS.get(node.kind)
+    if builder is None:
+        raise TwinFormatError("has an estimator of an unknown kind", field=node.kind)
+    return builder(node)
+
+
+def _compiler(fitted: Any, known: Mapping[str, Compiler]) -> Compiler:  # noqa: ANN401
+    held = type(fitted)
+    compiler = known.get(held.__name__)
+    if compiler is None or not held.__module__.startswith(_LIBRARY):
+        raise NotCompiledError(f"{held.__name__} has no compiled form")
+    return compiler

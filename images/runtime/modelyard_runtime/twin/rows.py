@@ -1,0 +1,119 @@
+"""The forms that rows take between the steps of a program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class SparseRows:
+    """Rows of which few values are not zero, as from a vocabulary: for each row a run of (column, value)."""
+
+    starts: np.ndarray
+    """Where the run of each row starts, and the end of the last; shape (rows + 1,)."""
+    columns: np.ndarray
+    values: np.ndarray
+    width: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return len(self.starts) - 1, self.width
+
+    @property
+    def owners(self) -> np.ndarray:
+        """The row of each value."""
+        return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
+
+    def dense(self) -> np.ndarray:
+        """All values."""
+        out = np.zeros(self.shape)
+        out[self.owners, self.columns] = self.values
+        return out
+
+    def times(self, weights: np.ndarray) -> np.ndarray:
+        """Product with weights of shape (width,) or (width, outputs), summed in the order of the columns."""
+        rows = len(self.starts) - 1
+        if weights.ndim == 1:
+            return np.bincount(self.owners, self.values * weights[self.columns], minlength=rows)
+        if rows == 1:
+            return np.asarray(self.values @ weights[self.columns])[np.newaxis]
+        owners, picked = self.owners, weights[self.columns]
+        parts = [np.bincount(owners, self.values * each, minlength=rows) for each in picked.T]
+        return np.stack(parts, axis=1)
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Blocks of columns of which at least one is sparse."""
+
+    blocks: tuple[np.ndarray | SparseRows, ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.blocks[0].shape[0], sum(block.shape[1] for block in self.blocks)
+
+    def dense(self) -> np.ndarray:
+        """All values."""
+        return np.concatenate([floats(block, missing=True) for block in self.blocks], axis=1)
+
+    def times(self, weights: np.ndarray) -> np.ndarray:
+        """Product with weights of shape (width,) or (width, outputs)."""
+        total: np.ndarray | None = None
+        start = 0
+        for block in self.blocks:
+            own = weights[start : start + block.shape[1]]
+            start += block.shape[1]
+            part = block.times(own) if isinstance(block, SparseRows) else floats(block) @ own
+            total = part if total is None else total + part
+        return np.zeros(0) if total is None else total
+
+
+Rows = np.ndarray | SparseRows | SideBySide
+
+
+def beside(blocks: Sequence[Rows]) -> Rows:
+    """Blocks of columns as one."""
+    if len(blocks) == 1:
+        return blocks[0]
+    if all(isinstance(block, np.ndarray) for block in blocks):
+        return np.concatenate([block for block in blocks if isinstance(block, np.ndarray)], axis=1)
+    flat: list[np.ndarray | SparseRows] = []
+    for block in blocks:
+        flat.extend(block.blocks if isinstance(block, SideBySide) else (block,))
+    return SideBySide(tuple(flat))
+
+
+def floats(rows: Rows, *, missing: bool = False, infinite: bool = False) -> np.ndarray:
+    """Rows as float64, as scikit-learn's own check makes them.
+
+    Raises ValueError for texts that are no numbers, for infinite values, and for missing ones, unless they are
+    allowed.
+    """
+    held = rows if isinstance(rows, np.ndarray) else rows.dense()
+    if held.dtype != np.float64:
+        try:
+            held = held.astype(np.float64)
+        except TypeError as error:
+            raise ValueError(str(error)) from error
+    if infinite:
+        return held
+    if np.isfinite(held).all():
+        return held
+    if not missing and np.isnan(held).any():
+        raise ValueError("Input X contains NaN.")
+    if np.isinf(held).any():
+        raise ValueError("Input X contains infinity or a value too large for dtype('float64').")
+    return held
+
+
+def times(rows: Rows, weights: np.ndarray) -> np.ndarray:
+    """Product with weights of shape (width,) or (width, outputs). Raises ValueError for missing and infinite values."""
+    if isinstance(rows, np.ndarray):
+        product: np.ndarray = floats(rows) @ weights
+        return product
+    return rows.times(weights)
