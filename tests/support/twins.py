@@ -52,7 +52,7 @@ def _of_program(program: Program, rows: np.ndarray) -> Asked:
 def _outcome(ask: Callable[[], Asked]) -> Asked | None:
     try:
         return ask()
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, TypeError):
         return None
 
 

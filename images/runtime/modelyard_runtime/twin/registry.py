@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from modelyard_runtime.twin import arithmetic, columns, encoding, imputing, linear
+from modelyard_runtime.twin import arithmetic, columns, encoding, imputing, linear, text
 from modelyard_runtime.twin.node import (
     Compiler,
     Final,
@@ -21,6 +21,7 @@ _LIBRARY = "sklearn."
 
 _TRANSFORMERS: Mapping[str, Compiler] = {
     "ColumnTransformer": columns.compile_columns,
+    "CountVectorizer": text.compile_counter,
     "FunctionTransformer": columns.compile_function,
     "MaxAbsScaler": arithmetic.compile_scaler,
     "MinMaxScaler": arithmetic.compile_scaler,
@@ -30,6 +31,8 @@ _TRANSFORMERS: Mapping[str, Compiler] = {
     "RobustScaler": arithmetic.compile_scaler,
     "SimpleImputer": imputing.compile_imputer,
     "StandardScaler": arithmetic.compile_scaler,
+    "TfidfTransformer": text.compile_weights,
+    "TfidfVectorizer": text.compile_vectorizer,
 }
 _REGRESSORS = (
     *("ARDRegression", "BayesianRidge", "ElasticNet", "ElasticNetCV", "HuberRegressor", "Lars", "LarsCV"),
@@ -54,6 +57,8 @@ _TRANSFORM_KERNELS: Mapping[str, TransformBuilder] = {
     encoding.ONE_HOT: encoding.build_one_hot,
     encoding.ORDINAL: encoding.build_ordinal,
     imputing.IMPUTE: imputing.build_imputer,
+    text.WEIGHTS: text.build_weights,
+    text.WORDS: text.build_words,
 }
 _FINAL_KERNELS: Mapping[str, FinalBuilder] = {
     linear.LINEAR_CLASS: linear.build_classifier,

@@ -26,6 +26,8 @@ class SparseRows:
     @property
     def owners(self) -> np.ndarray:
         """The row of each value."""
+        if len(self.starts) == 2:  # noqa: PLR2004  a single row
+            return np.zeros(len(self.columns), dtype=np.int64)
         return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
 
     def dense(self) -> np.ndarray:
@@ -37,11 +39,12 @@ class SparseRows:
     def times(self, weights: np.ndarray) -> np.ndarray:
         """Product with weights of shape (width,) or (width, outputs), summed in the order of the columns."""
         rows = len(self.starts) - 1
-        if weights.ndim == 1:
-            return np.bincount(self.owners, self.values * weights[self.columns], minlength=rows)
+        picked = weights[self.columns]
         if rows == 1:
-            return np.asarray(self.values @ weights[self.columns])[np.newaxis]
-        owners, picked = self.owners, weights[self.columns]
+            return np.asarray(self.values @ picked)[np.newaxis]
+        owners = self.owners
+        if weights.ndim == 1:
+            return np.bincount(owners, self.values * picked, minlength=rows)
         parts = [np.bincount(owners, self.values * each, minlength=rows) for each in picked.T]
         return np.stack(parts, axis=1)
 

@@ -1,0 +1,209 @@
+"""Words of a text, counted in a dictionary and weighed: CountVectorizer, TfidfTransformer, TfidfVectorizer."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from modelyard_runtime.twin.columns import CHAIN
+from modelyard_runtime.twin.node import BuildStep, CompileStep, Node, Transform, require
+from modelyard_runtime.twin.rows import Rows, SparseRows
+
+WORDS = "words"
+WEIGHTS = "weights"
+_MAX_PATTERN = 1000
+_MAX_NGRAM = 16
+_NORMS = ("none", "l1", "l2")
+
+
+def compile_counter(vectorizer: Any, _: CompileStep) -> Node:  # noqa: ANN401
+    """A fitted CountVectorizer that splits texts into words by a pattern."""
+    name = type(vectorizer).__name__
+    require(vectorizer.analyzer == "word", f"{name} has another analyzer than word")
+    own = (vectorizer.preprocessor, vectorizer.tokenizer)
+    require(own == (None, None), f"{name} calls a function")
+    require(vectorizer.strip_accents in {None, "ascii", "unicode"}, f"{name} calls a function")
+    require(vectorizer.input == "content", f"{name} reads files")
+    kind = np.dtype(vectorizer.dtype)
+    require(kind.kind in "iu" or kind == np.float64, f"{name} makes {kind}")
+    terms = sorted(vectorizer.vocabulary_.items(), key=lambda item: item[1])
+    require([at for _, at in terms] == list(range(len(terms))), f"{name} has a vocabulary with gaps")
+    require(
+        all(isinstance(term, str) for term, _ in terms), f"{name} has a vocabulary of other things than texts"
+    )
+    stopped = vectorizer.get_stop_words()
+    low, high = vectorizer.ngram_range
+    return Node(
+        WORDS,
+        settings={
+            "pattern": vectorizer.token_pattern,
+            "lowercase": bool(vectorizer.lowercase),
+            "accents": vectorizer.strip_accents or "keep",
+            "fewest": int(low),
+            "most": int(high),
+            "binary": bool(vectorizer.binary),
+        },
+        texts={
+            "vocabulary": tuple(term for term, _ in terms),
+            "stopped": tuple(sorted(stopped or ())),
+        },
+    )
+
+
+def compile_weights(transformer: Any, _: CompileStep) -> Node:  # noqa: ANN401
+    """A fitted TfidfTransformer."""
+    idf = {"idf": np.asarray(transformer.idf_, dtype=np.float64)} if hasattr(transformer, "idf_") else {}
+    return Node(
+        WEIGHTS,
+        settings={
+            "sublinear": bool(transformer.sublinear_tf),
+            "norm": transformer.norm or "none",
+            "width": int(transformer.n_features_in_),
+        },
+        arrays=idf,
+    )
+
+
+def compile_vectorizer(vectorizer: Any, compile_step: CompileStep) -> Node:  # noqa: ANN401
+    """A fitted TfidfVectorizer, which is one of each."""
+    require(np.dtype(vectorizer.dtype) == np.float64, f"TfidfVectorizer makes {np.dtype(vectorizer.dtype)}")
+    weights = compile_weights(vectorizer._tfidf, compile_step)  # noqa: SLF001  not to be had otherwise
+    return Node(CHAIN, children=(compile_counter(vectorizer, compile_step), weights))
+
+
+def build_words(node: Node, _: BuildStep) -> Transform:
+    """Kernel of a CountVectorizer."""
+    pattern = node.settings.get("pattern")
+    if not isinstance(pattern, str) or len(pattern) > _MAX_PATTERN:
+        raise node.broken("pattern")
+    try:
+        compiled = re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise node.broken("pattern") from error
+    fewest, most = node.count("fewest", _MAX_NGRAM), node.count("most", _MAX_NGRAM)
+    if compiled.groups > 1 or not 1 <= fewest <= most:
+        raise node.broken("pattern")
+    terms = node.words("vocabulary")
+    return _Words(
+        split=_Split(
+            find=compiled.findall,
+            lowercase=node.flag("lowercase"),
+            accents=_ACCENTS[node.choice("accents", *_ACCENTS)],
+            stopped=frozenset(node.words("stopped")),
+            fewest=fewest,
+            most=most,
+        ),
+        positions={term: at for at, term in enumerate(terms)},
+        width=len(terms),
+        binary=node.flag("binary"),
+    )
+
+
+def build_weights(node: Node, _: BuildStep) -> Transform:
+    """Kernel of a TfidfTransformer."""
+    width = node.count("width", 1 << 26)
+    idf = node.numbers("idf", np.float64, width) if "idf" in node.arrays else None
+    return _Weights(width, node.flag("sublinear"), idf, node.choice("norm", *_NORMS))
+
+
+def _without_accents(text: str) -> str:
+    if text.isascii():
+        return text
+    parts = unicodedata.normalize("NFKD", text)
+    return "".join(part for part in parts if not unicodedata.combining(part))
+
+
+def _ascii_only(text: str) -> str:
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii")
+
+
+_ACCENTS: dict[str, Callable[[str], str] | None] = {
+    "keep": None,
+    "unicode": _without_accents,
+    "ascii": _ascii_only,
+}
+
+
+@dataclass(frozen=True)
+class _Split:
+    find: Callable[[str], list[str]]
+    lowercase: bool
+    accents: Callable[[str], str] | None
+    stopped: frozenset[str]
+    fewest: int
+    most: int
+
+    def terms(self, text: object) -> Iterable[str]:
+        """Words and runs of words of one text. Raises ValueError for anything that is not a text."""
+        if not isinstance(text, str):
+            raise ValueError("np.nan is an invalid document, expected byte or unicode string.")  # noqa: TRY004
+        read = text.lower() if self.lowercase else text
+        words = self.find(read if self.accents is None else self.accents(read))
+        if self.stopped:
+            words = [word for word in words if word not in self.stopped]
+        if self.most == 1:
+            return words
+        found = list(words) if self.fewest == 1 else []
+        for length in range(max(2, self.fewest), min(self.most, len(words)) + 1):
+            found.extend(" ".join(words[at : at + length]) for at in range(len(words) - length + 1))
+        return found
+
+
+@dataclass(frozen=True)
+class _Words:
+    split: _Split
+    positions: dict[str, int]
+    width: int
+    binary: bool
+
+    def __call__(self, rows: Rows) -> Rows:
+        if not isinstance(rows, np.ndarray) or rows.ndim != 1:
+            raise ValueError("one column of texts is needed")
+        ends, columns, counts = [0], [], []
+        position_of = self.positions.get
+        for text in rows.tolist():
+            found: dict[int, int] = {}
+            for term in self.split.terms(text):
+                at = position_of(term)
+                if at is not None:
+                    found[at] = found.get(at, 0) + 1
+            for at in sorted(found):
+                columns.append(at)
+                counts.append(1 if self.binary else found[at])
+            ends.append(len(columns))
+        values = np.asarray(counts, dtype=np.float64)
+        return SparseRows(np.asarray(ends), np.asarray(columns, dtype=np.int64), values, self.width)
+
+
+@dataclass(frozen=True)
+class _Weights:
+    width: int
+    sublinear: bool
+    idf: np.ndarray | None
+    norm: str
+
+    def __call__(self, rows: Rows) -> Rows:
+        if not isinstance(rows, SparseRows) or rows.width != self.width:
+            raise ValueError(f"counts of {self.width} terms are needed")
+        values = rows.values
+        if self.sublinear:
+            values = np.log(values) + 1.0
+        if self.idf is not None:
+            values = values * self.idf[rows.columns]
+        if self.norm != "none":
+            values = self._normed(values, rows)
+        return SparseRows(rows.starts, rows.columns, values, rows.width)
+
+    def _normed(self, values: np.ndarray, rows: SparseRows) -> np.ndarray:
+        sizes = np.abs(values) if self.norm == "l1" else values * values
+        owners = rows.owners
+        total = np.bincount(owners, sizes, minlength=rows.shape[0])
+        if self.norm == "l2":
+            total = np.sqrt(total)
+        total[total == 0] = 1.0
+        return np.asarray(values / total[owners])
