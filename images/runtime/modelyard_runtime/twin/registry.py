@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from modelyard_runtime.twin import arithmetic, columns, encoding, imputing, linear, text
+from modelyard_runtime.twin import arithmetic, columns, encoding, imputing, linear, text, trees
 from modelyard_runtime.twin.node import (
     Compiler,
     Final,
@@ -44,10 +44,19 @@ _CLASSIFIERS = (
     *("LinearSVC", "LogisticRegression", "LogisticRegressionCV", "PassiveAggressiveClassifier", "Perceptron"),
     *("RidgeClassifier", "RidgeClassifierCV", "SGDClassifier"),
 )
+_FORESTS = (
+    *("DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier", "ExtraTreeRegressor"),
+    *("ExtraTreesClassifier", "ExtraTreesRegressor", "RandomForestClassifier", "RandomForestRegressor"),
+)
 _ESTIMATORS: Mapping[str, Compiler] = {
     **dict.fromkeys(_REGRESSORS, linear.compile_regressor),
     **dict.fromkeys(_CLASSIFIERS, linear.compile_classifier),
     **dict.fromkeys(("GammaRegressor", "PoissonRegressor", "TweedieRegressor"), linear.compile_generalised),
+    **dict.fromkeys(_FORESTS, trees.compile_forest),
+    "GradientBoostingClassifier": trees.compile_gradient,
+    "GradientBoostingRegressor": trees.compile_gradient,
+    "HistGradientBoostingClassifier": trees.compile_histogram,
+    "HistGradientBoostingRegressor": trees.compile_histogram,
 }
 _TRANSFORM_KERNELS: Mapping[str, TransformBuilder] = {
     arithmetic.ARITHMETIC: arithmetic.build_arithmetic,
@@ -63,6 +72,8 @@ _TRANSFORM_KERNELS: Mapping[str, TransformBuilder] = {
 _FINAL_KERNELS: Mapping[str, FinalBuilder] = {
     linear.LINEAR_CLASS: linear.build_classifier,
     linear.LINEAR_VALUE: linear.build_regressor,
+    trees.BOOSTED: trees.build_boosted,
+    trees.FOREST: trees.build_forest,
 }
 
 
