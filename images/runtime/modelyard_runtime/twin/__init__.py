@@ -6,7 +6,17 @@ and on special rows (``certificate``), and used only where it agrees. Objects of
 attribute; nothing here imports it.
 """
 
+from modelyard_runtime.twin.certificate import certified, certify
 from modelyard_runtime.twin.node import Answer, NotCompiledError, TwinFormatError
 from modelyard_runtime.twin.program import Program, compile_model, load
 
-__all__ = ["Answer", "NotCompiledError", "Program", "TwinFormatError", "compile_model", "load"]
+__all__ = [
+    "Answer",
+    "NotCompiledError",
+    "Program",
+    "TwinFormatError",
+    "certified",
+    "certify",
+    "compile_model",
+    "load",
+]

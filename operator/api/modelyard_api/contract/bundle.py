@@ -28,6 +28,24 @@ class Library(StatusModel):
     version: str
 
 
+class Certificate(StatusModel):
+    """How a compiled program compares with the model that it was compiled from."""
+
+    rows: int
+    """Held-out rows that both answered."""
+    special_rows: int
+    """Rows beside them with missing, unseen, empty and extreme values, which both answered or both refused."""
+    max_delta: str
+    """Greatest difference of a value or probability, as a decimal: relative to the value, or to what values are like
+    where it is smaller (1 for probabilities); ``inf`` where only one of them was a finite number."""
+    label_agreement: str
+    """Share of the rows with the same label, as a decimal; ``1`` for a regression."""
+    used: bool
+    """Whether the program may answer in the model's place."""
+    reason: str = ""
+    """Why it may not."""
+
+
 class Bundle(StatusModel):
     """``bundle.json``. The SHA-256 of its canonical JSON is the model's digest."""
 
