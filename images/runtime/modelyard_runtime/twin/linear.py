@@ -96,7 +96,7 @@ def _probabilities(model: Any, classes: int) -> str:  # noqa: ANN401
     if not hasattr(model, "predict_proba"):
         return "none"
     name = type(model).__name__
-    if name in {"LogisticRegression", "LogisticRegressionCV"}:
+    if name in {"LinearDiscriminantAnalysis", "LogisticRegression", "LogisticRegressionCV"}:
         return "logistic" if classes <= 2 else "softmax"  # noqa: PLR2004
     if name == "SGDClassifier" and model.loss == "log_loss":
         return "logistic"

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from modelyard_runtime.twin import arithmetic, columns, encoding, imputing, linear, text, trees
+from modelyard_runtime.twin import (
+    arithmetic,
+    columns,
+    encoding,
+    imputing,
+    linear,
+    networks,
+    reducing,
+    text,
+    trees,
+)
 from modelyard_runtime.twin.node import (
     Compiler,
     Final,
@@ -19,7 +29,12 @@ from modelyard_runtime.twin.node import (
 
 _LIBRARY = "sklearn."
 
+_SELECTORS = (
+    *("GenericUnivariateSelect", "SelectFdr", "SelectFpr", "SelectFwe", "SelectKBest", "SelectPercentile"),
+    "VarianceThreshold",
+)
 _TRANSFORMERS: Mapping[str, Compiler] = {
+    **dict.fromkeys(_SELECTORS, reducing.compile_selector),
     "ColumnTransformer": columns.compile_columns,
     "CountVectorizer": text.compile_counter,
     "FunctionTransformer": columns.compile_function,
@@ -27,12 +42,14 @@ _TRANSFORMERS: Mapping[str, Compiler] = {
     "MinMaxScaler": arithmetic.compile_scaler,
     "OneHotEncoder": encoding.compile_one_hot,
     "OrdinalEncoder": encoding.compile_ordinal,
+    "PCA": reducing.compile_projection,
     "Pipeline": columns.compile_chain,
     "RobustScaler": arithmetic.compile_scaler,
     "SimpleImputer": imputing.compile_imputer,
     "StandardScaler": arithmetic.compile_scaler,
     "TfidfTransformer": text.compile_weights,
     "TfidfVectorizer": text.compile_vectorizer,
+    "TruncatedSVD": reducing.compile_projection,
 }
 _REGRESSORS = (
     *("ARDRegression", "BayesianRidge", "ElasticNet", "ElasticNetCV", "HuberRegressor", "Lars", "LarsCV"),
@@ -41,8 +58,8 @@ _REGRESSORS = (
     *("QuantileRegressor", "Ridge", "RidgeCV", "SGDRegressor", "TheilSenRegressor"),
 )
 _CLASSIFIERS = (
-    *("LinearSVC", "LogisticRegression", "LogisticRegressionCV", "PassiveAggressiveClassifier", "Perceptron"),
-    *("RidgeClassifier", "RidgeClassifierCV", "SGDClassifier"),
+    *("LinearDiscriminantAnalysis", "LinearSVC", "LogisticRegression", "LogisticRegressionCV"),
+    *("PassiveAggressiveClassifier", "Perceptron", "RidgeClassifier", "RidgeClassifierCV", "SGDClassifier"),
 )
 _FORESTS = (
     *("DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier", "ExtraTreeRegressor"),
@@ -55,6 +72,7 @@ _ESTIMATORS: Mapping[str, Compiler] = {
     **dict.fromkeys(_FORESTS, trees.compile_forest),
     "GradientBoostingClassifier": trees.compile_gradient,
     "GradientBoostingRegressor": trees.compile_gradient,
+    **dict.fromkeys(("MLPClassifier", "MLPRegressor"), networks.compile_network),
     "HistGradientBoostingClassifier": trees.compile_histogram,
     "HistGradientBoostingRegressor": trees.compile_histogram,
 }
@@ -66,12 +84,15 @@ _TRANSFORM_KERNELS: Mapping[str, TransformBuilder] = {
     encoding.ONE_HOT: encoding.build_one_hot,
     encoding.ORDINAL: encoding.build_ordinal,
     imputing.IMPUTE: imputing.build_imputer,
+    reducing.PROJECT: reducing.build_projection,
+    reducing.SELECT: reducing.build_selector,
     text.WEIGHTS: text.build_weights,
     text.WORDS: text.build_words,
 }
 _FINAL_KERNELS: Mapping[str, FinalBuilder] = {
     linear.LINEAR_CLASS: linear.build_classifier,
     linear.LINEAR_VALUE: linear.build_regressor,
+    networks.NETWORK: networks.build_network,
     trees.BOOSTED: trees.build_boosted,
     trees.FOREST: trees.build_forest,
 }

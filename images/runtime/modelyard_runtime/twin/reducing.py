@@ -1,0 +1,85 @@
+"""Steps that leave fewer columns: selections of columns, and projections onto components."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from modelyard_runtime.twin.node import BuildStep, CompileStep, Node, Transform, require
+from modelyard_runtime.twin.rows import Rows, floats, times
+
+SELECT = "select"
+PROJECT = "project"
+_MAX_WIDTH = 1 << 26
+_TWO = 2
+
+
+def compile_selector(selector: Any, _: CompileStep) -> Node:  # noqa: ANN401
+    """A fitted selector of columns."""
+    kept = selector.get_support(indices=True)
+    require(len(kept) > 0, f"{type(selector).__name__} keeps no column")
+    missing = bool(selector.__sklearn_tags__().input_tags.allow_nan)
+    return Node(
+        SELECT,
+        settings={"width": int(selector.n_features_in_), "missing": missing},
+        arrays={"kept": np.asarray(kept, dtype=np.int64)},
+    )
+
+
+def compile_projection(model: Any, _: CompileStep) -> Node:  # noqa: ANN401
+    """A fitted PCA or TruncatedSVD."""
+    weights = np.ascontiguousarray(np.asarray(model.components_, dtype=np.float64).T)
+    arrays = {"weights": weights}
+    if hasattr(model, "mean_"):
+        arrays["offset"] = (model.mean_.reshape(1, -1) @ model.components_.T)[0].astype(np.float64)
+    if getattr(model, "whiten", False):
+        arrays["scale"] = np.maximum(np.sqrt(model.explained_variance_), np.finfo(np.float64).eps)
+    return Node(PROJECT, arrays=arrays)
+
+
+def build_selector(node: Node, _: BuildStep) -> Transform:
+    """Kernel of a selector."""
+    width = node.count("width", _MAX_WIDTH)
+    kept = node.numbers("kept", np.int64, None)
+    if not len(kept) or kept.min() < 0 or kept.max() >= width:
+        raise node.broken("kept")
+    return _Select(width, kept, node.flag("missing"))
+
+
+def build_projection(node: Node, _: BuildStep) -> Transform:
+    """Kernel of a projection."""
+    weights = node.numbers("weights", np.float64, None, None)
+    count = weights.shape[1]
+    offset, scale = (
+        node.numbers(name, np.float64, count) if name in node.arrays else None for name in ("offset", "scale")
+    )
+    return _Project(weights, offset, scale)
+
+
+@dataclass(frozen=True)
+class _Select:
+    width: int
+    kept: np.ndarray
+    missing: bool
+
+    def __call__(self, rows: Rows) -> Rows:
+        if len(rows.shape) != _TWO or rows.shape[1] != self.width:
+            raise ValueError(f"X has not the {self.width} columns that the selector was fitted with.")
+        return floats(rows, missing=self.missing).take(self.kept, axis=1)
+
+
+@dataclass(frozen=True)
+class _Project:
+    weights: np.ndarray
+    offset: np.ndarray | None
+    scale: np.ndarray | None
+
+    def __call__(self, rows: Rows) -> Rows:
+        if len(rows.shape) != _TWO or rows.shape[1] != len(self.weights):
+            raise ValueError(f"X has not the {len(self.weights)} columns that the model was fitted with.")
+        out = times(rows, self.weights)
+        if self.offset is not None:
+            out = out - self.offset
+        return out if self.scale is None else out / self.scale
