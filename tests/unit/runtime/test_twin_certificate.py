@@ -23,10 +23,10 @@ from modelyard_runtime.twin.program import build
 X = np.random.default_rng(0).normal(size=(120, 3))
 
 
-def nudged(program: Program, by: float) -> Program:
-    """The program with the weights of its last step moved a little."""
+def nudged(program: Program, by: float, name: str = "weights") -> Program:
+    """The program with the weights of its last step, or another array, moved a little."""
     *before, last = program.node.children
-    arrays = {**last.arrays, "weights": last.arrays["weights"] * (1 + by)}
+    arrays = {**last.arrays, name: last.arrays[name] * (1 + by)}
     moved = Node(last.kind, last.settings, arrays, last.texts, last.children)
     return build(dataclasses.replace(program.node, children=(*before, moved)))
 
@@ -49,11 +49,19 @@ def test_a_value_that_differs_by_more_than_the_tolerance_is_told() -> None:
     assert certify(nudged(compile_model(model), 1e-9), model, X, tolerance=1e-8).used
 
 
+def test_a_single_huge_value_does_not_hide_what_differs_at_the_others() -> None:
+    model = LinearRegression().fit(X, X[:, 0] + 1)
+    rows = X.copy()
+    rows[7] = 1e9
+    assert "differ" in certify(nudged(compile_model(model), 1e-8, "intercept"), model, rows).reason
+
+
 def test_a_label_that_differs_is_told() -> None:
     model = LogisticRegression().fit(X, X[:, 0] + X[:, 1] > 0)
     certificate = certify(nudged(compile_model(model), -2.0), model, X)
     assert not certificate.used
     assert certificate.reason.endswith("labels differ")
+    assert not certificate.reason.startswith("0 of")
     assert float(certificate.label_agreement) < 0.5
 
 

@@ -87,6 +87,9 @@ def odd(X: np.ndarray) -> np.ndarray:
         TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True),
         TfidfVectorizer(ngram_range=(2, 3), norm="l1"),
         TfidfVectorizer(use_idf=False, norm=None),
+        CountVectorizer(
+            ngram_range=(3, 4), vocabulary=["apple tree", "x", "apple apple apple"], lowercase=False
+        ),
         TfidfVectorizer(smooth_idf=False, binary=True, max_features=12),
         TfidfVectorizer(strip_accents="unicode", stop_words="english"),
         TfidfVectorizer(strip_accents="ascii", stop_words=["apple"], lowercase=False),

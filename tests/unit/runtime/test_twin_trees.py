@@ -1,5 +1,7 @@
 """Compiled trees and ensembles answer as scikit-learn does, forests and boosted regressions bit for bit."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.dummy import DummyRegressor
@@ -127,11 +129,29 @@ def test_boosting_by_exponential_loss_agrees() -> None:
     assert_agrees(make_pipeline(model).fit(X, target(X) > 1), odd(X))
 
 
-def test_more_rows_than_go_at_once_agree() -> None:
+@pytest.mark.parametrize(
+    "model",
+    [
+        RandomForestRegressor(n_estimators=30, random_state=0, n_jobs=1),
+        RandomForestClassifier(n_estimators=9, random_state=0, n_jobs=1),
+        GradientBoostingClassifier(n_estimators=5, random_state=0),
+        HistGradientBoostingRegressor(max_iter=10, random_state=0),
+    ],
+    ids=str,
+)
+def test_many_rows_at_once_agree_with_each_by_itself(model: Any) -> None:  # noqa: ANN401
     X = rows_of(missing=False)
-    model = RandomForestRegressor(n_estimators=300, max_depth=3, random_state=0, n_jobs=1).fit(X, target(X))
-    many = np.random.default_rng(2).normal(size=(500, 4))
-    assert compile_model(model).predict(many).values.tolist() == model.predict(many).tolist()
+    many = np.random.default_rng(2).normal(size=(600, 4))
+    many[5:50, 0] = np.nan if not isinstance(model, GradientBoostingClassifier) else 0.0
+    y = np.digitize(target(X), [0.5, 1.0, 2.0])
+    program = compile_model(model.fit(X, y))
+    together = program.predict(many, probabilities=True)
+    pieces = [program.predict(many[at : at + 100], probabilities=True) for at in range(0, 600, 100)]
+    assert together.values.tolist() == model.predict(many).tolist()
+    assert together.values.tolist() == [value for piece in pieces for value in piece.values.tolist()]
+    if together.probabilities is not None:
+        sure = np.concatenate([np.asarray(piece.probabilities) for piece in pieces])
+        assert together.probabilities.tolist() == sure.tolist()
 
 
 def test_what_does_not_start_from_a_constant_or_has_categories_is_not_compiled() -> None:
@@ -155,10 +175,11 @@ def hostile(**arrays: object) -> Node:
         "left": np.array([1, 1, 2], dtype=np.int32),
         "missingRight": np.zeros(3, dtype=np.bool_),
         "roots": np.array([0], dtype=np.int32),
+        "depths": np.array([1], dtype=np.int32),
         "values": np.arange(3.0)[:, np.newaxis],
     }
     changed = {name: np.asarray(values, dtype=sound[name].dtype) for name, values in arrays.items()}
-    settings = {"width": 2, "missing": False, "classes": 0, "depth": 1}
+    settings = {"width": 2, "missing": False, "classes": 0}
     return Node("forest", settings=settings, arrays={**sound, **changed})
 
 
@@ -184,6 +205,9 @@ def test_a_tree_of_a_file_is_walked() -> None:
         {"values": [[1.0], [2.0]]},
         {"values": [[1.0, 1.0]] * 3},
         {"missingRight": [True]},
+        {"depths": [-1]},
+        {"depths": [1 << 30]},
+        {"depths": [1, 1]},
     ],
     ids=str,
 )

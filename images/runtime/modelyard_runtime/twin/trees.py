@@ -15,7 +15,7 @@ from modelyard_api.v1alpha1.common import Json
 from modelyard_runtime.twin.linear import logistic, softmax, two_columns
 from modelyard_runtime.twin.node import Answer, CompileStep, Final, Node, NotCompiledError, require
 from modelyard_runtime.twin.rows import Rows, floats
-from modelyard_runtime.twin.walking import Tree, Walk, depth_of, laid_out, walk_of
+from modelyard_runtime.twin.walking import Tree, Walk, laid_out, walk_of
 
 FOREST = "forest"
 BOOSTED = "boosted"
@@ -105,7 +105,7 @@ def _node(
         raise NotCompiledError("a leaf holds a value that is not finite")
     if start is not None:
         arrays["start"] = np.asarray(start, dtype=np.float64)
-    return Node(kind, settings={**settings, "depth": depth_of(arrays)}, arrays=arrays)
+    return Node(kind, settings=settings, arrays=arrays)
 
 
 def _of_tree(tree: Any) -> Tree:  # noqa: ANN401
@@ -163,22 +163,6 @@ def _of_width(rows: Rows, width: int) -> Rows:
     return rows
 
 
-def _sums(walk: Walk, values: np.ndarray, rows: np.ndarray, *, gaps: bool, start: np.ndarray) -> np.ndarray:
-    """For each row ``start`` and the values of its leaves, added up in order of the trees; shape (rows, outputs).
-
-    ``values`` has one axis, the trees' outputs taking turns, or a second of outputs.
-    """
-    pieces = []
-    for first in range(0, len(rows), walk.rows_at_once):
-        piece = rows[first : first + walk.rows_at_once]
-        found = values[walk.leaves(piece, missing=gaps)]
-        terms = found.reshape(len(piece), -1, len(start))
-        terms[:, 0] += start
-        # A plain sum may add in pairs.
-        pieces.append(np.add.accumulate(terms, axis=1)[:, -1])
-    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-
-
 @dataclass(frozen=True)
 class _Forest:
     walk: Walk
@@ -191,7 +175,7 @@ class _Forest:
     def __call__(self, rows: Rows, *, probabilities: bool) -> Answer:
         del probabilities
         held, gaps = self.rows(rows)
-        total = _sums(self.walk, self.values, held, gaps=gaps, start=np.zeros(1))[:, 0]
+        total = self.walk.sums(self.values, held, np.zeros(1), missing=gaps)[:, 0]
         return Answer(total / len(self.walk.roots))
 
 
@@ -209,7 +193,7 @@ class _ForestOfLabels:
 
     def __call__(self, rows: Rows, *, probabilities: bool) -> Answer:
         held, gaps = self.rows(rows)
-        total = _sums(self.walk, self.values, held, gaps=gaps, start=np.zeros(self.classes))
+        total = self.walk.sums(self.values, held, np.zeros(self.classes), missing=gaps)
         total = total / len(self.walk.roots)
         return Answer(total.argmax(axis=1), total if probabilities else None)
 
@@ -234,7 +218,7 @@ class _Boosted:
 
     def __call__(self, rows: Rows, *, probabilities: bool) -> Answer:
         held, gaps = self.rows(rows)
-        scores = _sums(self.walk, self.values, held, gaps=gaps, start=self.start)
+        scores = self.walk.sums(self.values, held, self.start, missing=gaps)
         if self.classes is None:
             return Answer(np.exp(scores[:, 0]) if self.link == "exponential" else scores[:, 0])
         if self.link == "softmax":

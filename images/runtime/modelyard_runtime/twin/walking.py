@@ -1,7 +1,7 @@
-"""Decision trees as flat arrays, all walked at once: one level of every tree for every row in a few operations.
+"""Decision trees as flat arrays, walked level by level: all trees at once for few rows, tree by tree for many.
 
 Siblings stand side by side, so a step is ``left[node] + (value > threshold[node])``. A leaf is its own left child with an
-infinite threshold: a walk that has arrived stays, and every walk takes as many steps as the deepest tree has levels.
+infinite threshold: a walk that has arrived stays, and walks that go together take as many steps as the deepest has levels.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import numpy as np
 from modelyard_runtime.twin.node import Node
 
 _MAX_DEPTH = 1 << 16
+_MANY = 256
+"""From this many rows on, a tree by itself is faster, since all its nodes fit the cache."""
 _AT_ONCE = 1 << 16
-"""Walks that go on together; more do not fit the cache."""
+"""Rows that walk through one tree together; more do not fit the cache."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,13 @@ def laid_out(trees: Sequence[Tree]) -> dict[str, np.ndarray]:
     roots = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int32)
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     arrays["left"] = (arrays["left"] + np.repeat(roots, sizes)).astype(np.int32)
-    return {**arrays, "roots": roots}
+    left = arrays["left"].astype(np.int64)
+    depths = np.array([_depth(left, root) for root in roots.tolist()], dtype=np.int32)
+    return {**arrays, "roots": roots, "depths": depths}
 
 
-def depth_of(arrays: dict[str, np.ndarray]) -> int:
-    """Levels of the deepest tree, not counting its root."""
-    left, level = arrays["left"].astype(np.int64), arrays["roots"].astype(np.int64)
-    depth = 0
+def _depth(left: np.ndarray, root: int) -> int:
+    level, depth = np.array([root]), 0
     while len(inner := level[left[level] != level]):
         level = np.concatenate([left[inner], left[inner] + 1])
         depth += 1
@@ -68,9 +70,10 @@ def walk_of(node: Node, width: int) -> Walk:
     # Children stand behind their parents: every walk ends.
     if (left < own).any() or (left[~leaf] + 1 >= count).any() or not np.isposinf(threshold[leaf]).all():
         raise node.broken("left")
-    return Walk(
-        feature.astype(np.intp), threshold, left, missing_right, roots, node.count("depth", _MAX_DEPTH)
-    )
+    depths = node.numbers("depths", np.int32, len(roots))
+    if depths.min() < 0 or depths.max() > _MAX_DEPTH:
+        raise node.broken("depths")
+    return Walk(feature.astype(np.intp), threshold, left, missing_right, roots, tuple(depths.tolist()))
 
 
 @dataclass(frozen=True)
@@ -82,19 +85,45 @@ class Walk:
     left: np.ndarray
     missing_right: np.ndarray
     roots: np.ndarray
-    depth: int
+    depths: tuple[int, ...]
 
-    @property
-    def rows_at_once(self) -> int:
-        """How many rows it is best given."""
-        return max(1, _AT_ONCE // len(self.roots))
+    def sums(self, values: np.ndarray, rows: np.ndarray, start: np.ndarray, *, missing: bool) -> np.ndarray:
+        """For each row ``start`` and the values of its leaves, added up in order of the trees; shape (rows, outputs).
 
-    def leaves(self, rows: np.ndarray, *, missing: bool) -> np.ndarray:
-        """The leaf of each row in each tree, shape (rows, trees); ``missing`` says whether to look for NaN."""
+        ``values`` has one axis, the trees' outputs taking turns, or a second of outputs. ``missing`` says whether to
+        look for NaN.
+        """
+        pieces = [
+            self._many(values, rows[first : first + _AT_ONCE], start, missing=missing)
+            if len(rows) >= _MANY
+            else self._few(values, rows, start, missing=missing)
+            for first in range(0, len(rows), _AT_ONCE)
+        ]
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def _few(self, values: np.ndarray, rows: np.ndarray, start: np.ndarray, *, missing: bool) -> np.ndarray:
+        leaves = self._leaves(rows, self.roots, max(self.depths), missing=missing)
+        terms = values[leaves].reshape(len(rows), -1, len(start))
+        terms[:, 0] += start
+        # A plain sum may add in pairs.
+        return np.add.accumulate(terms, axis=1)[:, -1]
+
+    def _many(self, values: np.ndarray, rows: np.ndarray, start: np.ndarray, *, missing: bool) -> np.ndarray:
+        total = np.repeat(start[np.newaxis], len(rows), axis=0)
+        for at, depth in enumerate(self.depths):
+            leaves = self._leaves(rows, self.roots[at : at + 1], depth, missing=missing)[:, 0]
+            if values.ndim > 1:
+                total += values.take(leaves, axis=0)
+            else:
+                total[:, at % len(start)] += values.take(leaves)
+        return total
+
+    def _leaves(self, rows: np.ndarray, roots: np.ndarray, depth: int, *, missing: bool) -> np.ndarray:
+        """The leaf of each row in each tree, shape (rows, trees)."""
         flat = np.ascontiguousarray(rows).ravel()
-        node = np.repeat(self.roots[np.newaxis], len(rows), axis=0)
+        node = np.repeat(roots[np.newaxis], len(rows), axis=0)
         start = np.arange(0, len(flat), rows.shape[1])[:, np.newaxis] if len(rows) > 1 else None
-        for _ in range(self.depth):
+        for _ in range(depth):
             at = self.feature.take(node)
             if start is not None:
                 at += start
