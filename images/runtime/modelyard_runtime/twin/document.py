@@ -57,9 +57,9 @@ def digest(content: bytes) -> str:
 
 
 def load(content: bytes) -> Node:
-    """The nodes of a file. Raises TwinFormatError for anything that ``dump`` would not have written.
+    """The nodes of a file. Raises TwinFormatError where it is cut, goes on, or is not of the form of the module.
 
-    Arrays are views of the content and cannot be written to. What they mean is checked by the kernels.
+    Arrays are views of the content and cannot be written to. What they mean is checked when kernels are built of them.
     """
     start = len(_MAGIC) + 8
     if not start <= len(content) <= _MAX_BYTES or content[: len(_MAGIC)] != _MAGIC:
