@@ -22,8 +22,10 @@ from modelyard_api.contract.bundle import (
     BUNDLE_FILE,
     GOLDEN_FILE,
     MODEL_FILE,
+    TWIN_FILE,
     Bundle,
     BundleFile,
+    Certificate,
     GoldenRequest,
     Library,
     bundle_prefix,
@@ -34,6 +36,7 @@ from modelyard_api.digests import canonical_digest, canonical_json
 from modelyard_api.metrics import Task
 from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_runtime.s3 import ObjectStore
+from modelyard_runtime.twin import certified
 
 DATASET_DIGEST = "sha256:" + "d" * 64
 
@@ -84,7 +87,20 @@ def build_bundle(fitted: FittedModel, run_id: str = "run", model: bytes | None =
     return make_bundle(fitted, {MODEL_FILE: content, GOLDEN_FILE: canonical_json(_golden(fitted))}, run_id)
 
 
-def make_bundle(fitted: FittedModel, files: Mapping[str, bytes], run_id: str = "run") -> BuiltBundle:
+def build_compiled(fitted: FittedModel) -> BuiltBundle:
+    """A bundle with the model's compiled program."""
+    program, certificate = certified(fitted.model, matrix_of(fitted.inputs, fitted.rows))
+    assert program is not None, certificate.reason
+    files = {**build_bundle(fitted).files, TWIN_FILE: program.dump()}
+    return make_bundle(fitted, files, certificate=certificate)
+
+
+def make_bundle(
+    fitted: FittedModel,
+    files: Mapping[str, bytes],
+    run_id: str = "run",
+    certificate: Certificate | None = None,
+) -> BuiltBundle:
     """A bundle of these files, whatever they hold."""
     bundle = Bundle(
         task=fitted.task,
@@ -95,6 +111,7 @@ def make_bundle(fitted: FittedModel, files: Mapping[str, bytes], run_id: str = "
         dataset_digest=DATASET_DIGEST,
         libraries=[Library(name="scikit-learn", version="1.9.1")],
         input_example=fitted.rows[:3],
+        certificate=certificate,
         files=[
             BundleFile(name=name, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
             for name, content in files.items()

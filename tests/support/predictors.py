@@ -55,7 +55,8 @@ def served(predictor: Predictor, row_seconds: float = 1e-5) -> ServedModel:
     """Version 7 of a model of three numbers, answered by this predictor."""
     bundle = Bundle.model_validate(build_bundle(_FITTED).document)
     signature = Signature(tuple(bundle.inputs))
-    model = LoadedModel("sha256:0", bundle, signature, Reader(signature), predictor, (), row_seconds)
+    reader = Reader(signature)
+    model = LoadedModel("sha256:0", bundle, signature, reader, predictor, (), row_seconds, "it is a test")
     routed = RoutedModel(version="7", run_id="run", model_digest="sha256:0", bundle_uri="s3://b/k")
     metrics = ServerMetrics().of_model("forest", "7", Role.CHAMPION, [])
     return ServedModel("forest", Role.CHAMPION, routed, model, metrics)

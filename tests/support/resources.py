@@ -4,6 +4,7 @@ from typing import Any
 
 from modelyard_api.contract.exit_codes import FailureClass
 from modelyard_api.contract.outcome import Failure, LoadOutcome, Outcome, TrainOutcome, VariantOutcome
+from modelyard_api.v1alpha1.training_job import Compiled
 
 API_VERSION = "modelyard.dev/v1alpha1"
 
@@ -72,6 +73,7 @@ def trained(version: str | None = "1", **metrics: float) -> str:
         metrics=metrics or {"rmse": 0.41634, "r2": 0.81},
         cpu_seconds=4.25,
         peak_memory_bytes=300_000_000,
+        compiled=Compiled(used=True, rows=4128, max_delta="2e-15"),
     )
     return Outcome(train=outcome).to_json().decode()
 

@@ -8,12 +8,23 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
+from modelyard_api.contract.route import RoutedModel
+
 _LATENCY_BUCKETS = (
     *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01),
     *(0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
 )
 _LENGTH_BUCKETS = (0, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 16384, 65536)
 _MODEL = ("model", "version", "role")
+
+
+@dataclass(frozen=True)
+class HeldVersion:
+    """A version that the server holds, as its metrics describe it."""
+
+    routed: RoutedModel
+    role: str
+    compiled: bool
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,12 @@ class ServerMetrics:
             (*_MODEL, "run_id", "model_digest", "dataset_digest"),
             registry=registry,
         )
+        self._compiled = Gauge(
+            "modelyard_server_model_compiled",
+            "1 where the version's compiled program answers, 0 where scikit-learn does",
+            _MODEL,
+            registry=registry,
+        )
         self.requests = Counter(
             "modelyard_server_requests_total",
             "Prediction requests by path and status code",
@@ -102,12 +119,17 @@ class ServerMetrics:
             text_lengths={place: self._text_lengths.labels(model, version, name) for place, name in texts},
         )
 
-    def show_versions(self, model: str, held: Sequence[tuple[str, ...]]) -> None:
-        """Publishes what is held: (version, role, run id, model digest, dataset digest), the champion first."""
+    def show_versions(self, model: str, held: Sequence[HeldVersion]) -> None:
+        """Publishes what is held, the champion first."""
         self._info.clear()
-        for labels in held:
-            self._info.labels(model, *labels).set(1)
-        version = held[0][0]
+        self._compiled.clear()
+        for each in held:
+            routed = each.routed
+            of_model = (model, routed.version, each.role)
+            identity = (routed.run_id, routed.model_digest, routed.dataset_digest or "")
+            self._info.labels(*of_model, *identity).set(1)
+            self._compiled.labels(*of_model).set(each.compiled)
+        version = held[0].routed.version
         self._version.labels(model).set(float(version) if version.isdecimal() else float("nan"))
 
     def exposition(self) -> bytes:

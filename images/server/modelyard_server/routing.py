@@ -17,7 +17,7 @@ from modelyard_api.contract.route import Route, RoutedModel
 from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_runtime.errors import StepError
 from modelyard_server.errors import BundleError
-from modelyard_server.metrics import ServerMetrics
+from modelyard_server.metrics import HeldVersion, ServerMetrics
 from modelyard_server.models.loading import LoadedModel
 from modelyard_server.serving import Role, ServedModel, Serving
 from modelyard_server.state import ServerState
@@ -149,7 +149,8 @@ class RouteKeeper:
         )
         self._state.serving = serving
         self._state.error = None
-        self._metrics.show_versions(route.model_name, [_labels(served) for served in serving.held])
+        held = [HeldVersion(served.routed, served.role, served.model.compiled) for served in serving.held]
+        self._metrics.show_versions(route.model_name, held)
         _log.info("serving", extra={"model": route.model_name, "versions": serving.versions})
 
     def _named(self, route: Route, routed: RoutedModel, role: Role, model: LoadedModel) -> ServedModel:
@@ -166,11 +167,6 @@ class RouteKeeper:
         _log.error("version %s is not served: %s", version, message)
         self._state.error = f"version {version} of model {route.model_name}: {message}"
         self._metrics.swaps.labels(result).inc()
-
-
-def _labels(served: ServedModel) -> tuple[str, ...]:
-    routed = served.routed
-    return (served.version, served.role, routed.run_id, routed.model_digest, routed.dataset_digest or "")
 
 
 def _settle_memory() -> None:

@@ -42,10 +42,13 @@ class ServerState:
     def route_state(self) -> RouteState:
         """What the operator reads."""
         serving = self.serving
+        champion = serving.champion.model if serving else None
         return RouteState(
             route_digest=serving.route.digest() if serving else None,
             wanted_digest=self.wanted_digest,
             version=serving.champion.version if serving else None,
+            compiled=champion.compiled if champion else None,
+            not_compiled_because=champion.not_compiled_because if champion else None,
             error=self.error,
             requests=self.requests,
             errors=self.errors,

@@ -26,6 +26,7 @@ from modelyard_api.digests import canonical_digest, canonical_json
 from modelyard_api.metrics import Task
 from modelyard_api.v1alpha1.common import Json
 from modelyard_runtime.s3 import ObjectStore
+from modelyard_trainer.compiled import twin_of
 from modelyard_trainer.data import Part
 from modelyard_trainer.fit import EstimatorError
 
@@ -71,7 +72,8 @@ def pack(model: FittablePipeline, origin: Origin, train: Part, test: Part) -> Pa
     content, untrusted = archive.dump(model)
     golden = golden_request(model, test)
     _check_reloaded(archive.load(content, untrusted), test, golden)
-    files = {MODEL_FILE: content, GOLDEN_FILE: canonical_json(golden.to_wire())}
+    twin = twin_of(model, test)
+    files = {MODEL_FILE: content, GOLDEN_FILE: canonical_json(golden.to_wire()), **twin.files}
     bundle = Bundle(
         task=origin.task,
         target=origin.target,
@@ -82,6 +84,7 @@ def pack(model: FittablePipeline, origin: Origin, train: Part, test: Part) -> Pa
         libraries=_libraries(untrusted),
         input_example=train.rows(_EXAMPLE_ROWS),
         trusted_types=sorted(untrusted),
+        certificate=twin.certificate,
         files=[
             BundleFile(name=name, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
             for name, data in sorted(files.items())

@@ -21,6 +21,7 @@ from modelyard_runtime.table import load_version
 from modelyard_runtime.versions import Reference, resolve_version
 from modelyard_trainer import machine
 from modelyard_trainer.bundle import PackedModel, store
+from modelyard_trainer.compiled import read_tag, tags_of
 from modelyard_trainer.evaluation import present
 from modelyard_trainer.evaluation.answers import answers_file
 from modelyard_trainer.evaluation.assess import Assessment, primary_of
@@ -241,6 +242,7 @@ def _log_result(services: Services, run: Run, trained: Trained) -> None:
             TAG_CPU_SECONDS: str(used.cpu_seconds),
             TAG_PEAK_MEMORY: str(used.peak_memory_bytes),
             TAG_THREADS: str(trained.threads),
+            **tags_of(trained.packed.bundle.certificate),
         },
     )
     services.runs.end(run.id, RunStatus.FINISHED, services.now())
@@ -269,6 +271,7 @@ def answer_of(step: TrainStep, services: Services, run: Run) -> TrainOutcome:
         metrics=_answered(step, run),
         cpu_seconds=float(run.tags[TAG_CPU_SECONDS]),
         peak_memory_bytes=int(run.tags[TAG_PEAK_MEMORY]),
+        compiled=read_tag(run.tags),
     )
 
 

@@ -5,16 +5,16 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.support.bundles import build_bundle, iris, titles
+from tests.support.bundles import build_bundle, build_compiled, iris, titles
 from tests.support.s3 import S3Server
 from tests.support.server_process import ServerProcess, fresh_project, running_server
 
 
 @pytest.fixture(scope="session")
 def iris_server(minio_server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """Serves version 3 of a classifier of flowers, with version 2 before it."""
+    """Serves version 3 of a classifier of flowers by its compiled program, with version 2 before it by scikit-learn."""
     with running_server(tmp_path_factory.mktemp("iris"), minio_server, fresh_project()) as server:
-        champion = build_bundle(iris()).write(server.store, "3")
+        champion = build_compiled(iris()).write(server.store, "3")
         previous = build_bundle(iris(seed=1)).write(server.store, "2")
         server.await_route(server.route(champion, previous))
         yield server
@@ -24,9 +24,9 @@ def iris_server(minio_server: S3Server, tmp_path_factory: pytest.TempPathFactory
 def titles_server(
     minio_server: S3Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServerProcess]:
-    """Serves version 1 of a model that reads a text beside numbers."""
+    """Serves version 1 of a model that reads a text beside numbers, by its compiled program."""
     with running_server(tmp_path_factory.mktemp("titles"), minio_server, fresh_project(), "titles") as server:
-        server.await_route(server.route(build_bundle(titles()).write(server.store, "1")))
+        server.await_route(server.route(build_compiled(titles()).write(server.store, "1")))
         yield server
 
 

@@ -111,7 +111,12 @@ def test_a_text_beside_numbers_is_answered_in_every_dialect(titles_client: httpx
 def test_metadata_follows_the_protocol(client: httpx.Client) -> None:
     assert client.get("/v2").json() == {"name": "modelyard", "version": "0.1.0", "extensions": []}
     body = client.get("/v2/models/iris").json()
-    assert (body["name"], body["versions"], body["platform"]) == ("iris", ["3", "2"], "scikit-learn_skops")
+    assert (body["name"], body["versions"], body["platform"]) == ("iris", ["3", "2"], "modelyard_compiled")
+    before = client.get("/v2/models/iris/versions/2").json()
+    assert before["platform"] == "scikit-learn_skops"
+    assert before["parameters"] == {
+        "not_compiled_because": "the bundle has no certificate of a compiled program"
+    }
     assert body["inputs"][0] == {"name": "sepal_length", "datatype": "FP64", "shape": [-1]}
     assert [output["name"] for output in body["outputs"]] == ["predictions", "probabilities"]
     assert client.get("/v2/models/iris/versions/2/ready").json() == {"name": "iris", "ready": True}

@@ -11,10 +11,10 @@ from typing import Self
 import httpx
 import pytest
 
-from modelyard_api.contract.bundle import GOLDEN_FILE, MODEL_FILE, bundle_prefix
+from modelyard_api.contract.bundle import GOLDEN_FILE, MODEL_FILE, TWIN_FILE, bundle_prefix
 from modelyard_api.contract.route import RoutedModel
 from modelyard_api.digests import canonical_json
-from tests.support.bundles import build_bundle, forest, iris, make_bundle
+from tests.support.bundles import build_bundle, build_compiled, forest, iris, make_bundle
 from tests.support.s3 import S3Server
 from tests.support.server_process import ServerProcess, fresh_project, running_server
 from tests.support.waiting import until
@@ -139,6 +139,27 @@ def test_a_changed_file_is_refused_with_both_digests(server: ServerProcess) -> N
     changed = type(bundle)(bundle.document, files)
     server.route(changed.write(server.store))
     server.await_error("model.skops has the SHA-256")
+
+
+def test_a_changed_program_is_refused_with_both_digests(server: ServerProcess) -> None:
+    bundle = build_compiled(iris())
+    twin = bytes(len(bundle.files[TWIN_FILE]))
+    server.route(type(bundle)(bundle.document, {**bundle.files, TWIN_FILE: twin}).write(server.store))
+    server.await_error("model.twin has the SHA-256")
+
+
+def test_a_server_of_compiled_programs_loads_nothing_of_scikit_learn(
+    titles_server: ServerProcess, titles_client: httpx.Client
+) -> None:
+    state = titles_server.state()
+    assert (state.compiled, state.not_compiled_because) == (True, None)
+    series = 'modelyard_server_model_compiled{model="titles",role="champion",version="1"} 1.0'
+    assert series in titles_client.get("/metrics").text
+    process = titles_server.process
+    assert process is not None
+    mapped = Path(f"/proc/{process.pid}/maps").read_text()
+    assert "/numpy/" in mapped
+    assert not [name for name in ("/sklearn/", "/scipy/", "/pyarrow/") if name in mapped]
 
 
 def test_a_changed_document_is_refused(server: ServerProcess) -> None:

@@ -67,6 +67,9 @@ def test_a_forest_is_tracked_stored_and_registered(trainer: TrainerRun) -> None:
     assert trained.model_version == "1"
     assert trained.cpu_seconds > 0
     assert trained.peak_memory_bytes > 10_000_000
+    assert trained.compiled is not None
+    assert (trained.compiled.used, trained.compiled.max_delta) == (True, "0")
+    assert trained.compiled.rows
 
     with trainer.mlflow.tracking() as tracking:
         (run,) = tracking.runs_of(trainer.uid)
@@ -136,7 +139,7 @@ def test_the_bundle_on_s3_is_what_its_digest_says(trainer: TrainerRun) -> None:
     assert [set(row) for row in golden.rows] == [{"size", "age"}] * len(golden.predictions)
     assert [column.nullable for column in bundle.inputs] == [False, False]
     assert {own.name: own.bytes for own in bundle.files} == {
-        name: store.size(f"{prefix}/{name}") for name in ("golden.json", "model.skops")
+        name: store.size(f"{prefix}/{name}") for name in ("golden.json", "model.skops", "model.twin")
     }
 
 

@@ -9,7 +9,7 @@ from modelyard_api.catalog import Problem
 from modelyard_api.conditions import find_condition
 from modelyard_api.contract.outcome import Outcome, parse_outcome
 from modelyard_api.contract.progress import StepProgress
-from modelyard_api.v1alpha1.training_job import DatasetRef, DatasetVersion, TrainingJobStatus
+from modelyard_api.v1alpha1.training_job import Compiled, DatasetRef, DatasetVersion, TrainingJobStatus
 from modelyard_api.v1alpha1.tuning import BestTrial, TrialParameter, TuningProgress
 from modelyard_operator.decisions.attempts import Pauses, StepFacts
 from modelyard_operator.decisions.data_version import Waiting, find_version
@@ -72,6 +72,7 @@ def test_the_end_has_run_model_metrics_and_usage_and_is_never_taken_back() -> No
     assert told.status.model.version == "3"
     assert told.status.usage is not None
     assert told.status.usage.cpu_seconds == "4.2"
+    assert told.status.compiled == Compiled(used=True, rows=4128, max_delta="2e-15")
     assert decide_training_job(told, facts()).status == told.status
     assert decide_training_job(told, facts()).start is None
 

@@ -107,12 +107,12 @@ def test_texts_that_are_missing_empty_and_unseen_are_compared() -> None:
     _, certificate = certified(model, rows)
     assert certificate.used
     assert certificate.special_rows == 21
-    values = [row[0] for row in special_rows(rows)]
+    values = [row[0] for group in special_rows(rows) for row in group]
     assert "" in values
     assert any(value != value for value in values)  # noqa: PLR0124  NaN
 
 
 def test_special_rows_leave_the_held_out_rows_as_they_are() -> None:
     before = X.copy()
-    assert len(list(special_rows(X))) == 40
+    assert sum(map(len, special_rows(X))) == 40
     assert np.array_equal(X, before)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import skops.io
 
-from modelyard_api.contract.bundle import Bundle
+from modelyard_api.contract.bundle import MODEL_FILE, Bundle
 from modelyard_server.errors import BundleError
 from modelyard_server.models.archive import ArchiveLimits
 from modelyard_server.models.fetching import FetchedBundle
@@ -29,7 +29,7 @@ DOCUMENT = build_bundle(iris()).document
 
 
 def fetched(model: bytes) -> FetchedBundle:
-    return FetchedBundle(Bundle.model_validate(DOCUMENT), model, None)
+    return FetchedBundle(Bundle.model_validate(DOCUMENT), None, {MODEL_FILE: model}.__getitem__)
 
 
 @pytest.mark.parametrize("name", CORPUS)

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelyard_api.contract.bundle import GOLDEN_FILE, MODEL_FILE, Bundle, GoldenRequest
+from modelyard_api.contract.bundle import GOLDEN_FILE, Bundle, GoldenRequest
 from modelyard_server.errors import BundleError
 from modelyard_server.models.fetching import FetchedBundle
 from modelyard_server.models.loading import LoadedModel, load_model
-from modelyard_server.models.predictor import SklearnPredictor
+from modelyard_server.models.scikit import SklearnPredictor
 from tests.support.bundles import FittedModel, build_bundle, forest, iris, matrix_of, titles
 
 MODELS: dict[str, Callable[[], FittedModel]] = {
@@ -25,7 +25,7 @@ def load(fitted: FittedModel, **changes: Any) -> LoadedModel:  # noqa: ANN401  f
     built = build_bundle(fitted)
     golden = GoldenRequest.model_validate_json(built.files[GOLDEN_FILE]).model_copy(update=changes)
     bundle = Bundle.model_validate(built.document)
-    return load_model(FetchedBundle(bundle, built.files[MODEL_FILE], golden), built.digest)
+    return load_model(FetchedBundle(bundle, golden, built.files.__getitem__), built.digest)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -77,7 +77,7 @@ def test_a_model_that_was_fitted_on_other_columns_is_refused() -> None:
     }
     bundle = Bundle.model_validate(document)
     with pytest.raises(BundleError, match="does not answer its own example"):
-        load_model(FetchedBundle(bundle, built.files[MODEL_FILE], None), built.digest)
+        load_model(FetchedBundle(bundle, None, built.files.__getitem__), built.digest)
 
 
 def test_serving_uses_one_thread_whatever_training_used() -> None:

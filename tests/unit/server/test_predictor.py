@@ -20,7 +20,7 @@ from sklearn.preprocessing import MinMaxScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from modelyard_server.models.predictor import SklearnPredictor
+from modelyard_server.models.scikit import SklearnPredictor
 
 GENERATOR = np.random.default_rng(3)
 ROWS = GENERATOR.normal(size=(400, 4)).round(1)

@@ -12,7 +12,7 @@ from modelyard_runtime.errors import PlatformError
 from modelyard_server.errors import BundleError
 from modelyard_server.metrics import ServerMetrics
 from modelyard_server.models.loading import LoadedModel
-from modelyard_server.models.predictor import SklearnPredictor
+from modelyard_server.models.scikit import SklearnPredictor
 from modelyard_server.routing import RouteKeeper
 from modelyard_server.signature import Reader, Signature
 from modelyard_server.state import ServerState
@@ -45,6 +45,7 @@ class Loader:
             SklearnPredictor(FITTED.model),
             (),
             1e-4,
+            "it is a test",
         )
 
 

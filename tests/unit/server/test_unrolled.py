@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from modelyard_server.models.predictor import SklearnPredictor
+from modelyard_server.models.scikit import SklearnPredictor
 from modelyard_server.models.unrolled import unrolled
 
 WORDS = ["red shoe", "blue hat", "smart phone", "phone case", "winter hat", "running shoe"]

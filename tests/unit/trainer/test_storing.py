@@ -4,17 +4,23 @@ import hashlib
 import io
 import json
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 import skops.io
 
+from modelyard_api.contract.bundle import TWIN_FILE
 from modelyard_api.contract.manifest import Column
 from modelyard_api.metrics import Task
 from modelyard_api.v1alpha1.common import ColumnType
+from modelyard_api.v1alpha1.training_job import Compiled
+from modelyard_runtime.twin import load
 from modelyard_trainer import machine
 from modelyard_trainer.bundle import Origin, PackedModel, pack
+from modelyard_trainer.compiled import read_tag, tags_of, twin_of
 from modelyard_trainer.fit import EstimatorError
 from modelyard_trainer.safe_types import loadable
 from modelyard_trainer.stable_archive import stable_archive
@@ -54,6 +60,39 @@ def test_a_bundle_names_its_files_by_their_content() -> None:
     assert made.bundle.classes == ["flat", "house"]
     golden = json.loads(made.files["golden.json"])
     assert [max(row) for row in golden["probabilities"]] == [1.0] * len(golden["rows"])
+
+
+def test_a_bundle_holds_the_compiled_program_with_its_certificate() -> None:
+    fitted = fit_in_memory(regression("RandomForestRegressor"), version_of(offers()))
+    made = packed(fitted)
+    certificate = made.bundle.certificate
+    assert certificate is not None
+    assert (certificate.used, certificate.rows, certificate.max_delta) == (True, len(fitted.data.test.y), "0")
+    program = load(made.files[TWIN_FILE])
+    assert np.array_equal(
+        program.predict(fitted.data.test.X).values, fitted.model.predict(fitted.data.test.X)
+    )
+    written = json.loads(model_directory(made, datetime(2030, 1, 2, tzinfo=UTC))["certificate.json"])
+    assert written == certificate.to_wire()
+    said = read_tag(tags_of(certificate))
+    assert said == Compiled(used=True, rows=certificate.rows, max_delta="0")
+
+
+def test_a_model_without_a_compiled_form_is_stored_with_the_reason() -> None:
+    made = packed(fit_in_memory(regression("KNeighborsRegressor"), version_of(offers())))
+    assert TWIN_FILE not in made.files
+    assert read_tag(tags_of(made.bundle.certificate)) == Compiled(
+        used=False, reason="KNeighborsRegressor has no compiled form"
+    )
+    assert tags_of(None) == {}
+    assert read_tag({}) is None
+
+
+def test_very_many_held_out_rows_are_compared_in_part() -> None:
+    fitted = fit_in_memory(regression(), version_of(offers()))
+    test = fitted.data.test
+    many = replace(test, X=np.resize(test.X, (30_000, test.X.shape[1])))
+    assert twin_of(fitted.model, many).certificate.rows == 20_000
 
 
 def test_a_missing_value_is_null_in_examples() -> None:

@@ -6,7 +6,6 @@ apart: one column, then all, missing, empty, never seen before, too large for si
 
 from __future__ import annotations
 
-import itertools
 import math
 import warnings
 from collections.abc import Iterator
@@ -23,7 +22,8 @@ TOLERANCE = 1e-12
 """Greatest relative difference for sums in double precision."""
 _ALONE = 16
 """Held-out rows that are also asked one by one, since one row takes other ways than many."""
-_MOST_SPECIAL = 240
+_MOST_COLUMNS = 16
+"""Columns of texts, and of numbers, that special values are put into one by one."""
 _NUMBERS = (math.nan, 0.0, -0.0, math.inf, -math.inf, 1e300, -1e300, 1e39, 1e-300, 2.0**53 + 2)
 _TEXTS = (math.nan, "", " ", "\x00", "never seen before \u2603", "e\u0301 \ufb01 \u0130", "a" * 10_000)
 _REFUSALS = (ValueError, TypeError, AttributeError)
@@ -38,11 +38,11 @@ def certified(model: Any, rows: np.ndarray) -> tuple[Program | None, Certificate
     """
     try:
         program = compile_model(model)
+        certificate = certify(program, model, rows)
     except NotCompiledError as error:
         return None, _refused(str(error))
     except Exception as error:  # noqa: BLE001  what is only there to save time must not cost the training
         return None, _refused(f"compiling it failed: {type(error).__name__}: {error}")
-    certificate = certify(program, model, rows)
     return (program if certificate.used else None), certificate
 
 
@@ -54,36 +54,46 @@ def certify(program: Program, model: Any, rows: np.ndarray, *, tolerance: float 
     found.ask(rows, ordinary=True)
     for row in rows[:_ALONE]:
         found.ask(row[np.newaxis])
-    special = list(itertools.islice(special_rows(rows), _MOST_SPECIAL))
-    for row in special:
-        found.ask(row[np.newaxis])
+    special = 0
+    for group in special_rows(rows):
+        special += len(group)
+        found.ask_each(group)
     agreement = found.same_labels / max(1, found.labels) if found.labels else 1.0
     reason = found.reason(tolerance)
     return Certificate(
         rows=len(rows),
-        special_rows=len(special),
+        special_rows=special,
         max_delta=_decimal(found.greatest),
-        label_agreement=_decimal(agreement),
+        label_agreement=f"{agreement:.6g}",
         used=not reason,
         reason=reason,
     )
 
 
 def special_rows(rows: np.ndarray) -> Iterator[np.ndarray]:
-    """Rows with every value in all columns, then each with one value in one column, all columns in turn."""
+    """Groups of rows: with a special value in all columns, one by one; then with one value in one column, all columns."""
     kinds = [_TEXTS if _is_text(rows[:, at]) else _NUMBERS for at in range(rows.shape[1])]
     most = max(len(kind) for kind in kinds)
     for turn in range(most):
         row = rows[0].copy()
         for at, kind in enumerate(kinds):
             row[at] = kind[turn % len(kind)]
-        yield row
+        yield row[np.newaxis]
+    columns = _some([at for at, kind in enumerate(kinds) if kind is _TEXTS])
+    columns += _some([at for at, kind in enumerate(kinds) if kind is _NUMBERS])
     for turn in range(most):
-        for at, kind in enumerate(kinds):
-            if turn < len(kind):
-                row = rows[(turn + at) % len(rows)].copy()
-                row[at] = kind[turn]
-                yield row
+        asked = [at for at in columns if turn < len(kinds[at])]
+        group = rows[[(turn + at) % len(rows) for at in asked]]
+        for row, at in zip(group, asked, strict=True):
+            row[at] = kinds[at][turn]
+        yield group
+
+
+def _some(columns: list[int]) -> list[int]:
+    """At most so many of them, evenly from the first to the last."""
+    if len(columns) <= _MOST_COLUMNS:
+        return columns
+    return [columns[at * len(columns) // _MOST_COLUMNS] for at in range(_MOST_COLUMNS)]
 
 
 def _is_text(column: np.ndarray) -> bool:
@@ -130,6 +140,14 @@ class _Comparison:
             self._differ(found[1], expected[1], 1.0)
         elif expected[1] is not found[1]:
             self.problems.append("only one of them gives probabilities")
+
+    def ask_each(self, rows: np.ndarray) -> None:
+        """Compares the answers to rows of which some may be refused: all at once, and where that fails one by one."""
+        if len(rows) > 1 and (self._model_says(rows) is None or self._program_says(rows) is None):
+            for row in rows:
+                self.ask(row[np.newaxis])
+        else:
+            self.ask(rows)
 
     def reason(self, tolerance: float) -> str:
         """Why the program may not be used; empty if it may."""

@@ -63,7 +63,7 @@ def load(content: bytes) -> Node:
     """
     start = len(_MAGIC) + 8
     if not start <= len(content) <= _MAX_BYTES or content[: len(_MAGIC)] != _MAGIC:
-        raise TwinFormatError("is no compiled program of this version")
+        raise TwinFormatError("is no compiled program")
     length = int.from_bytes(content[len(_MAGIC) : start], "little")
     if length > min(_MAX_HEADER, len(content) - start):
         raise TwinFormatError("has a header that is longer than the file, or than any program needs")
@@ -71,8 +71,10 @@ def load(content: bytes) -> Node:
         header = json.loads(content[start : start + length].decode("ascii"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise TwinFormatError("has a header that cannot be read") from error
-    if not isinstance(header, dict) or header.get("version") != _VERSION:
-        raise TwinFormatError("is no compiled program of this version")
+    if not isinstance(header, dict):
+        raise TwinFormatError("has a header that cannot be read")
+    if header.get("version") != _VERSION:
+        raise TwinFormatError(f"has format version {header.get('version')}, this program reads {_VERSION}")
     arrays = _arrays(header.get("arrays"), content, start + length)
     reader = _Reader(arrays)
     return reader.node(header.get("root"), 0)

@@ -96,10 +96,12 @@ def server_metadata() -> dict[str, Any]:
 def model_metadata(serving: Serving, served: ServedModel) -> dict[str, Any]:
     """``GET /v2/models/{name}``."""
     model = served.model
+    reason = model.not_compiled_because
     return {
         "name": served.name,
         "versions": serving.versions,
-        "platform": "scikit-learn_skops",
+        "platform": "scikit-learn_skops" if reason is not None else "modelyard_compiled",
+        "parameters": {} if reason is None else {"not_compiled_because": reason},
         "inputs": [
             {"name": column.name, "datatype": _PUBLISHED[column.type], "shape": [-1]}
             for column in model.signature.columns

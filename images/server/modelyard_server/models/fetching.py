@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import orjson
@@ -28,12 +29,13 @@ _DOCUMENT_BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True)
 class FetchedBundle:
-    """A verified bundle."""
+    """A verified bundle, whose large files are read when they are wanted: few servers need all of them."""
 
     bundle: Bundle
-    model: bytes
-    """A skops file."""
     golden: GoldenRequest | None
+    file: Callable[[str], bytes]
+    """The content of a file by its name, verified. Raises BundleError, PlatformError and ObjectMissingError as
+    ``fetch_bundle`` does."""
 
 
 def fetch_bundle(store: ObjectStore, routed: RoutedModel, max_bytes: int) -> FetchedBundle:
@@ -54,8 +56,8 @@ def fetch_bundle(store: ObjectStore, routed: RoutedModel, max_bytes: int) -> Fet
     golden = files.get(GOLDEN_FILE)
     return FetchedBundle(
         bundle=bundle,
-        model=_read_file(store, prefix, files[MODEL_FILE]),
         golden=None if golden is None else _parse_golden(_read_file(store, prefix, golden)),
+        file=lambda name: _read_file(store, prefix, files[name]),
     )
 
 

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import skops.io
 
-from modelyard_api.contract.bundle import Bundle, GoldenRequest
+from modelyard_api.contract.bundle import MODEL_FILE, Bundle, GoldenRequest
 from modelyard_api.metrics import Task
 from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_server.errors import BundleError, RequestError
-from modelyard_server.models.archive import ArchiveLimits, inspect_archive
+from modelyard_server.models.archive import ArchiveLimits
+from modelyard_server.models.compiled import NotUsedError, load_compiled
 from modelyard_server.models.fetching import FetchedBundle
-from modelyard_server.models.integrity import check_integrity
-from modelyard_server.models.predictor import Answer, Predictor, SklearnPredictor
-from modelyard_server.models.probe import probe
+from modelyard_server.models.predictor import Answer, Predictor
 from modelyard_server.signature import Reader, Rows, Signature
 
 _TOLERANCE = 1e-9
@@ -44,6 +42,13 @@ class LoadedModel:
     """Labels in the order of the probabilities; empty for regression."""
     row_seconds: float
     """What one row takes when the model is warm."""
+    not_compiled_because: str | None
+    """Why scikit-learn answers; None where the compiled program does."""
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the compiled program answers."""
+        return self.not_compiled_because is None
 
     @property
     def light(self) -> bool:
@@ -57,25 +62,20 @@ class LoadedModel:
 
 
 def load_model(fetched: FetchedBundle, digest: str, limits: ArchiveLimits | None = None) -> LoadedModel:
-    """The model of a bundle. Raises BundleError where it is not allowed, broken, or does not answer as promised."""
-    names = inspect_archive(fetched.model, limits)
-    probe(fetched.model, names)
-    try:
-        model = skops.io.loads(fetched.model, trusted=sorted(names))
-        check_integrity(model)
-        predictor = SklearnPredictor(model)
-    except BundleError:
-        raise
-    except MemoryError as error:
-        raise BundleError("the model does not fit into the server's memory") from error
-    except Exception as error:
-        raise BundleError(f"the model cannot be built: {type(error).__name__}: {error}") from error
+    """The model of a bundle: its compiled program where that is proven, else scikit-learn's, which is only then loaded.
+
+    Raises BundleError where it is not allowed, broken, or does not answer as promised.
+    """
     bundle = fetched.bundle
     declared = Signature(tuple(bundle.inputs))
     samples = _samples(bundle, fetched.golden)
-    row_seconds = _warm_up(predictor, declared, samples)
-    if fetched.golden is not None:
-        _replay(predictor, Reader(declared), fetched.golden)
+    reason: str | None = None
+    try:
+        predictor, row_seconds = _compiled(fetched, declared, samples)
+    except NotUsedError as error:
+        reason = str(error)
+        _log.info("scikit-learn answers: %s", reason)
+        predictor, row_seconds = _scikit(fetched, declared, samples, limits)
     signature = declared.demanding(_demanded(predictor, declared, samples[0]))
     return LoadedModel(
         digest=digest,
@@ -85,7 +85,33 @@ def load_model(fetched: FetchedBundle, digest: str, limits: ArchiveLimits | None
         predictor=predictor,
         labels=tuple(bundle.classes),
         row_seconds=row_seconds,
+        not_compiled_because=reason,
     )
+
+
+def _compiled(
+    fetched: FetchedBundle, declared: Signature, samples: list[dict[str, Any]]
+) -> tuple[Predictor, float]:
+    """The compiled program, which has answered the golden requests as scikit-learn did. Raises NotUsedError."""
+    predictor = load_compiled(fetched)
+    try:
+        row_seconds = _warm_up(predictor, declared, samples)
+        _replay(predictor, declared, fetched.golden)
+    except BundleError as error:
+        raise NotUsedError(f"the compiled program is not the model: {error}") from error
+    return predictor, row_seconds
+
+
+def _scikit(
+    fetched: FetchedBundle, declared: Signature, samples: list[dict[str, Any]], limits: ArchiveLimits | None
+) -> tuple[Predictor, float]:
+    # Imported here: it takes a second and 100 MB, which a server of compiled programs does without.
+    from modelyard_server.models.scikit import load_scikit  # noqa: PLC0415
+
+    predictor = load_scikit(fetched.file(MODEL_FILE), limits)
+    row_seconds = _warm_up(predictor, declared, samples, settle=predictor.settle)
+    _replay(predictor, declared, fetched.golden)
+    return predictor, row_seconds
 
 
 def _samples(bundle: Bundle, golden: GoldenRequest | None) -> list[dict[str, Any]]:
@@ -98,14 +124,18 @@ def _neutral(kind: ColumnType) -> Any:  # noqa: ANN401  a JSON value
     return {ColumnType.TEXT: "", ColumnType.BOOLEAN: False}.get(kind, 0)
 
 
-def _warm_up(predictor: SklearnPredictor, signature: Signature, samples: Sequence[dict[str, Any]]) -> float:
-    """Seconds that a row takes once the first, slow calls are over."""
+def _warm_up(
+    predictor: Predictor,
+    signature: Signature,
+    samples: Sequence[dict[str, Any]],
+    settle: Callable[[np.ndarray], None] | None = None,
+) -> float:
+    """Seconds that a row takes once the first, slow calls are over; ``settle`` is called with the rows before."""
     reader = Reader(signature)
     try:
         matrix = reader.matrix(reader.from_records(samples))
-        if not predictor.agrees(matrix):
-            _log.warning("the model's steps do not add up to the model; it is asked as a whole")
-            predictor.as_a_whole()
+        if settle is not None:
+            settle(matrix)
         fastest = float("inf")
         for _ in range(_WARM_UP_ROUNDS):
             start = time.perf_counter()
@@ -120,8 +150,11 @@ def _warm_up(predictor: SklearnPredictor, signature: Signature, samples: Sequenc
     return fastest
 
 
-def _replay(predictor: Predictor, reader: Reader, golden: GoldenRequest) -> None:
+def _replay(predictor: Predictor, signature: Signature, golden: GoldenRequest | None) -> None:
     """Proves that the answers are those of the training; raises BundleError at the first that is not."""
+    if golden is None:
+        return
+    reader = Reader(signature)
     try:
         matrix = reader.matrix(reader.from_records(golden.rows))
         answer = predictor.predict(matrix, probabilities=golden.probabilities is not None)

@@ -24,13 +24,16 @@ _TYPES = {
 }
 _REQUIREMENTS = "requirements.txt"
 _EXAMPLE = "input_example.json"
+_CERTIFICATE = "certificate.json"
 
 
 def model_directory(packed: PackedModel, now: datetime) -> dict[str, bytes]:
     """Files of the directory by their path in it, ``MLmodel`` last."""
     bundle = packed.bundle
     requirements = [f"{own.name}=={own.version}" for own in bundle.libraries if own.name != "python"]
+    certificate = {} if bundle.certificate is None else {_CERTIFICATE: _text(bundle.certificate.to_wire())}
     return {
+        **certificate,
         MODEL_FILE: packed.files[MODEL_FILE],
         _REQUIREMENTS: "".join(f"{line}\n" for line in requirements).encode(),
         _EXAMPLE: _text(_example(bundle)),

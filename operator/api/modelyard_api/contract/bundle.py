@@ -10,6 +10,8 @@ from modelyard_api.v1alpha1.common import Json
 BUNDLE_FILE = "bundle.json"
 MODEL_FILE = "model.skops"
 GOLDEN_FILE = "golden.json"
+TWIN_FILE = "model.twin"
+"""The model as a compiled program; there only where the certificate lets it be used."""
 
 
 class BundleFile(StatusModel):
@@ -63,6 +65,8 @@ class Bundle(StatusModel):
     """A few rows of the training part."""
     trusted_types: list[str] = []
     """Types in the skops file beyond skops' own list; the server compares them with its allow-list."""
+    certificate: Certificate | None = None
+    """How the compiled program compares with the model, or why there is none; None where nobody tried."""
     files: list[BundleFile]
 
 

@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 from modelyard_api.base import OneOf, StatusModel
 from modelyard_api.contract.exit_codes import FailureClass
 from modelyard_api.v1alpha1.dataset_status import ClassCount, ColumnStatus, ValidationStatus
-from modelyard_api.v1alpha1.training_job import DatasetVersion
+from modelyard_api.v1alpha1.training_job import Compiled, DatasetVersion
 from modelyard_api.v1alpha1.tuning import BestTrial, TuningProgress
 
 TERMINATION_LOG = "/dev/termination-log"
@@ -131,6 +131,8 @@ class TrainOutcome(StatusModel):
     """NaN and infinities go as words, for which JSON has no numbers."""
     cpu_seconds: float
     peak_memory_bytes: int
+    compiled: Compiled | None = None
+    """The model's compiled program; absent where an earlier trainer finished the run."""
     progress: TuningProgress | None = None
     """What became of the trials, where there were any."""
     best: BestTrial | None = None

@@ -44,6 +44,10 @@ class RouteState(StatusModel):
     """Route last read from the file."""
     version: str | None = None
     """Champion's version."""
+    compiled: bool | None = None
+    """Whether the champion's compiled program answers for it."""
+    not_compiled_because: str | None = None
+    """Why it does not."""
     error: str | None = None
     """Why the wanted route is not served."""
     requests: int = 0

@@ -231,6 +231,19 @@ class Usage(StatusModel):
     """Largest resident set."""
 
 
+class Compiled(StatusModel):
+    """Whether serving answers with a compiled program instead of the libraries that trained the model."""
+
+    used: bool
+    """True where the program gave the model's answers for all rows that both were asked for."""
+    rows: int | None = None
+    """Held-out rows that were compared."""
+    max_delta: Annotated[str, Field(max_length=32)] | None = None
+    """Greatest difference of a value or probability, relative to it."""
+    reason: Annotated[str, Field(max_length=256)] | None = None
+    """Why it is not used."""
+
+
 class TrainingJobStatus(ResourceStatus):
     """What was seen of a TrainingJob."""
 
@@ -258,6 +271,8 @@ class TrainingJobStatus(ResourceStatus):
     """Primary metric at a glance, for example rmse=0.4163."""
     usage: Usage | None = None
     """What the pod used."""
+    compiled: Compiled | None = None
+    """The model's compiled program."""
 
 
 class TrainingJob(StatusModel):

@@ -194,6 +194,7 @@ def _succeed(
             "progress": outcome.progress,
             "best": outcome.best,
             "summary": summary,
+            "compiled": outcome.compiled,
             "usage": _usage(outcome.cpu_seconds, outcome.peak_memory_bytes),
         }
     )
