@@ -8,6 +8,7 @@ import pytest
 from tests.support.bundles import build_bundle, build_compiled, iris, titles
 from tests.support.s3 import S3Server
 from tests.support.server_process import ServerProcess, fresh_project, running_server
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +18,9 @@ def iris_server(minio_server: S3Server, tmp_path_factory: pytest.TempPathFactory
         champion = build_compiled(iris()).write(server.store, "3")
         previous = build_bundle(iris(seed=1)).write(server.store, "2")
         server.await_route(server.route(champion, previous))
+        with server.client() as asking:
+            # The way back is held a little later: scikit-learn is imported for it.
+            until(lambda: asking.get("/v2/models/iris/versions/2").is_success, 60, "version 2 being held")
         yield server
 
 

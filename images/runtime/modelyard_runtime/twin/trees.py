@@ -77,7 +77,7 @@ def compile_histogram(model: Any, _: CompileStep) -> Node:  # noqa: ANN401
 
 def build_forest(node: Node) -> Final:
     """Kernel of a forest."""
-    walk, width = _walk(node)
+    walk, width = _walk(node, single=True)
     classes = node.count("classes", 1 << 20)
     values = node.numbers("values", np.float64, len(walk.feature), max(1, classes))
     single = _Single(width, node.flag("missing"))
@@ -86,13 +86,14 @@ def build_forest(node: Node) -> Final:
 
 def build_boosted(node: Node) -> Final:
     """Kernel of boosted trees."""
-    walk, width = _walk(node)
+    single = node.flag("single")
+    walk, width = _walk(node, single=single)
     start = node.numbers("start", np.float64, None)
     link = node.choice("link", *_LINKS)
     if not len(start) or len(walk.roots) % len(start) or (link == "softmax") != (len(start) > 1):
         raise node.broken("start")
     values = node.numbers("values", np.float64, len(walk.feature), 1)[:, 0]
-    rows: _Single | _Double = _Single(width, missing=False) if node.flag("single") else _Double(width)
+    rows: _Single | _Double = _Single(width, missing=False) if single else _Double(width)
     at_zero = node.count("atZero", 1)
     return _Boosted(walk, values, rows, start, link, at_zero)
 
@@ -126,9 +127,9 @@ def _of_predictor(nodes: np.ndarray) -> Tree:
     return Tree(left, right, nodes["feature_idx"].astype(np.int64), nodes["num_threshold"], missing, values)
 
 
-def _walk(node: Node) -> tuple[Walk, int]:
+def _walk(node: Node, *, single: bool) -> tuple[Walk, int]:
     width = node.count("width", _MAX_WIDTH)
-    return walk_of(node, width), width
+    return walk_of(node, width, single=single), width
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ class _Single:
         gaps = not np.isfinite(held).all()
         if gaps and np.isinf(held).any():
             raise ValueError("Input X contains infinity or a value too large for dtype('float32').")
-        return held.astype(np.float64), gaps
+        return held, gaps
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""Decision trees as flat arrays, walked level by level: all trees at once for few rows, tree by tree for many.
+"""Decision trees as flat arrays: few rows walk through all trees at once, many through one tree after another.
 
-Siblings stand side by side, so a step is ``left[node] + (value > threshold[node])``. A leaf is its own left child with an
+Few rows go in strides of three levels (``striding``), many level by level, and so do rows with missing values. Siblings stand side by side, so a step is ``left[node] + (value > threshold[node])``. A leaf is its own left child with an
 infinite threshold: a walk that has arrived stays, and walks that go together take as many steps as the deepest has levels.
 """
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from modelyard_runtime.twin.node import Node
+from modelyard_runtime.twin.striding import Strides, rounded_down, strides_of
 
 _MAX_DEPTH = 1 << 16
 _MANY = 256
@@ -53,27 +54,38 @@ def _depth(left: np.ndarray, root: int) -> int:
     return depth
 
 
-def walk_of(node: Node, width: int) -> Walk:
-    """The walk of a node's arrays, over rows of this width. Raises TwinFormatError where it would leave them."""
+def walk_of(node: Node, width: int, *, single: bool) -> Walk:
+    """The walk of a node's arrays, over rows of this width. Raises TwinFormatError where it would leave them.
+
+    ``single`` says that rows are in single precision.
+    """
     feature = node.numbers("feature", np.int32, None)
     count = len(feature)
     left = node.numbers("left", np.int32, count).astype(np.intp)
     threshold = node.numbers("threshold", np.float64, count)
     missing_right = node.numbers("missingRight", np.bool_, count)
     roots = node.numbers("roots", np.int32, None).astype(np.intp)
-    own = np.arange(count)
-    leaf = left == own
+    leaf = left == np.arange(count)
     if not count or not len(roots) or feature.min() < 0 or feature.max() >= width:
         raise node.broken("feature")
-    if roots.min() < 0 or roots.max() >= count:
-        raise node.broken("roots")
-    # Children stand behind their parents: every walk ends.
-    if (left < own).any() or (left[~leaf] + 1 >= count).any() or not np.isposinf(threshold[leaf]).all():
+    if not _are_trees(left, leaf, roots) or not np.isposinf(threshold[leaf]).all():
         raise node.broken("left")
     depths = node.numbers("depths", np.int32, len(roots))
     if depths.min() < 0 or depths.max() > _MAX_DEPTH:
         raise node.broken("depths")
-    return Walk(feature.astype(np.intp), threshold, left, missing_right, roots, tuple(depths.tolist()))
+    held = rounded_down(threshold) if single else threshold
+    strides = strides_of(left, feature, held, roots)
+    return Walk(feature.astype(np.intp), held, left, missing_right, roots, tuple(depths.tolist()), strides)
+
+
+def _are_trees(left: np.ndarray, leaf: np.ndarray, roots: np.ndarray) -> bool:
+    """Whether every node is a root or the child of one node that stands before it: then every walk ends."""
+    own = np.arange(len(left))
+    first = left[~leaf]
+    if (left < own).any() or (first + 1 >= len(left)).any() or roots.min() < 0 or roots.max() >= len(left):
+        return False
+    parents = np.bincount(np.concatenate([roots, first, first + 1]), minlength=len(left))
+    return bool((parents == 1).all())
 
 
 @dataclass(frozen=True)
@@ -82,10 +94,12 @@ class Walk:
 
     feature: np.ndarray
     threshold: np.ndarray
+    """Of the type of the rows."""
     left: np.ndarray
     missing_right: np.ndarray
     roots: np.ndarray
     depths: tuple[int, ...]
+    strides: Strides
 
     def sums(self, values: np.ndarray, rows: np.ndarray, start: np.ndarray, *, missing: bool) -> np.ndarray:
         """For each row ``start`` and the values of its leaves, added up in order of the trees; shape (rows, outputs).
@@ -102,7 +116,11 @@ class Walk:
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
     def _few(self, values: np.ndarray, rows: np.ndarray, start: np.ndarray, *, missing: bool) -> np.ndarray:
-        leaves = self._leaves(rows, self.roots, max(self.depths), missing=missing)
+        leaves = (
+            self._leaves(rows, self.roots, max(self.depths), missing=missing)
+            if missing
+            else self.strides.leaves(rows)
+        )
         terms = values[leaves].reshape(len(rows), -1, len(start))
         terms[:, 0] += start
         # A plain sum may add in pairs.
