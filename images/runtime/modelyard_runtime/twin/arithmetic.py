@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from modelyard_runtime.twin.node import BuildStep, CompileStep, Node, NotCompiledError, Transform
-from modelyard_runtime.twin.rows import Rows, floats
+from modelyard_runtime.twin.rows import Row, Rows, float_row, floats, is_finite
 
 ARITHMETIC = "arithmetic"
 _OPERATIONS: dict[str, Callable[..., Any]] = {
@@ -20,6 +20,8 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "atLeast": np.maximum,
     "atMost": np.minimum,
 }
+_CLIPS = frozenset({"atLeast", "atMost"})
+"""Would make a finite value of an infinite one, which is to be refused."""
 _MAX_OPERATIONS = 8
 
 
@@ -50,7 +52,7 @@ def build_arithmetic(node: Node, _: BuildStep) -> Transform:
         if operation is None:
             raise node.broken("operations")
         steps.append((operation, node.numbers(f"operand{position}", np.float64, width)))
-    return _Arithmetic(width, tuple(steps))
+    return _Arithmetic(width, tuple(steps), clips=bool(_CLIPS.intersection(map(str, names))))
 
 
 Operation = tuple[str, Any]
@@ -100,6 +102,15 @@ _COMPILED: dict[str, Callable[[Any], list[Operation]]] = {
 class _Arithmetic:
     width: int
     steps: tuple[tuple[Callable[..., Any], np.ndarray], ...]
+    clips: bool
+
+    def alone(self, row: Row) -> Row | None:
+        held = float_row(row)
+        if held is None or len(held) != self.width or (self.clips and not is_finite(held)):
+            return None
+        for operation, operand in self.steps:
+            held = operation(held, operand)
+        return held
 
     def __call__(self, rows: Rows) -> Rows:
         held = floats(rows, missing=True)

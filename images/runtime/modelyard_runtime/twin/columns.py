@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from modelyard_runtime.twin.node import BuildStep, CompileStep, Node, Transform, require
-from modelyard_runtime.twin.rows import Rows, beside
+from modelyard_runtime.twin.node import BuildStep, CompileStep, Node, RowStep, Transform, require, row_step
+from modelyard_runtime.twin.rows import Row, Rows, SparseRow, beside
 
 COLUMNS = "columns"
 BRANCH = "branch"
@@ -58,7 +58,8 @@ def build_columns(node: Node, build_step: BuildStep) -> Transform:
     width = node.count("width", 1 << 24)
     if not node.children:
         raise node.broken("children")
-    return _Columns(width, tuple(_branch(child, width, build_step) for child in node.children))
+    branches = tuple(_branch(child, width, build_step) for child in node.children)
+    return _Columns(width, branches, _columns_alone(width, branches))
 
 
 def build_chain(node: Node, build_step: BuildStep) -> Transform:
@@ -76,13 +77,18 @@ def chained(steps: list[Transform]) -> Transform:
     kept = [step for step in steps if step is not _same]
     if not kept:
         return _same
-    return kept[0] if len(kept) == 1 else _Chain(tuple(kept))
+    return kept[0] if len(kept) == 1 else _Chain(tuple(kept), _chain_alone(tuple(kept)))
 
 
-def _same(rows: Rows) -> Rows:
-    return rows
+class _Same:
+    def __call__(self, rows: Rows) -> Rows:
+        return rows
+
+    def alone(self, row: Row) -> Row:
+        return row
 
 
+_same = _Same()
 Pick = Callable[[np.ndarray], np.ndarray]
 
 
@@ -113,6 +119,7 @@ def _picking(positions: np.ndarray, *, alone: bool) -> Pick:
 @dataclass(frozen=True)
 class _Chain:
     steps: tuple[Transform, ...]
+    alone: RowStep | None
 
     def __call__(self, rows: Rows) -> Rows:
         for step in self.steps:
@@ -120,13 +127,55 @@ class _Chain:
         return rows
 
 
+def _chain_alone(steps: tuple[Transform, ...]) -> RowStep | None:
+    found = [row_step(step) for step in steps]
+    known = [step for step in found if step is not None]
+    if len(known) < len(found):
+        return None
+
+    def alone(row: Row) -> Row | None:
+        for step in known:
+            found = step(row)
+            if found is None:
+                return None
+            row = found
+        return row
+
+    return alone
+
+
 @dataclass(frozen=True)
 class _Columns:
     width: int
     branches: tuple[tuple[Pick, Transform], ...]
+    alone: RowStep | None
 
     def __call__(self, rows: Rows) -> Rows:
         held = rows if isinstance(rows, np.ndarray) else rows.dense()
         if held.ndim != 2 or held.shape[1] != self.width:  # noqa: PLR2004  rows and columns
             raise ValueError(f"X has not the {self.width} columns that the model was fitted with.")
         return beside([step(pick(held)) for pick, step in self.branches])
+
+
+def _columns_alone(width: int, branches: Sequence[tuple[Pick, Transform]]) -> RowStep | None:
+    known = [
+        (pick, step) for pick, step in ((pick, row_step(step)) for pick, step in branches) if step is not None
+    ]
+    if len(known) < len(branches):
+        return None
+
+    def alone(row: Row) -> Row | None:
+        if not isinstance(row, np.ndarray) or len(row) != width:
+            return None
+        blocks: list[np.ndarray | SparseRow] = []
+        for pick, step in known:
+            block = step(pick(row[np.newaxis])[0])
+            if block is None:
+                return None
+            if isinstance(block, np.ndarray | SparseRow):
+                blocks.append(block)
+            else:
+                blocks.extend(block)
+        return blocks[0] if len(blocks) == 1 else tuple(blocks)
+
+    return alone

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from modelyard_runtime.twin.node import BuildStep, CompileStep, Node, NotCompiledError, Transform, require
-from modelyard_runtime.twin.rows import Rows, SparseRows
+from modelyard_runtime.twin.rows import Row, Rows, SparseRow, SparseRows
 
 ONE_HOT = "oneHot"
 ORDINAL = "ordinal"
@@ -56,7 +56,7 @@ def build_one_hot(node: Node, _: BuildStep) -> Transform:
 
 def build_ordinal(node: Node, _: BuildStep) -> Transform:
     """Kernel of an OrdinalEncoder."""
-    return _tables(node, whole=False).codes
+    return _Ordinal(_tables(node, whole=False))
 
 
 def _asked(encoder: Any) -> list[np.ndarray]:  # noqa: ANN401
@@ -142,6 +142,14 @@ class _Table:
 class _Tables:
     features: tuple[_Table, ...]
 
+    def known(self, row: Row) -> list[float] | None:
+        """The codes of a single row of which every category is known."""
+        if not isinstance(row, np.ndarray) or len(row) != len(self.features):
+            return None
+        found = [table.codes.get(value) for table, value in zip(self.features, row.tolist(), strict=True)]
+        codes = [code for code in found if code is not None]
+        return codes if len(codes) == len(found) else None
+
     def codes(self, rows: Rows) -> np.ndarray:
         """The code of each value, shape (rows, features)."""
         held = rows if isinstance(rows, np.ndarray) else rows.dense()
@@ -157,9 +165,28 @@ class _Tables:
 
 
 @dataclass(frozen=True)
+class _Ordinal:
+    tables: _Tables
+
+    def __call__(self, rows: Rows) -> Rows:
+        return self.tables.codes(rows)
+
+    def alone(self, row: Row) -> Row | None:
+        codes = self.tables.known(row)
+        return None if codes is None else np.array(codes)
+
+
+@dataclass(frozen=True)
 class _OneHot:
     tables: _Tables
     width: int
+
+    def alone(self, row: Row) -> Row | None:
+        codes = self.tables.known(row)
+        if codes is None:
+            return None
+        columns = np.array([code for code in codes if code >= 0], dtype=np.intp)
+        return SparseRow(columns, np.ones(len(columns)), self.width)
 
     def __call__(self, rows: Rows) -> Rows:
         codes = self.tables.codes(rows)

@@ -10,7 +10,7 @@ import numpy as np
 
 from modelyard_api.v1alpha1.common import Json
 from modelyard_runtime.twin.node import BuildStep, CompileStep, Node, NotCompiledError, Transform, require
-from modelyard_runtime.twin.rows import Rows, floats
+from modelyard_runtime.twin.rows import Row, Rows, float_row, floats, is_finite
 
 IMPUTE = "impute"
 
@@ -78,6 +78,17 @@ class _Imputer:
     fill: np.ndarray
     kept: np.ndarray | None
     indicated: np.ndarray | None
+
+    def alone(self, row: Row) -> Row | None:
+        """A row in which nothing is missing, where that leaves it as it is."""
+        if not isinstance(row, np.ndarray) or len(row) != self.width:
+            return None
+        if self.kept is not None or self.indicated is not None:
+            return None
+        if not self.numeric:
+            return row if all(value == value for value in row.tolist()) else None  # noqa: PLR0124  NaN is not itself
+        held = float_row(row)
+        return held if held is not None and is_finite(held) else None
 
     def __call__(self, rows: Rows) -> Rows:
         held = floats(rows, missing=True) if self.numeric else _objects(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,11 +10,14 @@ from typing import Any
 import numpy as np
 
 from modelyard_runtime.twin.node import Answer, CompileStep, Final, Node, NotCompiledError, require
-from modelyard_runtime.twin.rows import Rows, times
+from modelyard_runtime.twin.rows import Row, Rows, is_finite, row_times, times
 
 LINEAR_VALUE = "linearValue"
 LINEAR_CLASS = "linearClass"
 _MAX_WIDTH = 1 << 26
+_MOST_EXPONENT = 709.0
+"""The exponential of more is infinite."""
+_FIRST_TWO = np.arange(2)
 
 
 def compile_regressor(model: Any, _: CompileStep) -> Node:  # noqa: ANN401
@@ -118,6 +122,14 @@ class _Value:
         raw = times(rows, self.weights) + self.intercept
         return Answer(np.exp(raw) if self.exponential else raw)
 
+    def alone(self, row: Row, *, probabilities: bool) -> Answer | None:
+        del probabilities
+        raw = row_times(row, self.weights)
+        if raw is None or not math.isfinite(raw):
+            return None
+        raw = raw + self.intercept
+        return Answer(np.array([np.exp(raw) if self.exponential else raw]))
+
 
 @dataclass(frozen=True)
 class _TwoClasses:
@@ -133,6 +145,17 @@ class _TwoClasses:
         labels = (scores > 0).astype(np.int64)
         asked = probabilities and self.gives_probabilities
         return Answer(labels, two_columns(logistic(scores)) if asked else None)
+
+    def alone(self, row: Row, *, probabilities: bool) -> Answer | None:
+        product = row_times(row, self.weights)
+        if product is None or not math.isfinite(product):
+            return None
+        score = float(product) + self.intercept
+        label = _FIRST_TWO[1:] if score > 0 else _FIRST_TWO[:1]
+        if not (probabilities and self.gives_probabilities):
+            return Answer(label)
+        second = 1.0 / (1.0 + math.exp(min(-score, _MOST_EXPONENT)))
+        return Answer(label, np.array([[1.0 - second, second]]))
 
 
 @dataclass(frozen=True)
@@ -154,6 +177,20 @@ class _Classes:
         scores = times(rows, self.weights) + self.intercept
         asked = probabilities and self.gives_probabilities
         return Answer(scores.argmax(axis=1), _SHARES[self.kind](scores) if asked else None)
+
+    def alone(self, row: Row, *, probabilities: bool) -> Answer | None:
+        product = row_times(row, self.weights)
+        if product is None or not is_finite(product):
+            return None
+        scores = product + self.intercept
+        label = scores.argmax(axis=0, keepdims=True)
+        if not (probabilities and self.gives_probabilities):
+            return Answer(label)
+        if self.kind != "softmax":
+            return Answer(label, _SHARES[self.kind](scores[np.newaxis]))
+        shares = np.exp(scores - scores[label])
+        shares /= shares.sum()
+        return Answer(label, shares[np.newaxis])
 
 
 def _one_against_all(scores: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from modelyard_api.v1alpha1.common import Json
 from modelyard_runtime.errors import DataError
-from modelyard_runtime.twin.rows import Rows
+from modelyard_runtime.twin.rows import Row, Rows
 
 
 class NotCompiledError(Exception):
@@ -90,7 +90,10 @@ class Answer:
 
 
 class Transform(Protocol):
-    """A step before the last. Never writes into the rows that it is given."""
+    """A step before the last. Never writes into the rows that it is given.
+
+    It may have a method ``alone``, which does the same to a single row with less ado (see ``row_step``).
+    """
 
     def __call__(self, rows: Rows) -> Rows:
         """The rows after this step. Raises ValueError for rows that scikit-learn's step refuses too."""
@@ -98,7 +101,7 @@ class Transform(Protocol):
 
 
 class Final(Protocol):
-    """The last step."""
+    """The last step. It may have a method ``alone`` for a single row (see ``row_answer``)."""
 
     @property
     def classes(self) -> int | None:
@@ -113,6 +116,23 @@ class Final(Protocol):
     def __call__(self, rows: Rows, *, probabilities: bool) -> Answer:
         """Answers of shape (rows,) and (rows, classes). Raises ValueError as scikit-learn's estimator does."""
         ...
+
+
+RowStep = Callable[[Row], Row | None]
+"""What a step makes of a single row on its own; None where only the step for many rows knows, for example what to refuse.
+A missing or infinite value must come through as one, or give None."""
+RowAnswer = Callable[..., Answer | None]
+"""The answer to a single row on its own, called with ``probabilities``; None where only the way for many rows knows."""
+
+
+def row_step(step: Transform) -> RowStep | None:
+    """How a step treats a single row, if it has a way of its own for that."""
+    return getattr(step, "alone", None)
+
+
+def row_answer(final: Final) -> RowAnswer | None:
+    """How the last step answers a single row, if it has a way of its own for that."""
+    return getattr(final, "alone", None)
 
 
 CompileStep = Callable[[Any], Node]

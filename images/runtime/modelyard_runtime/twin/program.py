@@ -9,7 +9,18 @@ import numpy as np
 
 from modelyard_runtime.twin import document, registry
 from modelyard_runtime.twin.columns import chained
-from modelyard_runtime.twin.node import Answer, Final, Node, NotCompiledError, Transform, TwinFormatError
+from modelyard_runtime.twin.node import (
+    Answer,
+    Final,
+    Node,
+    NotCompiledError,
+    RowAnswer,
+    Transform,
+    TwinFormatError,
+    row_answer,
+    row_step,
+)
+from modelyard_runtime.twin.rows import Row
 
 _PROGRAM = "program"
 _MAX_WIDTH = 1 << 20
@@ -28,6 +39,8 @@ class Program:
     classes: np.ndarray | None
     """Labels in the order of the probabilities; None for a regression."""
     rows_at_once: int
+    alone: RowAnswer | None = None
+    """The way of a single row, where every step has one."""
 
     @property
     def gives_probabilities(self) -> bool:
@@ -42,6 +55,10 @@ class Program:
         if matrix.ndim != 2 or matrix.shape[1] != self.width or not len(matrix):  # noqa: PLR2004  rows and columns
             raise ValueError(f"rows of {self.width} values are needed, at least one")
         with np.errstate(all="ignore"):
+            if self.alone is not None and len(matrix) == 1:
+                answer = self.alone(matrix[0], probabilities=probabilities)
+                if answer is not None:
+                    return answer
             if len(matrix) <= self.rows_at_once:
                 return self._piece(matrix, probabilities=probabilities)
             starts = range(0, len(matrix), self.rows_at_once)
@@ -97,7 +114,8 @@ def build(node: Node) -> Program:
     if node.kind != _PROGRAM or not node.children:
         raise TwinFormatError("is not a program")
     width, widest = node.count("width", _MAX_WIDTH), node.count("widest", 1 << 26)
-    transform = chained([registry.build_step(child) for child in node.children[:-1]])
+    steps = [registry.build_step(child) for child in node.children[:-1]]
+    transform = chained(steps)
     final, classes = registry.build_final(node.children[-1]), _classes(node)
     if (None if classes is None else len(classes)) != final.classes:
         raise node.broken("classes")
@@ -108,7 +126,23 @@ def build(node: Node) -> Program:
         final=final,
         classes=classes,
         rows_at_once=max(1, _MAX_CELLS // max(1, width, widest)),
+        alone=_alone(transform, final, classes),
     )
+
+
+def _alone(transform: Transform, final: Final, classes: np.ndarray | None) -> RowAnswer | None:
+    step, answer = row_step(transform), row_answer(final)
+    if step is None or answer is None:
+        return None
+
+    def alone(row: Row, *, probabilities: bool) -> Answer | None:
+        held = step(row)
+        found = None if held is None else answer(held, probabilities=probabilities)
+        if found is None or classes is None:
+            return found
+        return Answer(classes.take(found.values), found.probabilities)
+
+    return alone
 
 
 def _labels(classes: Any) -> tuple[dict[str, np.ndarray], dict[str, tuple[str, ...]]]:  # noqa: ANN401

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from modelyard_runtime.twin.node import BuildStep, CompileStep, Node, Transform, require
-from modelyard_runtime.twin.rows import Rows, floats, times
+from modelyard_runtime.twin.rows import Row, Rows, float_row, floats, is_finite, row_times, times
 
 SELECT = "select"
 PROJECT = "project"
@@ -64,6 +64,12 @@ class _Select:
     kept: np.ndarray
     missing: bool
 
+    def alone(self, row: Row) -> Row | None:
+        held = float_row(row)
+        if held is None or len(held) != self.width or not is_finite(held):
+            return None
+        return held.take(self.kept)
+
     def __call__(self, rows: Rows) -> Rows:
         if len(rows.shape) != _TWO or rows.shape[1] != self.width:
             raise ValueError(f"X has not the {self.width} columns that the selector was fitted with.")
@@ -75,6 +81,14 @@ class _Project:
     weights: np.ndarray
     offset: np.ndarray | None
     scale: np.ndarray | None
+
+    def alone(self, row: Row) -> Row | None:
+        out = row_times(row, self.weights)
+        if out is None or not is_finite(out):
+            return None
+        if self.offset is not None:
+            out = out - self.offset
+        return out if self.scale is None else out / self.scale
 
     def __call__(self, rows: Rows) -> Rows:
         if len(rows.shape) != _TWO or rows.shape[1] != len(self.weights):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -120,3 +121,62 @@ def times(rows: Rows, weights: np.ndarray) -> np.ndarray:
         product: np.ndarray = floats(rows) @ weights
         return product
     return rows.times(weights)
+
+
+class SparseRow(NamedTuple):
+    """A single row of which few values are not zero."""
+
+    columns: np.ndarray
+    values: np.ndarray
+    width: int
+
+
+Row = np.ndarray | SparseRow | tuple["np.ndarray | SparseRow", ...]
+"""A single row on its own: an array with one axis, a sparse one, or blocks of columns side by side. Of a column that a
+step takes by itself it is the value."""
+
+
+def dense_row(row: Row) -> np.ndarray:
+    """All values of a single row."""
+    if isinstance(row, np.ndarray):
+        return row
+    if isinstance(row, SparseRow):
+        out = np.zeros(row.width)
+        out[row.columns] = row.values
+        return out
+    return np.concatenate([dense_row(block) for block in row])
+
+
+def float_row(row: Row) -> np.ndarray | None:
+    """All values of a single row as float64; None where one is no number."""
+    held = dense_row(row)
+    if held.dtype == np.float64:
+        return held
+    try:
+        return held.astype(np.float64)
+    except (TypeError, ValueError):
+        return None
+
+
+def row_times(row: Row, weights: np.ndarray) -> np.ndarray | None:
+    """Product of a single row with weights of shape (width,) or (width, outputs); None where the widths differ."""
+    if isinstance(row, np.ndarray):
+        held = float_row(row)
+        return np.asarray(held.dot(weights)) if held is not None and len(row) == len(weights) else None
+    if isinstance(row, SparseRow):
+        return np.asarray(row.values.dot(weights.take(row.columns, 0))) if row.width == len(weights) else None
+    total: np.ndarray | None = None
+    start = 0
+    for block in row:
+        end = start + (len(block) if isinstance(block, np.ndarray) else block.width)
+        part = row_times(block, weights[start:end])
+        if part is None:
+            return None
+        total = part if total is None else total + part
+        start = end
+    return total if start == len(weights) else None
+
+
+def is_finite(row: np.ndarray) -> bool:
+    """Whether no value of a single row is missing or infinite; much faster than asking each for few values."""
+    return bool(row.dot(np.zeros(len(row), dtype=row.dtype)) == 0.0)

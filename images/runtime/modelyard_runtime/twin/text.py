@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
@@ -12,7 +13,7 @@ import numpy as np
 
 from modelyard_runtime.twin.columns import CHAIN
 from modelyard_runtime.twin.node import BuildStep, CompileStep, Node, Transform, require
-from modelyard_runtime.twin.rows import Rows, SparseRows
+from modelyard_runtime.twin.rows import Row, Rows, SparseRow, SparseRows
 
 WORDS = "words"
 WEIGHTS = "weights"
@@ -161,17 +162,30 @@ class _Words:
     width: int
     binary: bool
 
+    def alone(self, row: object) -> Row | None:
+        if not isinstance(row, str):
+            return None
+        found = self._counted(row)
+        count = len(found)
+        columns = np.fromiter(found.keys(), np.intp, count)
+        values = np.ones(count) if self.binary else np.fromiter(found.values(), np.float64, count)
+        return SparseRow(columns, values, self.width)
+
+    def _counted(self, text: object) -> dict[int, int]:
+        position_of = self.positions.get
+        found: dict[int, int] = {}
+        for term in self.split.terms(text):
+            at = position_of(term)
+            if at is not None:
+                found[at] = found.get(at, 0) + 1
+        return found
+
     def __call__(self, rows: Rows) -> Rows:
         if not isinstance(rows, np.ndarray) or rows.ndim != 1:
             raise ValueError("one column of texts is needed")
         ends, columns, counts = [0], [], []
-        position_of = self.positions.get
         for text in rows.tolist():
-            found: dict[int, int] = {}
-            for term in self.split.terms(text):
-                at = position_of(term)
-                if at is not None:
-                    found[at] = found.get(at, 0) + 1
+            found = self._counted(text)
             for at in sorted(found):
                 columns.append(at)
                 counts.append(1 if self.binary else found[at])
@@ -186,6 +200,19 @@ class _Weights:
     sublinear: bool
     idf: np.ndarray | None
     norm: str
+
+    def alone(self, row: Row) -> Row | None:
+        if not isinstance(row, SparseRow) or row.width != self.width:
+            return None
+        values = row.values
+        if self.sublinear:
+            values = np.log(values) + 1.0
+        if self.idf is not None:
+            values = values * self.idf.take(row.columns)
+        if self.norm != "none":
+            size = float(values.sum()) if self.norm == "l1" else math.sqrt(values.dot(values))
+            values = values / (size or 1.0)
+        return SparseRow(row.columns, values, row.width)
 
     def __call__(self, rows: Rows) -> Rows:
         if not isinstance(rows, SparseRows) or rows.width != self.width:

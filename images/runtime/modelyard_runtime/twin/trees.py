@@ -14,7 +14,7 @@ import numpy as np
 from modelyard_api.v1alpha1.common import Json
 from modelyard_runtime.twin.linear import logistic, softmax, two_columns
 from modelyard_runtime.twin.node import Answer, CompileStep, Final, Node, NotCompiledError, require
-from modelyard_runtime.twin.rows import Rows, floats
+from modelyard_runtime.twin.rows import Row, Rows, float_row, floats, is_finite
 from modelyard_runtime.twin.walking import Tree, Walk, laid_out, walk_of
 
 FOREST = "forest"
@@ -146,6 +146,14 @@ class _Single:
             raise ValueError("Input X contains infinity or a value too large for dtype('float32').")
         return held, gaps
 
+    def alone(self, row: Row) -> np.ndarray | None:
+        """A single row with nothing missing, shape (1, width)."""
+        held = float_row(row)
+        if held is None or len(held) != self.width:
+            return None
+        single = held.astype(np.float32)
+        return single[np.newaxis] if is_finite(single) else None
+
 
 @dataclass(frozen=True)
 class _Double:
@@ -156,6 +164,13 @@ class _Double:
     def __call__(self, rows: Rows) -> tuple[np.ndarray, bool]:
         held = floats(_of_width(rows, self.width), infinite=True)
         return held, bool(np.isnan(held).any())
+
+    def alone(self, row: Row) -> np.ndarray | None:
+        """A single row with nothing missing, shape (1, width)."""
+        held = float_row(row)
+        if held is None or len(held) != self.width or not is_finite(held):
+            return None
+        return held[np.newaxis]
 
 
 def _of_width(rows: Rows, width: int) -> Rows:
@@ -179,6 +194,13 @@ class _Forest:
         total = self.walk.sums(self.values, held, np.zeros(1), missing=gaps)[:, 0]
         return Answer(total / len(self.walk.roots))
 
+    def alone(self, row: Row, *, probabilities: bool) -> Answer | None:
+        del probabilities
+        held = self.rows.alone(row)
+        if held is None:
+            return None
+        return Answer(self.walk.sum_alone(self.values, held, None) / len(self.walk.roots))
+
 
 @dataclass(frozen=True)
 class _ForestOfLabels:
@@ -197,6 +219,13 @@ class _ForestOfLabels:
         total = self.walk.sums(self.values, held, np.zeros(self.classes), missing=gaps)
         total = total / len(self.walk.roots)
         return Answer(total.argmax(axis=1), total if probabilities else None)
+
+    def alone(self, row: Row, *, probabilities: bool) -> Answer | None:
+        held = self.rows.alone(row)
+        if held is None:
+            return None
+        total = self.walk.sum_alone(self.values, held, None) / len(self.walk.roots)
+        return Answer(total.argmax(axis=0, keepdims=True), total[np.newaxis] if probabilities else None)
 
 
 @dataclass(frozen=True)
@@ -219,7 +248,18 @@ class _Boosted:
 
     def __call__(self, rows: Rows, *, probabilities: bool) -> Answer:
         held, gaps = self.rows(rows)
-        scores = self.walk.sums(self.values, held, self.start, missing=gaps)
+        return self._answer(
+            self.walk.sums(self.values, held, self.start, missing=gaps), probabilities=probabilities
+        )
+
+    def alone(self, row: Row, *, probabilities: bool) -> Answer | None:
+        held = self.rows.alone(row)
+        if held is None or (self.classes is not None and len(self.start) > 1):
+            return None
+        scores = self.walk.sum_alone(self.values, held, self.start)
+        return self._answer(scores[np.newaxis], probabilities=probabilities)
+
+    def _answer(self, scores: np.ndarray, *, probabilities: bool) -> Answer:
         if self.classes is None:
             return Answer(np.exp(scores[:, 0]) if self.link == "exponential" else scores[:, 0])
         if self.link == "softmax":
