@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 
 from modelyard_api.contract.bundle import Certificate
-from modelyard_runtime.twin.node import NotCompiledError
+from modelyard_runtime.twin.node import Node, NotCompiledError
 from modelyard_runtime.twin.program import Program, compile_model
 
 TOLERANCE = 1e-12
 """Greatest relative difference for sums in double precision."""
+SINGLE_TOLERANCE = 1e-5
+"""The same where the library itself adds up in single precision."""
 _ALONE = 16
 """Held-out rows that are also asked one by one, since one row takes other ways than many."""
 _MOST_COLUMNS = 16
@@ -38,7 +40,7 @@ def certified(model: Any, rows: np.ndarray) -> tuple[Program | None, Certificate
     """
     try:
         program = compile_model(model)
-        certificate = certify(program, model, rows)
+        certificate = certify(program, model, rows, tolerance=tolerance_of(program.node))
     except NotCompiledError as error:
         return None, _refused(str(error))
     except Exception as error:  # noqa: BLE001  what is only there to save time must not cost the training
@@ -68,6 +70,13 @@ def certify(program: Program, model: Any, rows: np.ndarray, *, tolerance: float 
         used=not reason,
         reason=reason,
     )
+
+
+def tolerance_of(node: Node) -> float:
+    """Greatest relative difference that is allowed for a program."""
+    if node.settings.get("sums") == "single":
+        return SINGLE_TOLERANCE
+    return max([TOLERANCE, *map(tolerance_of, node.children)])
 
 
 def special_rows(rows: np.ndarray) -> Iterator[np.ndarray]:

@@ -9,7 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from modelyard_runtime.twin.node import Answer, CompileStep, Final, Node, NotCompiledError, require
+from modelyard_runtime.twin.node import (
+    Answer,
+    BuildFinal,
+    CompileStep,
+    Final,
+    Node,
+    NotCompiledError,
+    require,
+)
 from modelyard_runtime.twin.rows import Row, Rows, is_finite, row_times, times
 
 LINEAR_VALUE = "linearValue"
@@ -48,14 +56,20 @@ def compile_classifier(model: Any, _: CompileStep) -> Node:  # noqa: ANN401
     )
 
 
-def build_regressor(node: Node) -> Final:
+def linear_classes(weights: np.ndarray, intercept: np.ndarray) -> Node:
+    """The node of scores of two or more classes, weights of shape (columns, classes), whose shares are a softmax."""
+    arrays = {"weights": np.ascontiguousarray(weights, dtype=np.float64), "intercept": intercept}
+    return Node(LINEAR_CLASS, settings={"probabilities": "softmax"}, arrays=arrays)
+
+
+def build_regressor(node: Node, _: BuildFinal) -> Final:
     """Kernel of a linear regressor."""
     weights = node.numbers("weights", np.float64, None)
     intercept = node.numbers("intercept", np.float64, 1)
     return _Value(weights, float(intercept[0]), node.choice("link", "identity", "log") == "log")
 
 
-def build_classifier(node: Node) -> Final:
+def build_classifier(node: Node, _: BuildFinal) -> Final:
     """Kernel of a linear classifier."""
     weights = node.numbers("weights", np.float64, None, None)
     intercept = node.numbers("intercept", np.float64, weights.shape[1])
@@ -81,7 +95,7 @@ def softmax(scores: np.ndarray) -> np.ndarray:
 
 def two_columns(second: np.ndarray) -> np.ndarray:
     """Probabilities of both classes, from those of the second."""
-    out = np.empty((len(second), 2))
+    out = np.empty((len(second), 2), dtype=second.dtype)
     out[:, 1] = second
     np.subtract(1.0, second, out=out[:, 0])
     return out

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from modelyard_runtime.twin.linear import logistic, softmax, two_columns
-from modelyard_runtime.twin.node import Answer, CompileStep, Final, Node, require
+from modelyard_runtime.twin.node import Answer, BuildFinal, CompileStep, Final, Node, require
 from modelyard_runtime.twin.rows import Rows, times
 
 NETWORK = "network"
@@ -33,7 +33,7 @@ def compile_network(model: Any, _: CompileStep) -> Node:  # noqa: ANN401
     return Node(NETWORK, settings=settings, arrays=arrays)
 
 
-def build_network(node: Node) -> Final:
+def build_network(node: Node, _: BuildFinal) -> Final:
     """Kernel of a perceptron."""
     layers = []
     width: int | None = None

@@ -136,12 +136,14 @@ def row_answer(final: Final) -> RowAnswer | None:
 
 
 CompileStep = Callable[[Any], Node]
-"""Compiles a fitted object of scikit-learn. Raises NotCompiledError."""
+"""Compiles a fitted object of a library. Raises NotCompiledError."""
 Compiler = Callable[[Any, CompileStep], Node]
-"""Compiles objects of one family; the second argument compiles what stands inside them."""
+"""Compiles objects of one family; the second argument compiles what stands inside them: a transformer's transformers, an
+estimator's estimators."""
 BuildStep = Callable[[Node], Transform]
 TransformBuilder = Callable[[Node, BuildStep], Transform]
-FinalBuilder = Callable[[Node], Final]
+BuildFinal = Callable[[Node], Final]
+FinalBuilder = Callable[[Node, BuildFinal], Final]
 
 
 def require(holds: bool, reason: str) -> None:  # noqa: FBT001  reads as a sentence

@@ -7,9 +7,13 @@ from typing import Any
 
 from modelyard_runtime.twin import (
     arithmetic,
+    bayes,
+    boosting,
     columns,
     encoding,
+    ensembles,
     imputing,
+    libraries,
     linear,
     networks,
     reducing,
@@ -27,7 +31,7 @@ from modelyard_runtime.twin.node import (
     TwinFormatError,
 )
 
-_LIBRARY = "sklearn."
+_LIBRARIES = ("sklearn.", "lightgbm.", "xgboost.")
 
 _SELECTORS = (
     *("GenericUnivariateSelect", "SelectFdr", "SelectFpr", "SelectFwe", "SelectKBest", "SelectPercentile"),
@@ -65,16 +69,23 @@ _FORESTS = (
     *("DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier", "ExtraTreeRegressor"),
     *("ExtraTreesClassifier", "ExtraTreesRegressor", "RandomForestClassifier", "RandomForestRegressor"),
 )
+_XGBOOST = ("XGBClassifier", "XGBRegressor", "XGBRFClassifier", "XGBRFRegressor")
 _ESTIMATORS: Mapping[str, Compiler] = {
     **dict.fromkeys(_REGRESSORS, linear.compile_regressor),
     **dict.fromkeys(_CLASSIFIERS, linear.compile_classifier),
     **dict.fromkeys(("GammaRegressor", "PoissonRegressor", "TweedieRegressor"), linear.compile_generalised),
     **dict.fromkeys(_FORESTS, trees.compile_forest),
-    "GradientBoostingClassifier": trees.compile_gradient,
-    "GradientBoostingRegressor": trees.compile_gradient,
+    **dict.fromkeys(("ComplementNB", "MultinomialNB"), bayes.compile_counted),
+    "GaussianNB": bayes.compile_normal,
+    **dict.fromkeys(("LGBMClassifier", "LGBMRegressor"), libraries.compile_lightgbm),
+    **dict.fromkeys(("StackingClassifier", "StackingRegressor"), ensembles.compile_stacking),
+    **dict.fromkeys(("VotingClassifier", "VotingRegressor"), ensembles.compile_voting),
+    **dict.fromkeys(_XGBOOST, libraries.compile_xgboost),
+    "GradientBoostingClassifier": boosting.compile_gradient,
+    "GradientBoostingRegressor": boosting.compile_gradient,
     **dict.fromkeys(("MLPClassifier", "MLPRegressor"), networks.compile_network),
-    "HistGradientBoostingClassifier": trees.compile_histogram,
-    "HistGradientBoostingRegressor": trees.compile_histogram,
+    "HistGradientBoostingClassifier": boosting.compile_histogram,
+    "HistGradientBoostingRegressor": boosting.compile_histogram,
 }
 _TRANSFORM_KERNELS: Mapping[str, TransformBuilder] = {
     arithmetic.ARITHMETIC: arithmetic.build_arithmetic,
@@ -90,10 +101,14 @@ _TRANSFORM_KERNELS: Mapping[str, TransformBuilder] = {
     text.WORDS: text.build_words,
 }
 _FINAL_KERNELS: Mapping[str, FinalBuilder] = {
+    bayes.NORMAL: bayes.build_normal,
+    ensembles.STACK: ensembles.build_stack,
+    ensembles.VOTE_OF_LABELS: ensembles.build_vote_of_labels,
+    ensembles.VOTE_OF_VALUES: ensembles.build_vote_of_values,
     linear.LINEAR_CLASS: linear.build_classifier,
     linear.LINEAR_VALUE: linear.build_regressor,
     networks.NETWORK: networks.build_network,
-    trees.BOOSTED: trees.build_boosted,
+    boosting.BOOSTED: boosting.build_boosted,
     trees.FOREST: trees.build_forest,
 }
 
@@ -107,7 +122,7 @@ def compile_step(step: Any) -> Node:  # noqa: ANN401  scikit-learn has no types
 
 def compile_final(model: Any) -> Node:  # noqa: ANN401
     """The node of a fitted estimator. Raises NotCompiledError."""
-    return _compiler(model, _ESTIMATORS)(model, compile_step)
+    return _compiler(model, _ESTIMATORS)(model, compile_final)
 
 
 def build_step(node: Node) -> Transform:
@@ -123,12 +138,12 @@ def build_final(node: Node) -> Final:
     builder = _FINAL_KERNELS.get(node.kind)
     if builder is None:
         raise TwinFormatError("has an estimator of an unknown kind", field=node.kind)
-    return builder(node)
+    return builder(node, build_final)
 
 
 def _compiler(fitted: Any, known: Mapping[str, Compiler]) -> Compiler:  # noqa: ANN401
     held = type(fitted)
     compiler = known.get(held.__name__)
-    if compiler is None or not held.__module__.startswith(_LIBRARY):
+    if compiler is None or not held.__module__.startswith(_LIBRARIES):
         raise NotCompiledError(f"{held.__name__} has no compiled form")
     return compiler

@@ -116,10 +116,11 @@ class Walk:
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
     def sum_alone(self, values: np.ndarray, row: np.ndarray, start: np.ndarray | None) -> np.ndarray:
-        """As ``sums`` for a single row with nothing missing, shape (1, width): one value, or one an output."""
+        """As ``sums`` for a single row with nothing missing, shape (1, width): one value for each output."""
         terms = values.take(self.strides.leaves(row)[0], 0)
         if start is not None:
-            terms[0] += start[0]
+            terms = terms.reshape(-1, len(start))
+            terms[0] += start
         return np.asarray(np.add.accumulate(terms)[-1:] if terms.ndim == 1 else np.add.accumulate(terms)[-1])
 
     def _few(self, values: np.ndarray, rows: np.ndarray, start: np.ndarray, *, missing: bool) -> np.ndarray:
