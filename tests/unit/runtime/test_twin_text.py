@@ -96,6 +96,10 @@ def odd(X: np.ndarray) -> np.ndarray:
         TfidfVectorizer(token_pattern=r"(?u)\b(\w)\w*\b", min_df=2),
         TfidfVectorizer(token_pattern=r"\S+", max_df=0.5),
         TfidfVectorizer(vocabulary=["tree", "apple", "éclair"]),
+        TfidfVectorizer(analyzer="char", ngram_range=(1, 3)),
+        TfidfVectorizer(analyzer="char", ngram_range=(4, 9), strip_accents="unicode"),
+        CountVectorizer(analyzer="char_wb", ngram_range=(2, 5)),
+        TfidfVectorizer(analyzer="char_wb", ngram_range=(6, 7), lowercase=False, max_features=30),
         CountVectorizer(),
         CountVectorizer(binary=True, ngram_range=(1, 3)),
         make_pipeline(CountVectorizer(), TfidfTransformer(sublinear_tf=True)),
@@ -130,7 +134,7 @@ def test_words_beside_numbers_agree(last: object) -> None:
 @pytest.mark.parametrize(
     ("vectorizer", "reason"),
     [
-        (TfidfVectorizer(analyzer="char"), "another analyzer"),
+        (TfidfVectorizer(analyzer=str.split), "calls a function"),
         (TfidfVectorizer(tokenizer=str.split, token_pattern=None), "calls a function"),
         (TfidfVectorizer(dtype=np.float32), "makes float32"),
     ],
@@ -157,7 +161,15 @@ def test_a_vectorizer_that_calls_or_rounds_is_not_compiled(vectorizer: object, r
 def test_a_file_with_a_pattern_or_run_that_no_vectorizer_has_is_refused(
     settings: dict[str, str | int],
 ) -> None:
-    sound = {"pattern": r"\w+", "lowercase": True, "accents": "keep", "fewest": 1, "most": 2, "binary": False}
+    sound = {
+        "analyzer": "word",
+        "pattern": r"\w+",
+        "lowercase": True,
+        "accents": "keep",
+        "fewest": 1,
+        "most": 2,
+        "binary": False,
+    }
     texts_of = {"vocabulary": ("a",), "stopped": ()}
     build_step(Node("words", settings=sound, texts=texts_of))
     with pytest.raises(TwinFormatError):

@@ -1,4 +1,4 @@
-"""Words of a text, counted in a dictionary and weighed: CountVectorizer, TfidfTransformer, TfidfVectorizer."""
+"""Words and characters of a text, counted in a dictionary and weighed: what vectorisers of texts do."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _NORMS = ("none", "l1", "l2")
 
 
 def compile_counter(vectorizer: Any, _: CompileStep) -> Node:  # noqa: ANN401
-    """A fitted CountVectorizer that splits texts into words by a pattern."""
+    """A fitted CountVectorizer that calls no function of its user."""
     name = type(vectorizer).__name__
-    require(vectorizer.analyzer == "word", f"{name} has another analyzer than word")
+    require(isinstance(vectorizer.analyzer, str), f"{name} calls a function")
     own = (vectorizer.preprocessor, vectorizer.tokenizer)
     require(own == (None, None), f"{name} calls a function")
     require(vectorizer.strip_accents in {None, "ascii", "unicode"}, f"{name} calls a function")
@@ -37,12 +37,13 @@ def compile_counter(vectorizer: Any, _: CompileStep) -> Node:  # noqa: ANN401
     require(
         all(isinstance(term, str) for term, _ in terms), f"{name} has a vocabulary of other things than texts"
     )
-    stopped = vectorizer.get_stop_words()
+    stopped = vectorizer.get_stop_words() if vectorizer.analyzer == "word" else None
     low, high = vectorizer.ngram_range
     return Node(
         WORDS,
         settings={
-            "pattern": vectorizer.token_pattern,
+            "analyzer": vectorizer.analyzer,
+            "pattern": vectorizer.token_pattern if vectorizer.analyzer == "word" else "",
             "lowercase": bool(vectorizer.lowercase),
             "accents": vectorizer.strip_accents or "keep",
             "fewest": int(low),
@@ -92,6 +93,7 @@ def build_words(node: Node, _: BuildStep) -> Transform:
     terms = node.words("vocabulary")
     return _Words(
         split=_Split(
+            terms_of=_ANALYZERS[node.choice("analyzer", *_ANALYZERS)],
             find=compiled.findall,
             lowercase=node.flag("lowercase"),
             accents=_ACCENTS[node.choice("accents", *_ACCENTS)],
@@ -132,6 +134,7 @@ _ACCENTS: dict[str, Callable[[str], str] | None] = {
 
 @dataclass(frozen=True)
 class _Split:
+    terms_of: Callable[[_Split, str], Iterable[str]]
     find: Callable[[str], list[str]]
     lowercase: bool
     accents: Callable[[str], str] | None
@@ -140,19 +143,57 @@ class _Split:
     most: int
 
     def terms(self, text: object) -> Iterable[str]:
-        """Words and runs of words of one text. Raises ValueError for anything that is not a text."""
+        """Terms of one text. Raises ValueError for anything that is not a text."""
         if not isinstance(text, str):
             raise ValueError("np.nan is an invalid document, expected byte or unicode string.")  # noqa: TRY004
         read = text.lower() if self.lowercase else text
-        words = self.find(read if self.accents is None else self.accents(read))
-        if self.stopped:
-            words = [word for word in words if word not in self.stopped]
-        if self.most == 1:
-            return words
-        found = list(words) if self.fewest == 1 else []
-        for length in range(max(2, self.fewest), min(self.most, len(words)) + 1):
-            found.extend(" ".join(words[at : at + length]) for at in range(len(words) - length + 1))
-        return found
+        return self.terms_of(self, read if self.accents is None else self.accents(read))
+
+
+def _words(split: _Split, text: str) -> Iterable[str]:
+    """Words and runs of words."""
+    words = split.find(text)
+    if split.stopped:
+        words = [word for word in words if word not in split.stopped]
+    if split.most == 1:
+        return words
+    found = list(words) if split.fewest == 1 else []
+    for length in range(max(2, split.fewest), min(split.most, len(words)) + 1):
+        found.extend([" ".join(words[at : at + length]) for at in range(len(words) - length + 1)])
+    return found
+
+
+def _characters(split: _Split, text: str) -> Iterable[str]:
+    """Runs of characters."""
+    return _runs(_GAPS.sub(" ", text), split)
+
+
+def _characters_of_words(split: _Split, text: str) -> Iterable[str]:
+    """Runs of characters within words, which have a space on either side."""
+    found: list[str] = []
+    for word in text.split():
+        padded = f" {word} "
+        found.extend(_runs(padded, split))
+        # A word that is shorter than the runs stands for itself, once.
+        if len(padded) < split.fewest:
+            found.append(padded)
+    return found
+
+
+def _runs(text: str, split: _Split) -> list[str]:
+    return [
+        text[at : at + length]
+        for length in range(split.fewest, min(split.most, len(text)) + 1)
+        for at in range(len(text) - length + 1)
+    ]
+
+
+_GAPS = re.compile(r"\s\s+")
+_ANALYZERS: dict[str, Callable[[_Split, str], Iterable[str]]] = {
+    "word": _words,
+    "char": _characters,
+    "char_wb": _characters_of_words,
+}
 
 
 @dataclass(frozen=True)
