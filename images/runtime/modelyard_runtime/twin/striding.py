@@ -14,9 +14,11 @@ import numpy as np
 _LEVELS = 3
 _INNER = (1 << _LEVELS) - 1
 _OUTER = 1 << _LEVELS
-_GATHER = np.uint64(0x0102040810204080)
-"""Multiplied with eight truth values of a byte each, moves the k-th of them to the k-th bit of the highest byte."""
-_TOP = np.uint64(56)
+# Arrays without an axis are cheaper to compute with than Python's own numbers.
+_SHIFT = np.array(_LEVELS)
+_NOUGHT = np.array(0)
+_ROOMY = 1 << 24
+"""Bytes up to which features are held as what NumPy takes for indices; more would not fit the cache."""
 _SHORT = 1 << 16
 
 
@@ -58,11 +60,10 @@ class Strides:
         while len(at):
             places = self.features.take(at, 0)
             values = flat.take(places if offset is None else places + offset.take(going)[:, np.newaxis])
-            right = values > self.thresholds.take(at, 0)
-            bits = (right.view(np.uint64)[:, 0] * _GATHER) >> _TOP
-            at = self.ends.take(_PLACES.take(bits) + (at << _LEVELS))
+            right = np.packbits(values > self.thresholds.take(at, 0), bitorder="little")
+            at = self.ends.take(_PLACES.take(right) + (at << _SHIFT)).astype(np.intp)
             leaf[going] = at
-            still = (at >= 0).nonzero()[0]
+            still = (at >= _NOUGHT).nonzero()[0]
             at, going = at.take(still), going.take(still)
         return (~leaf).reshape(count, -1)
 
@@ -92,9 +93,11 @@ def strides_of(left: np.ndarray, feature: np.ndarray, threshold: np.ndarray, roo
         end[~arrived] = known + np.arange(len(starts))
         known += len(starts)
         ends.append(end.ravel())
+    small: type[np.generic] = np.uint16 if feature.max(initial=0) < _SHORT else np.int32
+    roomy = known * _OUTER * np.dtype(np.intp).itemsize <= _ROOMY
     return Strides(
         first=first.astype(np.intp),
-        features=_joined(features, np.uint16 if feature.max(initial=0) < _SHORT else np.int32),
+        features=_joined(features, np.intp if roomy else small),
         thresholds=_joined(thresholds, threshold.dtype.type),
         ends=np.concatenate(ends).astype(np.int32) if ends else np.zeros(0, dtype=np.int32),
     )
