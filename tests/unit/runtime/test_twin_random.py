@@ -1,10 +1,12 @@
-"""Pipelines put together at random: where one compiles, its program passes its certificate."""
+"""Pipelines put together at random, on tables and on plain numbers: the program of each passes its certificate."""
 
 from collections.abc import Callable
 
 import numpy as np
 import pytest
+from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     GradientBoostingClassifier,
@@ -13,10 +15,16 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
 )
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.feature_selection import SelectKBest, VarianceThreshold, f_classif
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Lasso, LogisticRegression, PoissonRegressor, Ridge, RidgeClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
     MaxAbsScaler,
@@ -26,6 +34,8 @@ from sklearn.preprocessing import (
     RobustScaler,
     StandardScaler,
 )
+from sklearn.tree import DecisionTreeClassifier
+from xgboost import XGBClassifier, XGBRegressor
 
 from modelyard_runtime.twin import certified
 
@@ -69,6 +79,9 @@ TEXTS: list[Make] = [
     lambda made: CountVectorizer(
         strip_accents=str(made.choice(["ascii", "unicode"])), token_pattern=r"(?u)\S+"
     ),
+    lambda made: TfidfVectorizer(
+        analyzer=str(made.choice(["char", "char_wb"])), ngram_range=(1, int(made.integers(1, 5)))
+    ),
 ]
 REGRESSORS: list[Make] = [
     lambda _: Ridge(),
@@ -77,6 +90,14 @@ REGRESSORS: list[Make] = [
     lambda made: RandomForestRegressor(n_estimators=int(made.integers(1, 12)), n_jobs=1, random_state=0),
     lambda made: GradientBoostingRegressor(n_estimators=int(made.integers(1, 12)), random_state=0),
     lambda _: HistGradientBoostingRegressor(max_iter=8, random_state=0),
+    lambda _: XGBRegressor(n_estimators=5, max_depth=3, n_jobs=1),
+    lambda _: LGBMRegressor(n_estimators=5, num_leaves=7, verbose=-1, n_jobs=1),
+    lambda _: MLPRegressor(hidden_layer_sizes=(5,), max_iter=20, random_state=0),
+    lambda made: VotingRegressor(
+        [("ridge", Ridge()), ("trees", RandomForestRegressor(3, random_state=0))],
+        weights=[1.0, 3.0] if _coin(made) else None,
+    ),
+    lambda made: StackingRegressor([("ridge", Ridge())], Ridge(), cv=2, passthrough=_coin(made)),
 ]
 CLASSIFIERS: list[Make] = [
     lambda made: LogisticRegression(max_iter=3000, C=float(made.choice([0.1, 1.0]))),
@@ -85,6 +106,23 @@ CLASSIFIERS: list[Make] = [
     lambda made: ExtraTreesClassifier(n_estimators=int(made.integers(1, 12)), n_jobs=1, random_state=0),
     lambda _: GradientBoostingClassifier(n_estimators=4, random_state=0),
     lambda _: HistGradientBoostingClassifier(max_iter=4, random_state=0),
+    lambda _: VotingClassifier([("only", XGBClassifier(n_estimators=4, n_jobs=1))], voting="soft"),
+    lambda _: LGBMClassifier(n_estimators=4, num_leaves=7, verbose=-1, n_jobs=1),
+    lambda _: MLPClassifier(hidden_layer_sizes=(5,), max_iter=20, random_state=0),
+    lambda _: GaussianNB(),
+    lambda made: VotingClassifier(
+        [("line", LogisticRegression()), ("tree", DecisionTreeClassifier(random_state=0))],
+        voting=str(made.choice(["soft", "hard"])),
+    ),
+]
+PLAIN: list[Make] = [
+    lambda _: StandardScaler(),
+    lambda made: MinMaxScaler(clip=_coin(made)),
+    lambda made: PCA(n_components=1, whiten=_coin(made), random_state=0),
+    lambda _: SelectKBest(f_classif, k=1),
+    lambda _: VarianceThreshold(),
+    lambda _: make_pipeline(RobustScaler(), PCA(random_state=0)),
+    lambda _: make_pipeline(SimpleImputer(add_indicator=True), MaxAbsScaler()),
 ]
 
 
@@ -121,14 +159,37 @@ def _pipeline(made: np.random.Generator, *, classify: bool) -> Pipeline:
     return make_pipeline(dense, _one(made, CLASSIFIERS if classify else REGRESSORS))
 
 
+def _labels(made: np.random.Generator, seed: int) -> np.ndarray:
+    """Two texts, three texts, whole numbers or truth values, at random."""
+    kinds: list[list[object]] = [["no", "yes"], ["x", "y", "z"], [3, 7, 11], [False, True]]
+    chosen = kinds[seed % len(kinds)]
+    return np.array([chosen[at] for at in made.integers(0, len(chosen), size=ROWS)])
+
+
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(60))
 def test_a_pipeline_put_together_at_random_passes_its_certificate(seed: int) -> None:
     made = np.random.default_rng(seed)
     X, classify = _table(made), seed % 2 == 0
-    labels = np.array([["no", "yes"], ["x", "y", "z"]][seed % 4 // 2], dtype=np.object_)
-    y = labels[made.integers(0, len(labels), size=ROWS)].astype(str) if classify else made.random(ROWS)
+    y = _labels(made, seed // 2) if classify else made.random(ROWS)
     model = _pipeline(made, classify=classify).fit(X[:120], y[:120])
     program, certificate = certified(model, X[120:])
+    assert certificate.used, f"{certificate} {model}"
+    assert program is not None
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("seed", range(60))
+def test_a_pipeline_of_numbers_put_together_at_random_passes_its_certificate(seed: int) -> None:
+    made = np.random.default_rng(1000 + seed)
+    X = made.normal(size=(ROWS, 4)) * 10.0 ** made.integers(-3, 4, size=4) + made.integers(-2, 3, size=4)
+    X[:, 3] = made.integers(0, 2, size=ROWS)
+    classify = seed % 2 == 0
+    y = _labels(made, seed // 2) if classify else np.abs(X[:, 0]) + made.random(ROWS)
+    steps = [_one(made, PLAIN) for _ in range(int(made.integers(0, 3)))]
+    model = make_pipeline(*steps, _one(made, CLASSIFIERS if classify else REGRESSORS))
+    rows = X[120:].copy()
+    model.fit(X[:120], y[:120])
+    program, certificate = certified(model, rows)
     assert certificate.used, f"{certificate} {model}"
     assert program is not None

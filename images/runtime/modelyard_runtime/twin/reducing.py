@@ -73,7 +73,8 @@ class _Select:
     def __call__(self, rows: Rows) -> Rows:
         if len(rows.shape) != _TWO or rows.shape[1] != self.width:
             raise ValueError(f"X has not the {self.width} columns that the selector was fitted with.")
-        return floats(rows, missing=self.missing).take(self.kept, axis=1)
+        # What takes missing values takes infinite ones, too.
+        return floats(rows, infinite=self.missing).take(self.kept, axis=1)
 
 
 @dataclass(frozen=True)
