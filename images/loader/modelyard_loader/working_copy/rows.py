@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import LiteralString
 
 import pgpq
@@ -11,7 +11,6 @@ import pyarrow as pa
 from psycopg import errors, sql
 
 from modelyard_api.v1alpha1.common import ColumnType
-from modelyard_loader.staging.ahead import ahead
 from modelyard_loader.working_copy.names import SEQUENCE
 from modelyard_runtime.columns import canonical_type
 from modelyard_runtime.errors import DataError
@@ -23,8 +22,6 @@ SQL_TYPES = {
     ColumnType.TEXT: "text",
 }
 _BATCH_ROWS = 16_384
-_BLOCKS_AHEAD = 1
-"""Blocks that wait to be sent, besides the one that is made and the one that is on its way."""
 
 
 def make_table(
@@ -98,7 +95,6 @@ def _copy(
     batches: Iterable[pa.RecordBatch],
     options: LiteralString,
 ) -> int:
-    """Blocks are made in a thread while the server is still at work on those before."""
     encoder = pgpq.ArrowToPostgresBinaryEncoder(schema)
     statement = sql.SQL("COPY {table} ({columns}) FROM STDIN WITH (FORMAT BINARY{options})").format(
         table=table,
@@ -106,23 +102,13 @@ def _copy(
         options=sql.SQL(options),
     )
     rows = 0
-
-    def blocks() -> Iterator[bytes]:
-        nonlocal rows
-        yield encoder.write_header()
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.write(encoder.write_header())
         for batch in batches:
             for start in range(0, batch.num_rows, _BATCH_ROWS):
-                yield encoder.write_batch(batch.slice(start, _BATCH_ROWS))
+                copy.write(encoder.write_batch(batch.slice(start, _BATCH_ROWS)))
             rows += batch.num_rows
-        yield encoder.finish()
-
-    with (
-        ahead(blocks(), _BLOCKS_AHEAD) as ready,
-        connection.cursor() as cursor,
-        cursor.copy(statement) as copy,
-    ):
-        for block in ready:
-            copy.write(block)
+        copy.write(encoder.finish())
     return rows
 
 
