@@ -122,12 +122,17 @@ def test_a_variant_that_is_added_later_has_all_rows_and_the_others_go_on(
     recorded.load(rows.slice(0, 300), 1)
     before = recorded.load(rows.slice(300, 300), 2)
     later = {"name": "later", "from": "v2", "transforms": [{"filter": {"where": "twice > 0"}}]}
-    recorded.variants = [*_VARIANTS[:2], later]
+    wide = {"name": "wide", "from": "v2", "transforms": [{"derive": {"column": "half", "as": "x / 2"}}]}
+    recorded.variants = [*_VARIANTS[:2], later, wide]
     found = recorded.load(rows.slice(600), 3)
-    fresh = Recorded(recorded.store, recorded.variants, name="fresh").load(rows, 1)
+    other = Recorded(recorded.store, recorded.variants, name="fresh")
+    fresh = other.load(rows, 1)
     assert {name: each.digest for name, each in found.items()} == {
         name: each.digest for name, each in fresh.items()
     }
+    for name in ("later", "wide"):
+        assert recorded.manifest(found[name]).statistics == other.manifest(fresh[name]).statistics
+        assert recorded.version(found[name]).table.equals(other.version(fresh[name]).table)
     kept = recorded.manifest(before["v2"]).parts
     assert recorded.manifest(found["v2"]).parts[:2] == kept
 
