@@ -1,6 +1,5 @@
 """Runs of a real MLflow server with users and workspaces, as a person at a terminal sees them."""
 
-import base64
 import json
 import subprocess
 import sys
@@ -16,8 +15,8 @@ from modelyard_runtime.tracking import MLflowClient
 from modelyard_trainer.tracking.registry import Registry
 from modelyard_trainer.tracking.runs import Runs, RunStatus
 from tests.integration.cli.conftest import NAMESPACE
-from tests.support.kubeapi import OWN_KINDS, SECRET, Document, KubeApi
-from tests.support.mlflow import MLflowProject, MLflowServer
+from tests.support.kubeapi import OWN_KINDS, KubeApi
+from tests.support.mlflow import MLflowProject
 from tests.support.waiting import until
 from tests.unit.cli.seeing import condition
 
@@ -30,22 +29,6 @@ PARAMETERS = {
     "sequence": "1",
     "estimator.class": "Ridge",
 }
-
-
-@pytest.fixture(scope="module")
-def project(mlflow_server: MLflowServer, kube: KubeApi) -> MLflowProject:
-    """The namespace's workspace, its login where pods have it."""
-    made = mlflow_server.make_project(NAMESPACE)
-    login = {"mlflow-username": made.login.username, "mlflow-password": made.login.password}
-    kube.apply(
-        SECRET, _secret({key: base64.b64encode(text.encode()).decode() for key, text in login.items()})
-    )
-    return made
-
-
-def _secret(data: dict[str, str]) -> Document:
-    metadata = {"name": "modelyard-project", "namespace": NAMESPACE}
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +56,7 @@ def tracked(project: MLflowProject) -> dict[str, str]:
                     "data": [[0, "Completed", 0.5], [1, "Failed", None]],
                 }
                 runs.log_file(run, "tuning/trials.json", json.dumps(trials).encode())
+            runs.log_file(run, "model/inner/model.skops", b"model")
             runs.end(run.id, RunStatus.FINISHED, now)
             made[name] = run.id
         earlier = START - timedelta(hours=1)
@@ -213,3 +197,16 @@ def test_replay_makes_a_run_again_and_says_whether_it_is_the_same(
         assert done.is_success, done.text
         shown, said = process.communicate(timeout=60)
     assert (process.returncode, shown) == (code, "first: Reason: words\n"), said
+
+
+def test_models_download_saves_all_files_of_a_version_and_nothing_else(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "new" / "model"
+    said = printed(capsys, "models", "download", "housing", "1", str(folder))
+    assert said.splitlines() == [f"saved {folder}/inner/model.skops", f"saved {folder}/requirements.txt"]
+    assert (folder / "inner" / "model.skops").read_bytes() == b"model"
+    assert (folder / "requirements.txt").read_bytes() == b"numpy==2.1\n"
+    assert command(["models", "download", "housing", "9", str(tmp_path / "no"), "-n", NAMESPACE]) == 1
+    assert "there is no version 9 of housing" in capsys.readouterr().err
+    assert not (tmp_path / "no").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import click
@@ -20,9 +21,13 @@ if TYPE_CHECKING:
     from modelyard_cli.runs import ModelVersion
 
 
+_FOLDER = "model"
+"""Where a run keeps the files of its model."""
+
+
 @click.group(epilog=examples("modelyard models list", "modelyard models promote housing 3"))
 def models() -> None:
-    """List models and put versions in charge."""
+    """List models, download versions and put them in charge."""
 
 
 @models.command(
@@ -88,6 +93,49 @@ def promote(target: Target, *, model: str, version: int, stage: str, timeout: fl
         output,
     )
     return Exit.OK
+
+
+@models.command(
+    epilog=examples(
+        "modelyard models download housing 3 model/",
+        "pip install -r model/requirements.txt        # what the model was trained with",
+    )
+)
+@targeted
+@formatted
+@click.argument("model", shell_complete=names_of("modelpromotion"))
+@click.argument("version", type=click.IntRange(min=1))
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def download(target: Target, *, model: str, version: int, folder: Path, output: Format) -> int:
+    """Save the files of a version: the model for skops, its libraries, its inputs and an example of them."""
+    from modelyard_cli.tracking.finding import opened
+
+    with opened(target) as (_, tracking):
+        wanted = [found for found in tracking.versions(model) if found.number == version]
+        run = tracking.run(wanted[0].run_id) if wanted else None
+        if run is None:
+            raise CommandError(f"there is no version {version} of {model}")
+        saved = []
+        for path in tracking.files(run, _FOLDER):
+            content = tracking.file(run, path)
+            if content is None:
+                raise CommandError(f"{path} of version {version} of {model} cannot be read")
+            place = folder / _inside(path)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+            saved.append(str(place))
+    if not saved:
+        raise CommandError(f"the run of version {version} of {model} has no files of a model any more")
+    show(Result(saved, lambda: "\n".join(f"saved {name}" for name in saved), saved), output)
+    return Exit.OK
+
+
+def _inside(path: str) -> PurePosixPath:
+    """A file's path below the model's folder. Raises CommandError for one that leads out of it."""
+    below = PurePosixPath(path).relative_to(_FOLDER)
+    if ".." in below.parts:
+        raise CommandError(f"the run names a file {path}, which is not saved")
+    return below
 
 
 def _point(cluster: Cluster, model: str, stage: str, version: str) -> str:

@@ -56,6 +56,17 @@ class Tracking:
         _checked(answer)
         return None
 
+    def files(self, run: Run, folder: str) -> list[str]:
+        """Paths of all files below a folder of a run; none where there is no such folder."""
+        found: list[str] = []
+        left = [folder]
+        while left:
+            query = {"run_id": run.id, "path": left.pop()}
+            page = _checked(self._send("GET", f"{_ROOT}/artifacts/list", query=query))
+            for item in page.get("files", []):
+                (left if item.get("is_dir") else found).append(str(item["path"]))
+        return sorted(found)
+
     def versions(self, model: str | None = None) -> list[ModelVersion]:
         """Versions of a model, or of all, the newest first, with the aliases that point to them."""
         named = {"filter": f"name='{model}'"} if model else {}
