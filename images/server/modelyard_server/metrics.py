@@ -72,11 +72,9 @@ class ServerMetrics:
         self._version = Gauge(
             "modelyard_model_version", "Version of the champion as a number", ("model",), registry=registry
         )
+        labels = (*_MODEL, "run_id", "model_digest", "dataset_digest")
         self._info = Gauge(
-            "modelyard_server_model_info",
-            "1 for every version that is held",
-            (*_MODEL, "run_id", "model_digest", "dataset_digest"),
-            registry=registry,
+            "modelyard_server_model_info", "1 for every version that is held", labels, registry=registry
         )
         self._compiled = Gauge(
             "modelyard_server_model_compiled",
