@@ -16,6 +16,12 @@ from tests.support.manifests import PROJECT, Project
 from tests.support.platform import Platform
 from tests.support.releases import Helm, projects_of
 
+# An operator that is killed in each phase is followed by one that first waits for the end of its Lease.
+SHORT_LEASE = [
+    {"name": f"MODELYARD_LEASE__{name}", "value": value}
+    for name, value in (("DURATION", "5"), ("RENEW_DEADLINE", "4"), ("RETRY", "1"))
+]
+
 
 @pytest.fixture(scope="session")
 def kubeconfig() -> Path:
@@ -60,7 +66,8 @@ def platform(api: KubeApi, kubectl: Command, helm: Helm, began: datetime) -> Pla
     platform = Platform(api, kubectl)
     before = projects_of(helm, platform)
     if PROJECT not in before:
-        helm.upgrade(platform, {"projects": [{"name": name} for name in (*before, PROJECT)]})
+        projects = [{"name": name} for name in (*before, PROJECT)]
+        helm.upgrade(platform, {"projects": projects, "operator": {"env": SHORT_LEASE}})
     platform.await_operator()
     Project(api, PROJECT).empty()
     return platform

@@ -6,7 +6,6 @@ bring-up's cache; they are built there if they are missing.
 
 import json
 import os
-import socket
 import ssl
 import subprocess
 import tempfile
@@ -24,6 +23,7 @@ import pytest
 from bringup.context import Context
 from bringup.tools import ensure_tools
 from tests.support.certificates import Authority
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 ADMIN = "modelyard-tests"
@@ -76,7 +76,7 @@ class ControlPlane:
         self._serving = self._authority.server("kube-apiserver", ["127.0.0.1", "10.0.0.1"])
         self._signing = self._authority.client("service-accounts", [])
         self._servers: dict[str, Server] = {}
-        self._etcd_port, self._etcd_peer_port, self._port = _free_ports(3)
+        self._etcd_port, self._etcd_peer_port, self._port = (free_port() for _ in range(3))
         self.url = f"https://127.0.0.1:{self._port}"
         self.kubeconfig = self.kubeconfig_of(ADMIN, ["system:masters"])
 
@@ -219,18 +219,6 @@ def _open(url: str, context: ssl.SSLContext) -> HTTPResponse:
     )
     response: HTTPResponse = direct.open(url, timeout=5)
     return response
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now; held open together so that they differ."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for s in sockets:
-            s.bind(("127.0.0.1", 0))
-        return [int(s.getsockname()[1]) for s in sockets]
-    finally:
-        for s in sockets:
-            s.close()
 
 
 @contextmanager

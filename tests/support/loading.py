@@ -1,7 +1,6 @@
 """Running the loader as its pod does: a step in the environment, secrets as files, the answer in a file."""
 
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -32,8 +31,12 @@ from modelyard_loader.surroundings import Surroundings
 from modelyard_loader.working_copy.connection import Postgres
 from modelyard_runtime.credentials import Login
 from modelyard_runtime.s3 import ObjectStore
+from tests.support.forking import Program
 from tests.support.postgres import DATABASE, PostgresServer, Project
+from tests.support.programs import Started, start_cold, start_forked
 from tests.support.s3 import S3Server
+
+_LOADER = Program("modelyard_loader", ("-W", "error"))
 
 
 def california_variants(limit: str = "5.0") -> list[dict[str, Any]]:
@@ -148,28 +151,30 @@ class LoaderRun:
         """The project's part of the store."""
         return self.s3.endpoint(self.project.schema)
 
-    def start(
-        self, step: LoadStep, *, within: Sequence[str] = (), changes: Mapping[str, str] | None = None
-    ) -> "subprocess.Popen[str]":
-        """Starts the loader: ``within`` another program, if given, and with these changes of its environment."""
-        return subprocess.Popen(
-            [*within, sys.executable, "-W", "error", "-m", "modelyard_loader"],
-            env={**self._environment(step), **(changes or {})},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def start(self, step: LoadStep, changes: Mapping[str, str] | None = None) -> Started:
+        """Starts the loader, with these changes of its environment."""
+        environment = {**self._environment(step), **(changes or {})}
+        return start_forked(_LOADER, environment, self.directory)
 
-    def finish(self, process: "subprocess.Popen[str]", seconds: float = 120) -> Finished:
+    def start_cold(
+        self, step: LoadStep, *, within: Sequence[str] = (), changes: Mapping[str, str] | None = None
+    ) -> Started:
+        """Starts the loader in an interpreter of its own, ``within`` another program, if given."""
+        environment = {**self._environment(step), **(changes or {})}
+        return start_cold(_LOADER, environment, self.directory, within)
+
+    def finish(self, started: Started, seconds: float = 120) -> Finished:
         """Waits for the end of a loader and reads its answer."""
-        _, log = process.communicate(timeout=seconds)
+        status = started.process.wait(seconds)
         answer = self._answer
         outcome = parse_outcome(answer.read_text()) if answer.exists() else None
-        return Finished(process.returncode, outcome, log)
+        return Finished(status, outcome, started.log)
 
-    def run(self, step: LoadStep | None = None) -> Finished:
+    def run(self, step: LoadStep | None = None, *, cold: bool = False) -> Finished:
         """Carries a step out."""
         self._answer.unlink(missing_ok=True)
-        return self.finish(self.start(step or self.step()))
+        start = self.start_cold if cold else self.start
+        return self.finish(start(step or self.step()))
 
     @property
     def _answer(self) -> Path:

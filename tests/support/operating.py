@@ -1,9 +1,6 @@
 """The operator as a process of its own against a control plane, and a test in the kubelet's place."""
 
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +13,7 @@ import yaml
 
 from bringup.paths import REPOSITORY
 from tests.support.controlplane import ControlPlane
+from tests.support.forking import Process, Program, forking
 from tests.support.kubeapi import CRD, JOB, NAMESPACE, OWN_KINDS, POD, Document, Kind, KubeApi
 from tests.support.ports import free_port
 from tests.support.waiting import until
@@ -33,7 +31,7 @@ class EndedError(RuntimeError):
 class Operator:
     """A running operator and where its output goes."""
 
-    process: "subprocess.Popen[bytes]"
+    process: Process
     log: Path
     port: int
 
@@ -56,7 +54,7 @@ class Operator:
 
     def kill(self) -> None:
         """Ends it as a node that loses power would."""
-        self.process.send_signal(signal.SIGKILL)
+        self.process.kill()
         self.process.wait(10)
 
     def stop(self) -> int:
@@ -94,12 +92,7 @@ def running_operator(
     }
     log = directory / f"operator-{port}.log"
     with log.open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "modelyard_operator"],
-            env=environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+        process = forking(Program("modelyard_operator")).start(environment, output.fileno(), output.fileno())
     operator = Operator(process, log, port)
     on_start(operator)
     try:

@@ -121,15 +121,22 @@ def running_store(name: str) -> Iterator[S3Server]:
             server.stop()
 
 
-@pytest.fixture(scope="session", params=sorted(BACKENDS))
-def s3_server(request: pytest.FixtureRequest) -> Iterator[S3Server]:
-    """Each store in turn, for all tests of a run; tests separate themselves by prefix."""
-    with running_store(request.param) as server:
+@pytest.fixture(scope="session")
+def minio_server() -> Iterator[S3Server]:
+    """The store that the charts install, for tests that one is enough for; tests separate themselves by prefix."""
+    with running_store("minio") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def minio_server() -> Iterator[S3Server]:
-    """The store that the charts install, for tests that one is enough for."""
-    with running_store("minio") as server:
+def versitygw_server() -> Iterator[S3Server]:
+    """The other store."""
+    with running_store("versitygw") as server:
         yield server
+
+
+@pytest.fixture(params=sorted(BACKENDS))
+def s3_server(request: pytest.FixtureRequest) -> S3Server:
+    """Each store in turn."""
+    server: S3Server = request.getfixturevalue(f"{request.param}_server")
+    return server

@@ -25,6 +25,7 @@ from modelyard_api.contract.steps import (
     ServerSettings,
 )
 from modelyard_runtime.s3 import ObjectStore
+from tests.support.forking import Process, Program, forking
 from tests.support.ports import free_port
 from tests.support.s3 import S3Server
 from tests.support.waiting import until
@@ -32,6 +33,8 @@ from tests.support.waiting import until
 _ROOT = Path(__file__).resolve().parents[2]
 _PATHS = ("operator/api", "images/runtime", "images/server")
 _START_SECONDS = 60.0
+_ONE_THREAD = tuple((name, "1") for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"))
+_SERVER = Program("modelyard_server", imports=("modelyard_server.run",), settings=_ONE_THREAD)
 MODEL = "iris"
 
 
@@ -45,7 +48,9 @@ class ServerProcess:
     model_name: str = MODEL
     options: dict[str, Any] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
+    process: Process | None = None
+    cold: bool = False
+    """Whether it is an interpreter of its own, which has none but its own packages on its path."""
 
     @property
     def url(self) -> str:
@@ -95,13 +100,13 @@ class ServerProcess:
             "PYTHONPATH": os.pathsep.join(str(_ROOT / path) for path in _PATHS),
         }
         with (self.directory / "server.log").open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "modelyard_server"],
-                env=environment,
-                cwd=self.directory,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+            if self.cold:
+                command = [sys.executable, "-m", _SERVER.package]
+                self.process = subprocess.Popen(
+                    command, env=environment, cwd=self.directory, stdout=output, stderr=subprocess.STDOUT
+                )
+            else:
+                self.process = forking(_SERVER).start(environment, output.fileno(), output.fileno())
         until(self._listens, _START_SECONDS, "the server listening")
 
     def stop(self, seconds: float = 30.0) -> int:
@@ -158,11 +163,13 @@ def running_server(
     s3: S3Server,
     project: str,
     model_name: str = MODEL,
+    *,
+    cold: bool = False,
     **options: Any,  # noqa: ANN401  fields of ServerSettings
 ) -> Iterator[ServerProcess]:
     """A server for the time of the block; its route file is still to be written."""
     directory.mkdir(parents=True, exist_ok=True)
-    server = ServerProcess(directory, s3, project, model_name, options)
+    server = ServerProcess(directory, s3, project, model_name, options, cold=cold)
     try:
         server.start()
         yield server

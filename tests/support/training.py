@@ -2,7 +2,6 @@
 
 import io
 import os
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -43,11 +42,16 @@ from modelyard_runtime.digest import content_digest
 from modelyard_runtime.manifests import write_manifest, write_part
 from modelyard_runtime.s3 import ObjectStore
 from modelyard_runtime.versions import write_version
+from tests.support.forking import Program
 from tests.support.mlflow import MLflowProject
 from tests.support.postgres import PostgresServer, Project, postgres_endpoint
+from tests.support.programs import Started, start_cold, start_forked
 from tests.support.s3 import S3Server
 
 IMAGE = "modelyard/trainer:tests"
+_TRAINER = Program(
+    "modelyard_trainer", imports=("modelyard_trainer.archive", "modelyard_trainer.evaluation.plots")
+)
 DATASET_UID = "33333333-0000-4000-8000-000000000000"
 
 
@@ -166,26 +170,22 @@ class TrainerRun:
             mlflow=self.mlflow.endpoint(),
         )
 
-    def start(self, step: TrainStep | ReplayStep) -> "subprocess.Popen[str]":
-        """Starts the trainer."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "modelyard_trainer"],
-            env=self._environment(step),
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def start(self, step: TrainStep | ReplayStep, *, cold: bool = False) -> Started:
+        """Starts the trainer; a cold one in an interpreter of its own."""
+        start = start_cold if cold else start_forked
+        return start(_TRAINER, self._environment(step), self.directory)
 
-    def finish(self, process: "subprocess.Popen[str]", seconds: float = 120) -> Finished:
+    def finish(self, started: Started, seconds: float = 120) -> Finished:
         """Waits for the end of a trainer and reads its answer."""
-        _, log = process.communicate(timeout=seconds)
+        status = started.process.wait(seconds)
         answer = self._answer
         outcome = parse_outcome(answer.read_text()) if answer.exists() else None
-        return Finished(process.returncode, outcome, log)
+        return Finished(status, outcome, started.log)
 
-    def run(self, step: TrainStep | ReplayStep) -> Finished:
+    def run(self, step: TrainStep | ReplayStep, *, cold: bool = False) -> Finished:
         """Carries a step out."""
         self._answer.unlink(missing_ok=True)
-        return self.finish(self.start(step))
+        return self.finish(self.start(step, cold=cold))
 
     @property
     def _answer(self) -> Path:

@@ -34,7 +34,7 @@ class Watched:
         port = free_port()
         self._loader = loader
         self._url = f"http://127.0.0.1:{port}{PROGRESS_PATH}"
-        self._process = loader.start(step, changes={PROGRESS_VARIABLE: str(port)})
+        self._started = loader.start(step, {PROGRESS_VARIABLE: str(port)})
 
     def until_it_waits_for(self, service: str) -> None:
         """Returns when the page names a service, and how it is reached."""
@@ -50,7 +50,7 @@ class Watched:
 
     def outcome(self) -> LoadOutcome:
         """How it ended."""
-        return outcome_of(self._loader.finish(self._process))
+        return outcome_of(self._loader.finish(self._started))
 
 
 def contents(outcome: LoadOutcome) -> list[tuple[str, str]]:
@@ -145,7 +145,7 @@ def test_a_full_disk_is_named_and_a_step_with_room_ends_as_if_nothing_had_been(
     before = houses.record()
     small = tmp_path / "small"
     run = replace(houses.run, directory=tmp_path)
-    full = run.start(
+    full = run.start_cold(
         step, within=on_a_small_disk(small, "256k"), changes={"TMPDIR": str(small), PROGRESS_VARIABLE: "0"}
     )
     failure = failure_of(run.finish(full), ExitCode.PLATFORM)
@@ -154,7 +154,7 @@ def test_a_full_disk_is_named_and_a_step_with_room_ends_as_if_nothing_had_been(
     assert failure.remedy.startswith("Raise resources.limits ephemeral-storage")
     assert houses.record() == before
 
-    recovered = outcome_of(run.finish(run.start(step, changes={PROGRESS_VARIABLE: "0"})))
+    recovered = outcome_of(run.finish(run.start(step)))
     never_full = houses.carry_out(houses.another({"s3": {"uri": houses.uri("large/rows.csv")}}))
     assert never_full.load is not None
     assert recovered.rows == 60_000

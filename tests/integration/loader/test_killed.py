@@ -1,7 +1,6 @@
 """A loader that is killed, or whose stores go away, repeats nothing and loses nothing."""
 
 import signal
-import subprocess
 
 from modelyard_api.contract.exit_codes import FailureClass
 from modelyard_runtime.exit import STOPPED
@@ -26,12 +25,6 @@ def counted(loader: LoaderRun) -> tuple[object, ...] | None:
     return tuple(number for count in counts for number in count or ())
 
 
-def kill(process: "subprocess.Popen[str]") -> None:
-    """Ends a program as a node failure does."""
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=20)
-
-
 def test_a_second_run_of_a_finished_step_gives_the_same_answer_and_writes_nothing(loader: LoaderRun) -> None:
     first = outcome_of(loader.run())
     store = loader.s3.store(loader.project.schema)
@@ -47,7 +40,7 @@ def test_killed_between_commit_and_publishing_it_goes_on_from_the_commit(loader:
         project = loader.project.schema
         slow = loader.start(step.model_copy(update={"s3": loader.s3.endpoint(project, gate.url)}))
         assert gate.reached.wait(60)
-        kill(slow)
+        slow.kill()
     assert counted(loader) == _ONE_LOAD
     store = loader.s3.store(loader.project.schema)
     assert not [key for key in store.keys(loader.project.schema) if "/manifests/" in key]
@@ -62,7 +55,7 @@ def test_killed_before_the_batch_is_on_s3_it_has_left_nothing(loader: LoaderRun)
         project = loader.project.schema
         slow = loader.start(step.model_copy(update={"s3": loader.s3.endpoint(project, gate.url)}))
         assert gate.reached.wait(60)
-        kill(slow)
+        slow.kill()
     assert counted(loader) is None
     outcome_of(loader.run())
     assert counted(loader) == _ONE_LOAD
@@ -84,7 +77,7 @@ def test_killed_after_the_rows_but_before_the_commit_it_has_left_no_row(loader: 
         connection.execute(f"LOCK TABLE {schema}.data_loads IN SHARE MODE")
         slow = loader.start(loader.step())
         until(lambda: _waiting_for_a_lock(loader), 60, "the loader waiting to write its entry")
-        kill(slow)
+        slow.kill()
     assert counted(loader) is None
     outcome_of(loader.run())
     assert counted(loader) == _ONE_LOAD
@@ -96,7 +89,7 @@ def test_asked_to_stop_it_says_so_and_leaves_no_row(loader: LoaderRun) -> None:
         connection.execute(f"LOCK TABLE {schema}.data_loads IN SHARE MODE")
         slow = loader.start(loader.step())
         until(lambda: _waiting_for_a_lock(loader), 60, "the loader waiting to write its entry")
-        slow.send_signal(signal.SIGTERM)
+        slow.process.send_signal(signal.SIGTERM)
         finished = loader.finish(slow, seconds=25)
     assert finished.exit_status == STOPPED, finished.log
     assert finished.outcome is not None
@@ -107,8 +100,8 @@ def test_asked_to_stop_it_says_so_and_leaves_no_row(loader: LoaderRun) -> None:
 
 def test_two_loaders_of_one_dataset_load_it_once(loader: LoaderRun) -> None:
     first, second = (loader.start(loader.step()) for _ in range(2))
-    for process in (first, second):
-        finished = loader.finish(process)
+    for started in (first, second):
+        finished = loader.finish(started)
         assert finished.exit_status == 0, finished.log
     assert counted(loader) == _ONE_LOAD
 
@@ -119,17 +112,12 @@ def test_postgres_restarted_in_the_middle_of_a_load_is_waited_for(loader: Loader
         step = loader.step()
         doomed = loader.start(step.model_copy(update={"s3": loader.s3.endpoint(project, gate.url)}))
         assert gate.reached.wait(60)
-        kill(doomed)
+        doomed.kill()
     loader.postgres.stop()
     try:
         waiting = loader.start(loader.step())
-        until(lambda: _logged(waiting, "trying again"), 60, "the loader noticing the outage")
+        until(lambda: "trying again" in waiting.log, 60, "the loader noticing the outage")
     finally:
         loader.postgres.start()
     outcome_of(loader.finish(waiting))
     assert counted(loader) == _ONE_LOAD
-
-
-def _logged(process: "subprocess.Popen[str]", words: str) -> bool:
-    assert process.stderr is not None
-    return words in process.stderr.readline()

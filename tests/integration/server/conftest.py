@@ -14,7 +14,8 @@ from tests.support.waiting import until
 @pytest.fixture(scope="session")
 def iris_server(minio_server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """Serves version 3 of a classifier of flowers by its compiled program, with version 2 before it by scikit-learn."""
-    with running_server(tmp_path_factory.mktemp("iris"), minio_server, fresh_project()) as server:
+    # In an interpreter of its own, which has no more on its path than the image.
+    with running_server(tmp_path_factory.mktemp("iris"), minio_server, fresh_project(), cold=True) as server:
         champion = build_compiled(iris()).write(server.store, "3")
         previous = build_bundle(iris(seed=1)).write(server.store, "2")
         server.await_route(server.route(champion, previous))

@@ -1,7 +1,6 @@
 """A trainer that is killed anywhere is followed by one that leaves one run, one model version and the same answer."""
 
 import signal
-import subprocess
 from dataclasses import replace
 
 import pytest
@@ -34,12 +33,6 @@ _PATIENCE_SECONDS = 180
 """For one trainer, on a machine that does other things too."""
 
 
-def kill(process: "subprocess.Popen[str]") -> None:
-    """Ends a program as a node failure does."""
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=20)
-
-
 def test_killed_after_each_write_before_its_answer_there_is_one_run_and_one_version(
     trainer: TrainerRun,
 ) -> None:
@@ -48,9 +41,9 @@ def test_killed_after_each_write_before_its_answer_there_is_one_run_and_one_vers
     for marker in _WRITES_TO_MLFLOW:
         with Gate.after(server.port, marker) as gate:
             tracked = step.model_copy(update={"mlflow": trainer.mlflow.endpoint(gate.url)})
-            process = trainer.start(tracked)
+            started = trainer.start(tracked)
             assert gate.reached.wait(_PATIENCE_SECONDS), marker
-            kill(process)
+            started.kill()
         with trainer.mlflow.tracking() as tracking:
             assert len(tracking.runs_of(trainer.uid)) <= 1, marker
     trained = trainer.run(step).trained
@@ -68,9 +61,9 @@ def test_killed_before_a_file_of_the_bundle_is_written_the_next_one_writes_it(
     step = trainer.step(FOREST, publish(trainer.store, houses()))
     with Gate.before(trainer.s3.port, marker) as gate:
         endpoint = trainer.s3.endpoint(trainer.mlflow.name, gate.url)
-        process = trainer.start(step.model_copy(update={"s3": endpoint}))
+        started = trainer.start(step.model_copy(update={"s3": endpoint}))
         assert gate.reached.wait(_PATIENCE_SECONDS)
-        kill(process)
+        started.kill()
     trained = trainer.run(step).trained
     store = trainer.store
     prefixes = {key.rsplit("/", 1)[0] for key in store.keys(f"{trainer.mlflow.name}/models")}
@@ -83,10 +76,10 @@ def test_asked_to_stop_it_ends_soon_and_leaves_the_run_to_the_next_attempt(train
     data = publish(trainer.store, houses())
     step = trainer.step(FOREST, data)
     with Gate.before(trainer.mlflow.server.port, b"runs/log-inputs") as gate:
-        process = trainer.start(step.model_copy(update={"mlflow": trainer.mlflow.endpoint(gate.url)}))
+        started = trainer.start(step.model_copy(update={"mlflow": trainer.mlflow.endpoint(gate.url)}))
         assert gate.reached.wait(_PATIENCE_SECONDS)
-        process.send_signal(signal.SIGTERM)
-        ended = trainer.finish(process, seconds=20)
+        started.process.send_signal(signal.SIGTERM)
+        ended = trainer.finish(started, seconds=20)
     assert ended.exit_status == 128 + signal.SIGTERM
     assert ended.outcome is not None
     assert ended.outcome.failure is not None

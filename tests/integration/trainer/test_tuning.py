@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -48,12 +47,6 @@ def studies(postgres_server: PostgresServer, project: Project) -> Iterator[Studi
     seen.close()
 
 
-def kill(process: "subprocess.Popen[str]") -> None:
-    """Ends a program as a node failure does."""
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=20)
-
-
 def test_workers_killed_in_a_trial_and_in_the_training_leave_exact_trials_one_run_and_one_version(
     tuner: TrainerRun, studies: Studies
 ) -> None:
@@ -63,10 +56,10 @@ def test_workers_killed_in_a_trial_and_in_the_training_leave_exact_trials_one_ru
         answering = first.start(step.model_copy(update={"mlflow": tuner.mlflow.endpoint(gate.url)}))
         helping = second.start(step)
         until(lambda: studies.working(tuner.uid, 1), 60, "a trial of the second worker")
-        kill(helping)
+        helping.kill()
         helped = second.run(step)
         assert gate.reached.wait(60)
-        kill(answering)
+        answering.kill()
     assert helped.exit_status == 0
     assert helped.outcome is not None
     assert helped.outcome.trials is not None
@@ -114,11 +107,11 @@ def test_a_worker_that_is_asked_to_stop_gives_its_trial_back_and_tells_how_far_a
     step = tuner.step({**FOREST, "tuning": {**TUNING, "parallelism": 1}}, publish(tuner.store, houses()))
     port = free_port()
     own = replace(tuner, environment={PROGRESS_VARIABLE: str(port)})
-    process = own.start(step)
+    started = own.start(step)
     until(lambda: len(studies.rows(tuner.uid)) > 1, 60, "two trials")
     said = StepProgress.model_validate_json(httpx.get(f"http://127.0.0.1:{port}/progress").content)
-    process.send_signal(signal.SIGTERM)
-    ended = own.finish(process, seconds=20)
+    started.process.send_signal(signal.SIGTERM)
+    ended = own.finish(started, seconds=20)
     assert said.phase == "Tuning"
     assert said.tuning is not None
     assert ended.exit_status == 128 + signal.SIGTERM
