@@ -11,7 +11,12 @@ from modelyard_api.v1alpha1.dataset import DatasetSpec
 from modelyard_api.v1alpha1.training_job import TrainingJobSpec
 
 FOLDER = REPOSITORY / "manifests" / "samples"
-DOCUMENTS = [one for file in sorted(FOLDER.rglob("*.yaml")) for one in yaml.safe_load_all(file.read_text())]
+DOCUMENTS = [
+    one
+    for file in sorted(FOLDER.rglob("*.yaml"))
+    for one in yaml.safe_load_all(file.read_text())
+    if "apiVersion" in one
+]
 JOBS = {one["metadata"]["name"]: one["spec"] for one in DOCUMENTS if one["kind"] == "TrainingJob"}
 
 
