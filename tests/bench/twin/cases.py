@@ -79,14 +79,15 @@ def classes(kinds: frozenset[Kind]) -> Iterator[tuple[str, Case | None]]:
         if kinds.isdisjoint(known.kinds):
             continue
         try:
-            case = _case(known)
+            case = _case(known, before=Kind.TRANSFORMER in kinds)
             case.model.predict(case.rows[:1])
         except Exception:  # noqa: BLE001  whatever a class wants that these rows do not have
             case = None
         yield known.name, case
 
 
-def _case(known: CatalogClass) -> Case:
+def _case(known: CatalogClass, *, before: bool) -> Case:
+    """``before`` says that the class stands before a regression, not in its place."""
     given = dict(_GIVEN.get(known.name, {}))
     if known.parameter("random_state") is not None:
         given.setdefault("random_state", 0)
@@ -103,7 +104,7 @@ def _case(known: CatalogClass) -> Case:
         return Case(known.name, model, texts[:_HELD_OUT])
     if known.name in _OF_CATEGORIES:
         X = np.array([["abcdefgh"[at] for at in row] for row in (X * 8).astype(int)], dtype=np.object_)
-    if Kind.TRANSFORMER in known.kinds:
+    if before:
         return Case(known.name, make_pipeline(instance, Ridge()).fit(X, y), X[:_HELD_OUT])
     target = np.digitize(y, np.quantile(y, [0.5])) if Kind.CLASSIFIER in known.kinds else y
     return Case(known.name, make_pipeline(instance).fit(X, target), X[:_HELD_OUT])

@@ -35,12 +35,13 @@ _LIBRARIES = ("sklearn.", "lightgbm.", "xgboost.")
 
 _SELECTORS = (
     *("GenericUnivariateSelect", "SelectFdr", "SelectFpr", "SelectFwe", "SelectKBest", "SelectPercentile"),
-    "VarianceThreshold",
+    *("RFE", "RFECV", "SelectFromModel", "SequentialFeatureSelector", "VarianceThreshold"),
 )
 _TRANSFORMERS: Mapping[str, Compiler] = {
     **dict.fromkeys(_SELECTORS, reducing.compile_selector),
     "ColumnTransformer": columns.compile_columns,
     "CountVectorizer": text.compile_counter,
+    "IncrementalPCA": reducing.compile_projection,
     "FunctionTransformer": columns.compile_function,
     "MaxAbsScaler": arithmetic.compile_scaler,
     "MinMaxScaler": arithmetic.compile_scaler,
