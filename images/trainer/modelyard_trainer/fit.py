@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import ClassVar
 
 from sklearn.pipeline import Pipeline as FittablePipeline
-from threadpoolctl import threadpool_limits
 
 from modelyard_api.contract.exit_codes import FailureClass
 from modelyard_api.v1alpha1.pipeline import Pipeline
@@ -16,6 +15,7 @@ from modelyard_runtime.errors import DataError, StepError
 from modelyard_trainer.data import TrainingData
 from modelyard_trainer.functions import check_target
 from modelyard_trainer.rows import Rows, fit_rows
+from modelyard_trainer.threads import limited_to
 from modelyard_trainer.trees import find_trees
 
 _REMEDY = "Change the pipeline or its parameters; the pod's log has the whole trace"
@@ -40,7 +40,7 @@ def fit(model: FittablePipeline, data: TrainingData, spec: TrainingJobSpec, thre
 
 def fit_on(model: FittablePipeline, rows: Rows, pipeline: Pipeline, threads: int) -> None:
     """Fits in place on these rows alone, the number of trees included. What a library raises is passed on."""
-    with threadpool_limits(limits=threads):
+    with limited_to(threads):
         if pipeline.early_stopping is not None:
             find_trees(model, rows, pipeline, threads)
         fit_rows(model, rows, pipeline, threads)

@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from functools import lru_cache
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from threadpoolctl import ThreadpoolController
+
+
+def limited_to(count: int) -> AbstractContextManager[object]:
+    """Pools of compiled libraries use this many threads for the time of the block."""
+    limit: AbstractContextManager[object] = _pools(len(sys.modules)).limit(limits=count)
+    return limit
+
+
+@lru_cache(maxsize=1)
+def _pools(modules: int) -> ThreadpoolController:
+    """Looked for again only after more was imported: reading the process's memory map takes longer than a small fit."""
+    del modules
+    return ThreadpoolController()
 
 
 def set_threads(model: BaseEstimator, count: int | None) -> None:
