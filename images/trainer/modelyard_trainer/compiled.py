@@ -21,6 +21,8 @@ TAG_COMPILED = "modelyard.dev/compiled"
 
 _MOST_ROWS = 20_000
 """More would cost as much as the evaluation and tell no more."""
+_MOST_BYTES = 512 * 1024 * 1024
+"""Servers refuse bundles whose files are larger than they may hold; a model without its program they do not."""
 _REASON_LIMIT = 256
 
 _log = logging.getLogger(__name__)
@@ -47,6 +49,10 @@ def twin_of(model: FittablePipeline, test: Part) -> Twin:
         _log.info("no compiled program is used: %s", certificate.reason)
         return Twin(certificate, {})
     content = program.dump()
+    if len(content) > _MOST_BYTES:
+        reason = f"the program has {len(content)} bytes, at most {_MOST_BYTES} are stored"
+        _log.info("no compiled program is used: %s", reason)
+        return Twin(certificate.model_copy(update={"used": False, "reason": reason}), {})
     _log.info(
         "compiled to %d bytes in %.1f s; %d rows differ by %s at most",
         len(content),

@@ -18,7 +18,7 @@ from modelyard_api.metrics import Task
 from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_api.v1alpha1.training_job import Compiled
 from modelyard_runtime.twin import load
-from modelyard_trainer import machine
+from modelyard_trainer import compiled, machine
 from modelyard_trainer.bundle import Origin, PackedModel, pack
 from modelyard_trainer.compiled import read_tag, tags_of, twin_of
 from modelyard_trainer.fit import EstimatorError
@@ -93,6 +93,14 @@ def test_very_many_held_out_rows_are_compared_in_part() -> None:
     test = fitted.data.test
     many = replace(test, X=np.resize(test.X, (30_000, test.X.shape[1])))
     assert twin_of(fitted.model, many).certificate.rows == 20_000
+
+
+def test_a_program_that_is_too_large_for_servers_is_not_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted = fit_in_memory(regression("RandomForestRegressor"), version_of(offers()))
+    monkeypatch.setattr(compiled, "_MOST_BYTES", 1000)
+    twin = twin_of(fitted.model, fitted.data.test)
+    assert (twin.files, twin.certificate.used) == ({}, False)
+    assert twin.certificate.reason.endswith("bytes, at most 1000 are stored")
 
 
 def test_a_missing_value_is_null_in_examples() -> None:
