@@ -82,6 +82,10 @@ class MLflowClient:
         """Writes what may be written twice without harm; tried again while an outage may pass."""
         return self._json(path, httpx.Request("POST", self._url(path), json=dict(body)))
 
+    def delete(self, path: str, body: Mapping[str, Json]) -> None:
+        """Removes what may be removed twice without harm; tried again while an outage may pass."""
+        self._json(path, httpx.Request("DELETE", self._url(path), json=dict(body)))
+
     def create(
         self,
         path: str,

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import os
 import resource
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 _CGROUP = Path("/sys/fs/cgroup")
 _KIBIBYTE = 1024
+_START_FIELD = 19
+"""Place of the start among the fields of /proc/self/stat that follow the program's name."""
+
+
+_WORKER_BYTES = 64 * 2**20
+"""A child process smaller than this did no part of the work."""
+_PEAK_FILES = ("memory.peak", "memory/memory.max_usage_in_bytes")
 
 
 @dataclass(frozen=True)
 class UsedSoFar:
-    """CPU time and memory of this process and its children."""
+    """What the work has taken since the process started."""
 
     cpu_seconds: float
+    """CPU time of this process and its children."""
     peak_memory_bytes: int
+    seconds: float
 
 
 def threads(cgroup: Path = _CGROUP) -> int:
@@ -31,11 +42,39 @@ def threads_of_each(workers: int, cgroup: Path = _CGROUP) -> int:
     return threads(cgroup) if _cpu_limit(cgroup) is not None else max(1, threads(cgroup) // workers)
 
 
-def used_so_far() -> UsedSoFar:
-    """Use since the process started; memory is the largest resident set."""
+def used_so_far(cgroup: Path = _CGROUP) -> UsedSoFar:
+    """Use since the process started."""
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
-    return UsedSoFar(round(cpu, 2), max(own.ru_maxrss, children.ru_maxrss) * _KIBIBYTE)
+    peak = peak_memory(own.ru_maxrss * _KIBIBYTE, children.ru_maxrss * _KIBIBYTE, cgroup)
+    return UsedSoFar(round(cpu, 2), peak, round(_age_of_process(), 2))
+
+
+def peak_memory(own: int, largest_child: int, cgroup: Path = _CGROUP) -> int:
+    """Peak in bytes from the largest resident sets of this process and of any of its children.
+
+    Where children share the work their sets add up, in a way that the control group alone knows. Else its peak would
+    say too much: it counts every file that was read once.
+    """
+    peaks = [own, largest_child]
+    if largest_child >= _WORKER_BYTES:
+        peaks += [own + largest_child, *_group_peaks(cgroup)]
+    return max(peaks)
+
+
+def _group_peaks(cgroup: Path) -> list[int]:
+    found = []
+    for name in _PEAK_FILES:
+        with suppress(OSError, ValueError):
+            found.append(int((cgroup / name).read_text()))
+    return found
+
+
+def _age_of_process() -> float:
+    """Seconds since this process was started, by the clock that the kernel starts it by."""
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    started = int(fields[_START_FIELD]) / os.sysconf("SC_CLK_TCK")
+    return max(time.clock_gettime(time.CLOCK_BOOTTIME) - started, 0.0)
 
 
 def _cpu_limit(cgroup: Path) -> float | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from uuid import uuid4
 
 from modelyard_api.contract.outcome import Outcome, ReplayOutcome
-from modelyard_api.contract.steps import ReplayStep, Step, TrainStep
+from modelyard_api.contract.steps import WORKER_VARIABLE, ReplayStep, Step, TrainStep
 from modelyard_runtime.credentials import Credentials
 from modelyard_runtime.errors import InvalidSpecError
 from modelyard_runtime.s3 import ObjectStore
@@ -14,6 +15,7 @@ from modelyard_runtime.tracking import MLflowClient
 from modelyard_trainer.replay.step import Surroundings, replay
 from modelyard_trainer.tracking.registry import Registry
 from modelyard_trainer.tracking.runs import Runs
+from modelyard_trainer.tracking.turn import Turn, unwritable
 from modelyard_trainer.train import Services, train
 
 
@@ -29,11 +31,16 @@ def work(step: Step, environment: Mapping[str, str]) -> Outcome:
 
 def _train(step: TrainStep, credentials: Credentials, environment: Mapping[str, str]) -> Outcome:
     with MLflowClient(step.mlflow, credentials.mlflow()) as client:
+        store = ObjectStore(step.s3, credentials.s3())
+        # Of several workers only the first writes more than trials.
+        is_first = int(environment.get(WORKER_VARIABLE) or 0) == 0
+        turn = Turn.take(store, step.owner, uuid4().hex) if is_first else None
         services = Services(
-            store=ObjectStore(step.s3, credentials.s3()),
-            runs=Runs(client, step.spec.dataset_ref.name),
+            store=store,
+            runs=Runs(client, step.spec.dataset_ref.name, turn.check if turn is not None else unwritable),
             registry=Registry(client),
             now=_now,
+            turn=turn,
         )
         if step.spec.tuning is None:
             return Outcome(train=train(step, services))

@@ -33,9 +33,11 @@ from modelyard_trainer.replay.environment import installed
 from modelyard_trainer.tracking.model_directory import DIRECTORY, column_schema, model_directory
 from modelyard_trainer.tracking.registry import Registry
 from modelyard_trainer.tracking.runs import DatasetInput, Run, Runs, RunStatus
+from modelyard_trainer.tracking.turn import Turn
 
 TAG_CPU_SECONDS = "modelyard.dev/cpu-seconds"
 TAG_PEAK_MEMORY = "modelyard.dev/peak-memory-bytes"
+TAG_SECONDS = "modelyard.dev/seconds"
 TAG_THREADS = "modelyard.dev/threads"
 TAG_DATASET_VERSION = "modelyard.dev/dataset-version"
 """JSON of the version that was trained on, so that an answer given again names it."""
@@ -53,6 +55,14 @@ class Services:
     runs: Runs
     registry: Registry
     now: Callable[[], datetime]
+    turn: Turn | None = None
+    """The right to write; None for a pod that takes trials and leaves the rest to the first."""
+
+    def own_turn(self) -> Turn:
+        """The right to write. Raises StepError for a pod that has none."""
+        if self.turn is None:
+            raise StepError("a pod that only takes trials writes nothing else")
+        return self.turn
 
 
 @dataclass(frozen=True)
@@ -93,8 +103,9 @@ def train(step: TrainStep, services: Services) -> TrainOutcome:
 def finished_run(step: TrainStep, services: Services) -> Run | None:
     """The run of an earlier attempt that came to its end. Raises InvalidSpecError for a spec that no run can have."""
     refuse(check_training_job(step.spec))
-    known = services.runs.find(step.owner.uid)
-    if known is None or known.status != RunStatus.FINISHED:
+    ended = services.turn.run_id if services.turn is not None else None
+    known = services.runs.find_finished(step.owner, ended, services.now())
+    if known is None:
         return None
     _log.info("run %s is finished; nothing is trained again", known.id)
     return known
@@ -121,7 +132,7 @@ def train_on(step: TrainStep, services: Services, source: Source, extra: Extra |
     except StepError as error:
         services.runs.fail(run.id, error.message, services.now())
         raise
-    finished = services.runs.find(step.owner.uid)
+    finished = services.runs.get(run.id)
     if finished is None:
         raise StepError(f"run {run.id} cannot be found again")
     return answer_of(step, services, finished)
@@ -241,10 +252,12 @@ def _log_result(services: Services, run: Run, trained: Trained) -> None:
             labels.TAG_BUNDLE_URI: uri,
             TAG_CPU_SECONDS: str(used.cpu_seconds),
             TAG_PEAK_MEMORY: str(used.peak_memory_bytes),
+            TAG_SECONDS: str(used.seconds),
             TAG_THREADS: str(trained.threads),
             **tags_of(trained.packed.bundle.certificate),
         },
     )
+    services.own_turn().finish(run.id)
     services.runs.end(run.id, RunStatus.FINISHED, services.now())
 
 
@@ -259,9 +272,12 @@ def answer_of(step: TrainStep, services: Services, run: Run) -> TrainOutcome:
         labels.TAG_BUNDLE_URI: run.tags[labels.TAG_BUNDLE_URI],
     }
     version = None
+    services.own_turn().check()
     if step.spec.register_ is not None:
         version = services.registry.register(step.spec.register_.model_name, run.id, tags)
         _log.info("model %s version %s", step.spec.register_.model_name, version)
+        services.own_turn().check()
+    seconds = run.tags.get(TAG_SECONDS)
     return TrainOutcome(
         run_id=run.id,
         model_digest=run.tags[labels.TAG_MODEL_DIGEST],
@@ -272,6 +288,7 @@ def answer_of(step: TrainStep, services: Services, run: Run) -> TrainOutcome:
         cpu_seconds=float(run.tags[TAG_CPU_SECONDS]),
         peak_memory_bytes=int(run.tags[TAG_PEAK_MEMORY]),
         compiled=read_tag(run.tags),
+        seconds=float(seconds) if seconds else None,
     )
 
 

@@ -12,6 +12,7 @@ from modelyard_runtime.tracking import MLflowClient
 from modelyard_trainer.tracking.runs import Runs
 from tests.integration.trainer.test_training import FOREST, houses
 from tests.support.gate import Gate
+from tests.support.s3 import BUCKET
 from tests.support.training import TrainerRun, publish
 
 # Many trainers one after the other, and the first test also waits for MLflow to make its databases.
@@ -52,6 +53,28 @@ def test_killed_after_each_write_before_its_answer_there_is_one_run_and_one_vers
         (version,) = tracking.versions("houses")
     assert (run["info"]["run_id"], run["info"]["status"]) == (trained.run_id, "FINISHED")
     assert version["version"] == trained.model_version == "1"
+
+
+def test_killed_once_its_end_is_said_the_next_one_only_finishes_registers_and_answers(
+    trainer: TrainerRun,
+) -> None:
+    step = trainer.step(FOREST, publish(trainer.store, houses()))
+    end = f"PUT /{BUCKET}/{trainer.mlflow.name}/attempts/{trainer.uid}/000002.json".encode()
+    with Gate.after(trainer.s3.port, end) as gate:
+        endpoint = trainer.s3.endpoint(trainer.mlflow.name, gate.url)
+        started = trainer.start(step.model_copy(update={"s3": endpoint}))
+        assert gate.reached.wait(_PATIENCE_SECONDS)
+        started.kill()
+    with trainer.mlflow.tracking() as tracking:
+        (run,) = tracking.runs_of(trainer.uid)
+    assert run["info"]["status"] == "RUNNING"
+    again = trainer.run(step)
+    assert "nothing is trained again" in again.log
+    with trainer.mlflow.tracking() as tracking:
+        (run,) = tracking.runs_of(trainer.uid)
+        (version,) = tracking.versions("houses")
+    assert (run["info"]["run_id"], run["info"]["status"]) == (again.trained.run_id, "FINISHED")
+    assert version["version"] == again.trained.model_version == "1"
 
 
 @pytest.mark.parametrize("marker", _WRITES_TO_S3)

@@ -70,6 +70,8 @@ def test_a_forest_is_tracked_stored_and_registered(trainer: TrainerRun) -> None:
     assert trained.compiled is not None
     assert (trained.compiled.used, trained.compiled.max_delta) == (True, "0")
     assert trained.compiled.rows
+    assert trained.seconds is not None
+    assert trained.seconds > 0
 
     with trainer.mlflow.tracking() as tracking:
         (run,) = tracking.runs_of(trainer.uid)

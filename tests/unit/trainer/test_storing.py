@@ -184,3 +184,27 @@ def test_use_is_counted_in_seconds_and_bytes() -> None:
     used = machine.used_so_far()
     assert used.cpu_seconds > 0
     assert used.peak_memory_bytes > 10_000_000
+    assert used.seconds >= used.cpu_seconds / machine.threads() / 2
+
+
+MEBIBYTE = 2**20
+
+
+@pytest.mark.parametrize(
+    ("own", "child", "group", "peak"),
+    [
+        (300, 0, 900, 300),
+        (300, 20, 900, 300),
+        (300, 200, 900, 900),
+        (300, 200, None, 500),
+        (300, 200, 100, 500),
+    ],
+)
+@pytest.mark.parametrize("name", ["memory.peak", "memory/memory.max_usage_in_bytes"])
+def test_memory_of_workers_is_that_of_the_group(
+    tmp_path: Path, name: str, own: int, child: int, group: int | None, peak: int
+) -> None:
+    if group is not None:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"{group * MEBIBYTE}\n")
+    assert machine.peak_memory(own * MEBIBYTE, child * MEBIBYTE, tmp_path) == peak * MEBIBYTE

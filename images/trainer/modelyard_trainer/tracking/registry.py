@@ -1,4 +1,8 @@
-"""Versions of a registered model: one for each TrainingJob, found again by its uid."""
+"""Versions of a registered model: one for each TrainingJob, found again by its uid.
+
+Two pods of one job may register at the same time, each without a version to be found yet. What they register is the
+same run; whoever's version is not the lowest removes it again.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ class Registry:
         self._client = client
 
     def find(self, name: str, uid: str) -> str | None:
-        """The version that a job made: the oldest, should the registry ever hold two."""
+        """The version that a job made: the lowest, should two pods make one each at the same time."""
         query = f"name='{name}' and tags.`{RUN_TAG_UID}` = '{uid}'"
         found = self._client.get("model-versions/search", {"filter": query, "max_results": "100"})
         versions = [int(version["version"]) for version in found.get("model_versions", [])]
@@ -40,9 +44,13 @@ class Registry:
             "run_id": run_id,
             "tags": [{"key": key, "value": value} for key, value in tags.items()],
         }
-        return self._client.create(
+        made = self._client.create(
             "model-versions/create",
             body,
             find=lambda: self.find(name, uid),
             made=lambda answer: str(answer["model_version"]["version"]),
         )
+        lowest = self.find(name, uid) or made
+        if lowest != made:
+            self._client.delete("model-versions/delete", {"name": name, "version": made})
+        return lowest

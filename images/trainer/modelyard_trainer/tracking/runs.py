@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -15,6 +16,7 @@ from modelyard_api.labels import RUN_TAG_ATTEMPT, RUN_TAG_JOB, RUN_TAG_UID, TAG_
 from modelyard_api.v1alpha1.common import Json
 from modelyard_runtime.errors import StepError
 from modelyard_runtime.tracking import AccountRefusedError, MLflowClient, RefusedError
+from modelyard_trainer.tracking.turn import SupersededError
 
 TAG_FAILURE = "modelyard.dev/failure"
 
@@ -76,31 +78,28 @@ def read_run(client: MLflowClient, run_id: str) -> Run | None:
 
 
 class Runs:
-    """Runs of one experiment."""
+    """Runs of one experiment. ``check`` is called before every write and raises where it may not be made."""
 
-    def __init__(self, client: MLflowClient, experiment: str) -> None:
+    def __init__(
+        self, client: MLflowClient, experiment: str, check: Callable[[], None] = lambda: None
+    ) -> None:
         self._client = client
         self._experiment = experiment
+        self._check = check
+
+    def get(self, run_id: str) -> Run | None:
+        """The run of this id; None where somebody removed it."""
+        return read_run(self._client, run_id)
 
     def find(self, uid: str) -> Run | None:
-        """The run of a job, if there is one: the oldest, should a store ever hold two."""
-        experiment = self._experiment_id()
-        if experiment is None:
-            return None
-        query = {
-            "experiment_ids": [experiment],
-            "filter": f"tags.`{RUN_TAG_UID}` = '{uid}'",
-            "order_by": ["attributes.start_time ASC"],
-            "max_results": 1,
-        }
-        found = self._client.post("runs/search", query).get("runs", [])
-        return _run(found[0]) if found else None
+        """The run of a job, if there is one: the oldest, should two pods make one each at the same time."""
+        return next(iter(self._all(uid)), None)
 
     def begin(self, owner: Owner, now: datetime) -> Run:
         """The job's run, running: the one that is there, or a new one."""
         found = self.find(owner.uid)
         if found is not None:
-            self._client.post("runs/update", {"run_id": found.id, "status": RunStatus.RUNNING})
+            self._write("runs/update", {"run_id": found.id, "status": RunStatus.RUNNING})
             self.tag(found.id, {RUN_TAG_ATTEMPT: str(owner.attempt)})
             return found
         tags = {
@@ -117,20 +116,31 @@ class Runs:
             "start_time": _milliseconds(now),
             "tags": _pairs(tags),
         }
-        return self._client.create(
+        self._check()
+        run = self._client.create(
             "runs/create", body, find=lambda: self.find(owner.uid), made=lambda answer: _run(answer["run"])
         )
+        others = [other for other in self._all(owner.uid) if other.id != run.id]
+        try:
+            self._check()
+        except SupersededError:
+            if others:
+                self._remove(run)
+            raise
+        for other in others:
+            self._remove(other)
+        return run
 
     def tag(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Sets tags; a tag that is there takes the new value."""
-        self._client.post("runs/log-batch", {"run_id": run_id, "tags": _pairs(tags)})
+        self._write("runs/log-batch", {"run_id": run_id, "tags": _pairs(tags)})
 
     def log_parameters(self, run_id: str, parameters: Mapping[str, str]) -> None:
         """Records parameters. The same value may be recorded again."""
         items = list(parameters.items())
         for start in range(0, len(items), _PARAMETERS_A_CALL):
             batch = dict(items[start : start + _PARAMETERS_A_CALL])
-            self._client.post("runs/log-batch", {"run_id": run_id, "params": _pairs(batch)})
+            self._write("runs/log-batch", {"run_id": run_id, "params": _pairs(batch)})
 
     def log_metrics(self, run_id: str, metrics: Mapping[str, float], now: datetime) -> None:
         """Records metrics; the last value counts."""
@@ -140,7 +150,7 @@ class Runs:
         ]
         for start in range(0, len(points), _METRICS_A_CALL):
             batch = points[start : start + _METRICS_A_CALL]
-            self._client.post("runs/log-batch", {"run_id": run_id, "metrics": batch})
+            self._write("runs/log-batch", {"run_id": run_id, "metrics": batch})
 
     def log_input(self, run_id: str, data: DatasetInput) -> None:
         """Records the data. MLflow keeps one input for the same name and digest."""
@@ -153,18 +163,39 @@ class Runs:
             "profile": json.dumps({"num_rows": data.rows}),
         }
         tags = [{"key": "mlflow.data.context", "value": "training"}]
-        self._client.post(
-            "runs/log-inputs", {"run_id": run_id, "datasets": [{"tags": tags, "dataset": dataset}]}
-        )
+        self._write("runs/log-inputs", {"run_id": run_id, "datasets": [{"tags": tags, "dataset": dataset}]})
 
     def log_file(self, run: Run, path: str, content: bytes) -> None:
         """Stores a file with the run."""
+        self._check()
         self._client.upload(run.artifact_uri, path, content)
 
     def end(self, run_id: str, status: RunStatus, now: datetime) -> None:
         """Closes the run."""
         body = {"run_id": run_id, "status": status, "end_time": _milliseconds(now)}
-        self._client.post("runs/update", body)
+        self._write("runs/update", body)
+
+    def _write(self, path: str, body: Mapping[str, Json]) -> None:
+        self._check()
+        self._client.post(path, body)
+
+    def _all(self, uid: str) -> list[Run]:
+        """Runs of a job, the oldest first."""
+        experiment = self._experiment_id()
+        if experiment is None:
+            return []
+        query = {
+            "experiment_ids": [experiment],
+            "filter": f"tags.`{RUN_TAG_UID}` = '{uid}'",
+            "order_by": ["attributes.start_time ASC"],
+            "max_results": 100,
+        }
+        return [_run(found) for found in self._client.post("runs/search", query).get("runs", [])]
+
+    def _remove(self, run: Run) -> None:
+        """Removes a run that another stands for; the other pod may have done so."""
+        with suppress(RefusedError):
+            self._client.post("runs/delete", {"run_id": run.id})
 
     def fail(self, run_id: str, message: str, now: datetime) -> None:
         """Closes the run and leaves the reason with it; that MLflow cannot be told is no second failure."""

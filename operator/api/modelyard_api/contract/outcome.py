@@ -133,6 +133,8 @@ class TrainOutcome(StatusModel):
     peak_memory_bytes: int
     compiled: Compiled | None = None
     """The model's compiled program; absent where an earlier trainer finished the run."""
+    seconds: float | None = None
+    """From the start of the pod's process to the end of the work that was measured."""
     progress: TuningProgress | None = None
     """What became of the trials, where there were any."""
     best: BestTrial | None = None
