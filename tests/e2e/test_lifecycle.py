@@ -77,13 +77,17 @@ def test_a_dataset_that_is_edited_while_it_loads_ends_as_the_edit_says(
     assert [variant.name for variant in project.dataset(name).status.variants] == ["v1", "second"]
 
 
-def test_a_pod_beyond_its_memory_limit_is_reported_with_what_to_do(project: Project) -> None:
+def test_a_pod_beyond_its_memory_limit_gets_more_once_and_is_reported_with_what_to_do(
+    project: Project,
+) -> None:
     name = "hungry"
     limits = {"requests": {"memory": "32Mi"}, "limits": {"memory": "48Mi"}}
     project.apply(training_job(name, resources=limits))
     condition = project.await_reason(TRAINING_JOB, name, "Succeeded", "OutOfMemory", 180)
     assert condition.status == "False"
-    assert "memory" in condition.message
+    assert "That was raised to 96Mi already" in condition.message
+    status = project.training_job(name).status
+    assert (status.attempt, status.memory_limit) == (2, "96Mi")
 
 
 @contextmanager

@@ -74,6 +74,7 @@ def trained(version: str | None = "1", **metrics: float) -> str:
         cpu_seconds=4.25,
         peak_memory_bytes=300_000_000,
         compiled=Compiled(used=True, rows=4128, max_delta="2e-15"),
+        seconds=10.0,
     )
     return Outcome(train=outcome).to_json().decode()
 

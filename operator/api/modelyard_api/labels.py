@@ -13,6 +13,10 @@ TRAINING_JOB = "modelyard.dev/training-job"
 PROMOTION = "modelyard.dev/promotion"
 
 ATTEMPT = "modelyard.dev/attempt"
+FAILURES = "modelyard.dev/failures"
+"""Annotation of a TrainingJob's Job: how many attempts before it count against spec.backoffLimit."""
+MEMORY_LIMIT = "modelyard.dev/memory-limit"
+"""Annotation of a TrainingJob's Job: its memory limit, where that was raised after an attempt ran out of memory."""
 GENERATION = "modelyard.dev/generation"
 ROUTE_DIGEST = "modelyard.dev/route-digest"
 

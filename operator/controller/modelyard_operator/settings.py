@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
@@ -102,6 +103,14 @@ class WarmSettings(_Group):
     """How long a step waits for the shared pod to begin it before it becomes a Job."""
 
 
+class MoreMemorySettings(_Group):
+    """How the memory limit of a TrainingJob is raised, once, after its pod ran out of memory."""
+
+    factor: Annotated[Decimal, Field(ge=1, le=16)] = Decimal(2)
+    limit: str = "8Gi"
+    """Highest limit that it is raised to; 0 raises none."""
+
+
 class Settings(BaseSettings):
     """All settings; every one has a value in the chart."""
 
@@ -148,6 +157,7 @@ class Settings(BaseSettings):
 
     lease: LeaseSettings = LeaseSettings()
     retry: RetrySettings = RetrySettings()
+    more_memory: MoreMemorySettings = MoreMemorySettings()
     postgres: PostgresSettings = PostgresSettings()
     s3: S3Settings = S3Settings()
     mlflow: MLflowSettings = MLflowSettings()

@@ -7,7 +7,7 @@ import pytest
 from modelyard_api.contract.exit_codes import FailureClass
 from modelyard_api.labels import child_name
 from tests.integration.operator.conftest import Project
-from tests.support.kubeapi import DATASET, JOB, POD, TRAINING_JOB, Kind
+from tests.support.kubeapi import DATASET, JOB, POD, TRAINING_JOB, Document, Kind
 from tests.support.operating import condition
 from tests.support.resources import dataset, failed, loaded, trained, training_job
 from tests.support.waiting import until
@@ -49,15 +49,38 @@ def test_attempts_end_at_the_backoff_limit(project: Project) -> None:
     assert len(project.jobs("training-job", "forest")) == 2
 
 
-def test_a_pod_past_its_memory_limit_is_told_so(project: Project) -> None:
-    job = _started(project)
+def test_a_pod_past_its_memory_limit_is_followed_once_by_one_with_more(project: Project) -> None:
+    limits = {"requests": {"memory": "1Gi"}, "limits": {"memory": "3Gi"}}
+    job = _started(project, backoffLimit=0, resources=limits)
+    project.kubelet.fail(job, 137, reason="OOMKilled")
+    second = project.job("training-job", "forest", attempt=2)
+    (container,) = project.jobs("training-job", "forest")[1]["spec"]["template"]["spec"]["containers"]
+    assert container["resources"] == {"requests": {"memory": "3Gi"}, "limits": {"memory": "6Gi"}}
+    seen = until(lambda: in_attempt(project, 2), 30, "the second attempt in the status")
+    assert seen["status"]["memoryLimit"] == "6Gi"
+    said = "Attempt 2 has its Job, with 6Gi of memory since one ran out of it"
+    assert condition(seen, "Succeeded")["message"] == said
+    project.kubelet.fail(second, 137, reason="OOMKilled")
+    done = project.training("forest", "OutOfMemory")
+    message = condition(done, "Succeeded")["message"]
+    assert "memory limit of 6Gi. That was raised to 6Gi already" in message
+    assert len(project.jobs("training-job", "forest")) == 2
+
+
+def in_attempt(project: Project, number: int) -> Document | None:
+    seen = project.api.read(TRAINING_JOB, project.namespace, "forest")
+    return seen if seen and seen["status"]["attempt"] == number else None
+
+
+def test_a_memory_limit_at_the_highest_is_not_raised(project: Project) -> None:
+    job = _started(project, resources={"limits": {"memory": "8Gi"}})
     project.kubelet.fail(job, 137, reason="OOMKilled")
     done = project.training("forest", "OutOfMemory")
     assert "Raise spec.resources.limits.memory" in condition(done, "Succeeded")["message"]
 
 
-def test_a_pod_that_is_deleted_is_replaced_by_another_attempt(project: Project) -> None:
-    job = _started(project)
+def test_a_pod_that_is_deleted_is_replaced_even_where_no_failure_is_allowed(project: Project) -> None:
+    job = _started(project, backoffLimit=0)
     project.kubelet.run(job)
     project.training("forest", "Training")
     pod = project.kubelet.pod_of(job)["metadata"]["name"]

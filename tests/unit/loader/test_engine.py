@@ -10,7 +10,7 @@ import pytest
 from modelyard_api.contract.steps import TMP_SIZE_VARIABLE
 from modelyard_loader.transforms.chain import Chain
 from modelyard_loader.transforms.engine import Engine
-from modelyard_loader.transforms.limits import Limits, bytes_of, memory_limit, parsed_limit, pod_limits
+from modelyard_loader.transforms.limits import Limits, memory_limit, parsed_limit, pod_limits
 from modelyard_loader.transforms.rows import BATCH_ROWS, Rows
 from modelyard_runtime.columns import canonical_columns
 from modelyard_runtime.errors import DataError, PlatformError
@@ -229,19 +229,3 @@ def test_the_engine_takes_a_share_of_what_the_pod_has(tmp_path: Path) -> None:
 def test_a_pod_without_limits_leaves_the_engine_to_the_machine(tmp_path: Path) -> None:
     limits = pod_limits({}, root=tmp_path)
     assert (limits.memory_bytes, limits.disk_bytes, limits.threads) == (None, None, 1)
-
-
-@pytest.mark.parametrize(
-    ("quantity", "number"),
-    [
-        ("2Gi", 2**31),
-        ("500M", 500_000_000),
-        ("1024", 1024),
-        ("1k", 1000),
-        ("", None),
-        ("much", None),
-        ("1.5Gi", None),
-    ],
-)
-def test_quantities_are_read(quantity: str, number: int | None) -> None:
-    assert bytes_of(quantity) == number

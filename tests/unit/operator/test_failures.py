@@ -31,9 +31,19 @@ def waiting(reason: str) -> Pod:
     return pod(phase="Pending", containerStatuses=[container])
 
 
+DISRUPTED = {"type": "DisruptionTarget", "status": "True", "message": "the node is drained"}
+
+
 def disrupted() -> Pod:
-    condition = {"type": "DisruptionTarget", "status": "True", "message": "the node is drained"}
-    return ended(exit_code=137, conditions=[condition])
+    return ended(exit_code=137, conditions=[DISRUPTED])
+
+
+def full_disk() -> Pod:
+    """A pod that the kubelet ends for its own use; it is asked to stop first, and says so."""
+    message = failed(FailureClass.EVICTED, "the pod was asked to stop")
+    seen = ended(exit_code=143, message=message)
+    why = {"reason": "Evicted", "message": 'Usage of EmptyDir volume "tmp" exceeds the limit "2Gi". '}
+    return seen.model_copy(update={"status": seen.status.model_copy(update=why)})
 
 
 def helped() -> Pod:
@@ -127,9 +137,17 @@ CASES = [
         "an evicted pod",
         broken(),
         Phase.FAILED,
-        [pod(phase="Failed", reason="Evicted", message="low on disk")],
+        [pod(phase="Failed", reason="Evicted", message="low on disk", conditions=[DISRUPTED])],
         FailureClass.EVICTED,
         "low on disk",
+    ),
+    Case(
+        "a pod that filled its disk",
+        broken(),
+        Phase.FAILED,
+        [full_disk()],
+        FailureClass.EVICTED,
+        "took more of its node than it may: Usage of EmptyDir",
     ),
     Case("a failed Job without a pod", broken(), Phase.FAILED, [], FailureClass.EVICTED, "gone"),
     Case(
@@ -174,6 +192,27 @@ CASES = [
         quota="exceeded quota: pods",
     ),
 ]
+
+
+@pytest.mark.parametrize(
+    ("pods", "counted"),
+    [
+        ([ended(exit_code=20)], True),
+        ([full_disk()], True),
+        ([disrupted()], False),
+        ([ended(exit_code=143, deleted=True)], False),
+        ([], False),
+    ],
+)
+def test_what_others_do_to_a_pod_is_not_counted(pods: list[Pod], counted: bool) -> None:  # noqa: FBT001
+    assert look(broken(), pods).counted is counted
+
+
+def test_the_limit_that_was_too_low_is_named() -> None:
+    container = {"name": "step", "resources": {"limits": {"memory": "2Gi"}}}
+    spec = broken().spec.model_validate({"template": {"spec": {"containers": [container]}}})
+    seen = look(broken().model_copy(update={"spec": spec}), [ended(exit_code=137, reason="OOMKilled")])
+    assert "by its memory limit of 2Gi." in seen.explain()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

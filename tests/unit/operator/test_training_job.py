@@ -13,6 +13,7 @@ from modelyard_api.v1alpha1.training_job import Compiled, DatasetRef, DatasetVer
 from modelyard_api.v1alpha1.tuning import BestTrial, TrialParameter, TuningProgress
 from modelyard_operator.decisions.attempts import Pauses, StepFacts
 from modelyard_operator.decisions.data_version import Waiting, find_version
+from modelyard_operator.decisions.memory import Memory
 from modelyard_operator.decisions.plan import Plan
 from modelyard_operator.decisions.training_job import TrainingFacts, decide_training_job
 from modelyard_operator.objects.custom import TrainingJobObject
@@ -73,6 +74,8 @@ def test_the_end_has_run_model_metrics_and_usage_and_is_never_taken_back() -> No
     assert told.status.usage is not None
     assert told.status.usage.cpu_seconds == "4.2"
     assert told.status.compiled == Compiled(used=True, rows=4128, max_delta="2e-15")
+    assert told.status.usage.suggested_requests is not None
+    assert told.status.usage.suggested_requests.to_wire() == {"cpu": "500m", "memory": "352Mi"}
     assert decide_training_job(told, facts()).status == told.status
     assert decide_training_job(told, facts()).start is None
 
@@ -120,6 +123,16 @@ def test_the_end_of_a_tuning_names_its_best_trial() -> None:
     told = after(seen, decide_training_job(seen, facts([complete()], pods)))
     assert reason(told) == ("True", "Completed")
     assert (told.status.best, told.status.progress) == (best, done)
+
+
+def test_a_raised_memory_limit_is_told() -> None:
+    seen = training_job()
+    step = replace(facts([job(2)], [pod(2)]).step, memory=Memory(raised="4Gi"))
+    told = after(seen, decide_training_job(seen, replace(facts([job(2)]), step=step)))
+    assert (told.status.attempt, told.status.memory_limit) == (2, "4Gi")
+    found = find_condition(told.status.conditions, "Running")
+    assert found is not None
+    assert found.message == "Attempt 2 is at work, with 4Gi of memory since one ran out of it"
 
 
 def test_the_end_stays_known_when_the_spec_is_edited_later() -> None:

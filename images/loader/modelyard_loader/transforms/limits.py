@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelyard_api.contract.steps import TMP_SIZE_VARIABLE
+from modelyard_api.quantities import bytes_of
 
 _SHARE_OF_MEMORY = 0.4
 _SHARE_OF_DISK = 0.7
 _UNLIMITED = 1 << 60
 """cgroup v1 says no limit by a number near 2^63."""
 _LIMIT_FILES = ("memory.max", "memory/memory.limit_in_bytes")
-_SUFFIXES = {
-    "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -57,16 +55,6 @@ def parsed_limit(text: str) -> int | None:
     if not word.isdecimal() or int(word) >= _UNLIMITED:
         return None
     return int(word)
-
-
-def bytes_of(quantity: str) -> int | None:
-    """A quantity of Kubernetes, such as ``2Gi``, in bytes; None if it is empty or not one."""
-    number, factor = quantity, 1
-    for suffix, value in _SUFFIXES.items():
-        if quantity.endswith(suffix):
-            number, factor = quantity.removesuffix(suffix), value
-            break
-    return int(number) * factor if number.isdecimal() else None
 
 
 def _limit_files(root: Path) -> list[Path]:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import uuid4
 
 from modelyard_api import labels
 from modelyard_api.contract.outcome import ReplayOutcome
@@ -24,6 +25,7 @@ from modelyard_trainer.replay import differences
 from modelyard_trainer.replay.environment import installed
 from modelyard_trainer.replay.original import Original, read_original
 from modelyard_trainer.tracking.runs import Run, Runs, RunStatus
+from modelyard_trainer.tracking.turn import Turn
 
 REPORT_FILE = "replay.json"
 
@@ -44,16 +46,17 @@ class Surroundings:
 
 def replay(step: ReplayStep, around: Surroundings) -> ReplayOutcome:
     """Makes the run again once; a replay that was finished before is only read back."""
+    turn = Turn.take(around.store, step.owner, uuid4().hex)
     original = read_original(around.client, step.run_id)
-    runs = Runs(around.client, original.record.spec.dataset_ref.name)
-    known = runs.find(step.owner.uid)
-    if known is not None and known.status == RunStatus.FINISHED:
+    runs = Runs(around.client, original.record.spec.dataset_ref.name, turn.check)
+    known = runs.find_finished(step.owner, turn.run_id, around.now())
+    if known is not None:
         return ReplayOutcome.model_validate_json(known.tags[labels.TAG_REPLAY])
     run = runs.begin(step.owner, around.now())
     runs.tag(run.id, {labels.TAG_REPLAY_OF: step.run_id, "mlflow.parentRunId": step.run_id})
     try:
         outcome = _outcome(run, step, original, around.store)
-        _record(runs, run, outcome, around)
+        _record(runs, run, outcome, around, turn)
     except StepError as error:
         runs.fail(run.id, error.message, around.now())
         raise
@@ -93,6 +96,7 @@ def _outcome(run: Run, step: ReplayStep, original: Original, store: ObjectStore)
         metrics=metrics,
         cpu_seconds=used.cpu_seconds,
         peak_memory_bytes=used.peak_memory_bytes,
+        seconds=used.seconds,
     )
 
 
@@ -124,12 +128,13 @@ def _judged_again(original: Original, metrics: Mapping[str, float]) -> dict[str,
     return {name: value for name, value in original.run.metrics.items() if name in metrics}
 
 
-def _record(runs: Runs, run: Run, outcome: ReplayOutcome, around: Surroundings) -> None:
+def _record(runs: Runs, run: Run, outcome: ReplayOutcome, around: Surroundings, turn: Turn) -> None:
     text = outcome.model_dump_json(by_alias=True, exclude_none=True)
     runs.log_file(run, REPORT_FILE, text.encode())
     if outcome.metrics:
         runs.log_metrics(run.id, outcome.metrics, around.now())
     reproduced = str(not outcome.differences).lower()
     runs.tag(run.id, {labels.TAG_REPLAY: text, labels.TAG_REPRODUCED: reproduced})
+    turn.finish(run.id)
     runs.end(run.id, RunStatus.FINISHED, around.now())
     _log.info("%s differ: %s", len(outcome.differences), "; ".join(outcome.differences) or "nothing")

@@ -95,6 +95,16 @@ class Runs:
         """The run of a job, if there is one: the oldest, should two pods make one each at the same time."""
         return next(iter(self._all(uid)), None)
 
+    def find_finished(self, owner: Owner, ended: str | None, now: datetime) -> Run | None:
+        """The run of an attempt that came to its end but not to its answer; ``ended`` is the one that it said it was."""
+        if ended is None:
+            found = self.find(owner.uid)
+            return found if found is not None and found.status == RunStatus.FINISHED else None
+        found = self.get(ended)
+        if found is not None and found.status != RunStatus.FINISHED:
+            self.end(ended, RunStatus.FINISHED, now)
+        return found
+
     def begin(self, owner: Owner, now: datetime) -> Run:
         """The job's run, running: the one that is there, or a new one."""
         found = self.find(owner.uid)

@@ -163,6 +163,7 @@ class ReplayOutcome(StatusModel):
     """Metrics of the test part, as they came out this time."""
     cpu_seconds: float
     peak_memory_bytes: int
+    seconds: float | None = None
 
 
 class Failure(StatusModel):

@@ -222,13 +222,24 @@ class ModelRef(StatusModel):
     """Digest of the model bundle."""
 
 
+class SuggestedRequests(StatusModel):
+    """What to ask for as ``spec.resources.requests`` of a job like this one."""
+
+    cpu: Annotated[str, Field(max_length=16)]
+    """CPU that was used on average, with a margin of a tenth."""
+    memory: Annotated[str, Field(max_length=16)]
+    """Peak memory with a margin of a fifth."""
+
+
 class Usage(StatusModel):
     """What the pod used."""
 
     cpu_seconds: Annotated[str, Field(max_length=16)]
     """CPU time."""
     peak_memory_bytes: int
-    """Largest resident set."""
+    """Largest resident set; of the whole pod, where the work was done by several processes."""
+    suggested_requests: SuggestedRequests | None = None
+    """Requests that fit what was used."""
 
 
 class Compiled(StatusModel):
@@ -249,6 +260,8 @@ class TrainingJobStatus(ResourceStatus):
 
     attempt: int = 0
     """Which attempt this is, from 1."""
+    memory_limit: Annotated[str, Field(max_length=16)] | None = None
+    """Memory limit since an attempt ran out of memory; before that, what the spec or the chart says."""
     job_name: Annotated[str, Field(max_length=63)] | None = None
     """Job of the attempt."""
     start_time: Annotated[str, Field(max_length=32)] | None = None

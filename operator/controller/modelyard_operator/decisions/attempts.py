@@ -12,6 +12,7 @@ from modelyard_api.contract.exit_codes import RETRYABLE, FailureClass
 from modelyard_api.contract.outcome import Failure, Outcome
 from modelyard_api.v1alpha1.common import JobOptions
 from modelyard_operator.decisions.failures import Phase, Sight, look
+from modelyard_operator.decisions.memory import AS_ASKED, Memory, advised
 from modelyard_operator.decisions.plan import Hold, Start
 from modelyard_operator.objects.pods import Pod
 from modelyard_operator.objects.workloads import Job
@@ -45,6 +46,7 @@ class StepFacts:
     log_tail: str = ""
     patient: bool = False
     """Whether failures that may pass by themselves are tried again for as long as they last."""
+    memory: Memory = AS_ASKED
 
     def latest(self) -> Job | None:
         """Job of the last attempt."""
@@ -89,21 +91,31 @@ def attempt_of(job: Job) -> int:
     return int(text) if text.isdigit() else 0
 
 
+def failures_before(job: Job) -> int:
+    """Attempts before this Job that count against the backoff limit; all of them where it does not say."""
+    text = job.metadata.annotation(labels.FAILURES) or ""
+    return int(text) if text.isdigit() else max(attempt_of(job) - 1, 0)
+
+
 def progress(options: JobOptions, facts: StepFacts, recorded: int) -> Progress:
     """The step's state; ``recorded`` is the attempt that the status knows of, from 0."""
     job = facts.latest()
     if job is None or attempt_of(job) < recorded:
         # The Job of the recorded attempt is gone without an answer: it is made again under the same name.
         attempt = max(recorded, 1)
-        return _held(attempt if recorded else 0) if options.suspend else _start(options, facts, attempt)
+        if options.suspend:
+            return _held(attempt if recorded else 0)
+        failures = failures_before(job) if job is not None else 0
+        return _start(options, facts, Start(attempt, failures=failures, memory=facts.memory.raised))
     sight = look(job, facts.pods_of(job), quota=facts.quota, log_tail=facts.log_tail)
     attempt = attempt_of(job)
     if sight.phase is Phase.SUCCEEDED:
         return Progress(State.DONE, attempt, outcome=sight.outcome, ended=sight.ended)
     if sight.phase is Phase.LOST:
-        return _held(attempt) if options.suspend else _start(options, facts, attempt + 1)
+        again = Start(attempt + 1, failures=failures_before(job), memory=facts.memory.raised)
+        return _held(attempt) if options.suspend else _start(options, facts, again)
     if sight.phase is Phase.FAILED:
-        return _after_failure(options, facts, sight, attempt)
+        return _after_failure(options, facts, sight, job)
     seen = _active(options, job, sight, attempt)
     podless = not facts.pods_of(job) and job.observed.start_time is not None
     return replace(seen, after=LOOK_FOR_PODS_SECONDS) if seen.state is State.CREATED and podless else seen
@@ -124,25 +136,43 @@ def _active(options: JobOptions, job: Job, sight: Sight, attempt: int) -> Progre
     return Progress(State.CREATED, attempt, failure=sight.blocked, message=message)
 
 
-def _after_failure(options: JobOptions, facts: StepFacts, sight: Sight, attempt: int) -> Progress:
-    failure = sight.failure
+def _after_failure(options: JobOptions, facts: StepFacts, sight: Sight, job: Job) -> Progress:
+    failure, attempt = sight.failure, attempt_of(job)
     assert failure is not None  # noqa: S101  a failed sight has one
+    if failure.failure_class is FailureClass.OUT_OF_MEMORY:
+        failure = advised(failure, facts.memory)
+        sight = replace(sight, failure=failure)
     told = Progress(
         State.FAILED, attempt, failure=failure, message=sight.explain(), ended=sight.ended or facts.now
     )
-    if failure.failure_class not in RETRYABLE or (attempt > options.backoff_limit and not facts.patient):
+    again = _again(options, facts, sight, job)
+    if again is None:
         return told
     if options.suspend:
         return _held(attempt)
     wait = (sight.ended or facts.now) + facts.pauses.before(attempt + 1) - facts.now
     if wait <= timedelta(0):
-        return _start(options, facts, attempt + 1)
+        return _start(options, facts, again)
     return Progress(
         State.RETRYING, attempt, failure=failure, message=sight.explain(), after=wait.total_seconds()
     )
 
 
-def _start(options: JobOptions, facts: StepFacts, attempt: int) -> Progress:
+def _again(options: JobOptions, facts: StepFacts, sight: Sight, job: Job) -> Start | None:
+    """The attempt that follows a failed one, where one does."""
+    assert sight.failure is not None  # noqa: S101  a failed sight has one
+    attempt, failures = attempt_of(job) + 1, failures_before(job)
+    if sight.failure.failure_class is FailureClass.OUT_OF_MEMORY:
+        return Start(attempt, failures=failures, memory=facts.memory.next) if facts.memory.next else None
+    failures += sight.counted
+    is_enough = failures > options.backoff_limit and not facts.patient
+    if sight.failure.failure_class not in RETRYABLE or is_enough:
+        return None
+    return Start(attempt, failures=failures, memory=facts.memory.raised)
+
+
+def _start(options: JobOptions, facts: StepFacts, start: Start) -> Progress:
+    attempt = start.attempt
     left = options.active_deadline_seconds
     if left is not None:
         left -= _spent(facts)
@@ -155,7 +185,7 @@ def _start(options: JobOptions, facts: StepFacts, attempt: int) -> Progress:
             )
             last = max(attempt - 1, 1)
             return Progress(State.FAILED, last, failure=failure, message=failure.sentence(), ended=facts.now)
-    return Progress(State.START, attempt, start=Start(attempt, left))
+    return Progress(State.START, attempt, start=replace(start, deadline_seconds=left))
 
 
 def _spent(facts: StepFacts) -> int:

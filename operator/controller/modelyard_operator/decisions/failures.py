@@ -41,6 +41,8 @@ class Sight:
     blocked: Failure | None = None
     """Why no pod runs yet, where something is in its way."""
     ended: datetime | None = None
+    counted: bool = True
+    """Whether a failure uses up one of the attempts that are allowed: not where the pod was taken away by others."""
 
     def explain(self) -> str:
         """Failure, exit code and last lines for people."""
@@ -115,22 +117,35 @@ def _failed(job: Job, pods: Sequence[Pod], log_tail: str) -> Sight:
     for pod in sorted(pods, key=_was_stopped):
         ended = _terminated(pod)
         if ended is not None and has_ended(pod):
-            failure = _classify(pod, ended, log_tail)
-            return Sight(Phase.FAILED, failure=failure, exit_code=ended.exit_code, ended=_ended(job, pod))
-    failure = next((_taken(pod) for pod in pods if _was_taken(pod)), None) or Failure(
-        failure_class=FailureClass.EVICTED, message="The pod is gone and left no answer"
+            failure = _classify(job, pod, ended, log_tail)
+            return Sight(
+                Phase.FAILED,
+                failure=failure,
+                exit_code=ended.exit_code,
+                ended=_ended(job, pod),
+                counted=failure.failure_class is not FailureClass.EVICTED or _took_too_much(pod),
+            )
+    taken = next((pod for pod in pods if _was_taken(pod)), None)
+    gone = Failure(failure_class=FailureClass.EVICTED, message="The pod is gone and left no answer")
+    return Sight(
+        Phase.FAILED,
+        failure=_taken(taken) if taken else gone,
+        ended=_ended(job, None),
+        counted=taken is not None and _took_too_much(taken),
     )
-    return Sight(Phase.FAILED, failure=failure, ended=_ended(job, None))
 
 
-def _classify(pod: Pod, ended: Terminated, log_tail: str) -> Failure:
+def _classify(job: Job, pod: Pod, ended: Terminated, log_tail: str) -> Failure:
+    if _took_too_much(pod):
+        return _taken(pod)
     outcome = _outcome(pod)
     if outcome is not None and outcome.failure is not None:
         return outcome.failure
     if ended.reason == "OOMKilled":
+        limit = job.memory_limit
         return Failure(
             failure_class=FailureClass.OUT_OF_MEMORY,
-            message="The pod was ended by its memory limit",
+            message="The pod was ended by its memory limit" + (f" of {limit}" if limit else ""),
             remedy="Raise spec.resources.limits.memory",
             log_tail=log_tail,
         )
@@ -152,7 +167,19 @@ def _was_taken(pod: Pod) -> bool:
     )
 
 
+def _took_too_much(pod: Pod) -> bool:
+    """Whether the kubelet ended the pod for what it did itself: a want of the node is told by DisruptionTarget."""
+    disrupted = pod.status.condition("DisruptionTarget")
+    return pod.status.reason == "Evicted" and (disrupted is None or disrupted.status != "True")
+
+
 def _taken(pod: Pod) -> Failure:
+    if _took_too_much(pod):
+        return Failure(
+            failure_class=FailureClass.EVICTED,
+            message=f"The pod took more of its node than it may: {(pod.status.message or 'no reason given').strip()}",
+            remedy="Make the work smaller, or give pods more room for temporary files (tmpSize of the chart)",
+        )
     disrupted = pod.status.condition("DisruptionTarget")
     why = pod.status.message or (disrupted.message if disrupted else None) or "it was deleted"
     return Failure(

@@ -21,6 +21,10 @@ class Start:
     attempt: int
     deadline_seconds: int | None = None
     """What is left of the resource's deadline."""
+    failures: int = 0
+    """Attempts before it that count against the resource's backoffLimit."""
+    memory: str = ""
+    """Memory limit, where that was raised after an attempt ran out of memory."""
 
 
 @dataclass(frozen=True)

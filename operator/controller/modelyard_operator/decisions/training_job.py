@@ -26,6 +26,7 @@ from modelyard_api.v1alpha1.training_job import (
 from modelyard_api.v1alpha1.tuning import TuningProgress
 from modelyard_operator.decisions.attempts import Progress, State, StepFacts, progress
 from modelyard_operator.decisions.data_version import Waiting
+from modelyard_operator.decisions.memory import suggested_requests
 from modelyard_operator.decisions.plan import LOOK_AGAIN_SECONDS, Plan, Refusal, false, true, unknown
 from modelyard_operator.objects.custom import TrainingJobObject, Unreadable
 from modelyard_operator.objects.steps import POLL_SECONDS, Page, Pinned
@@ -101,7 +102,7 @@ def _follow(
     if spec.tuning is not None:
         status = status.model_copy(update={"progress": _trials(job, facts, seen)})
         after = POLL_SECONDS if seen.state is State.RUNNING else after
-    return Plan(_with(job, facts, status, *_observe(job, seen)), hold=seen.hold, after=after)
+    return Plan(_with(job, facts, status, *_observe(job, facts.step, seen)), hold=seen.hold, after=after)
 
 
 def _trials(job: TrainingJobObject, facts: TrainingFacts, seen: Progress) -> TuningProgress | None:
@@ -113,21 +114,22 @@ def _trials(job: TrainingJobObject, facts: TrainingFacts, seen: Progress) -> Tun
     return known.model_copy(update={"trials_running": 0, "estimated_seconds_remaining": None})
 
 
-def _observe(job: TrainingJobObject, seen: Progress) -> list[Observation]:
+def _observe(job: TrainingJobObject, step: StepFacts, seen: Progress) -> list[Observation]:
     if seen.state is State.HELD:
         return _suspended()
     resumed = _resumed(job)
+    more = f", with {step.memory.raised} of memory since one ran out of it" if step.memory.raised else ""
     if seen.state is State.RETRYING:
         message = f"Attempt {seen.attempt}: {seen.message}"
         return [*_active(TrainingJobReason.RETRYING, message), *resumed]
     if seen.failure is not None:
         return [*_active(str(seen.failure.failure_class), seen.message), *resumed]
     if seen.state is State.RUNNING:
-        message = f"Attempt {seen.attempt} is at work"
+        message = f"Attempt {seen.attempt} is at work{more}"
         active = _active(TrainingJobReason.TRAINING, message)
         active[1] = true(RUNNING, TrainingJobReason.TRAINING, message)
         return [*active, *resumed]
-    message = seen.message or f"Attempt {seen.attempt} has its Job"
+    message = seen.message or f"Attempt {seen.attempt} has its Job{more}"
     return [*_active(TrainingJobReason.JOB_CREATED, message), *resumed]
 
 
@@ -195,7 +197,7 @@ def _succeed(
             "best": outcome.best,
             "summary": summary,
             "compiled": outcome.compiled,
-            "usage": _usage(outcome.cpu_seconds, outcome.peak_memory_bytes),
+            "usage": _usage(outcome.cpu_seconds, outcome.seconds, outcome.peak_memory_bytes),
         }
     )
     done = TrainingJobReason.COMPLETED
@@ -224,7 +226,7 @@ def _replayed(
             "run": RunRef(id=outcome.run_id),
             "summary": "different" if outcome.differences else "reproduced",
             "metrics": _metrics(outcome.metrics, primary=""),
-            "usage": _usage(outcome.cpu_seconds, outcome.peak_memory_bytes),
+            "usage": _usage(outcome.cpu_seconds, outcome.seconds, outcome.peak_memory_bytes),
         }
     )
     if outcome.differences:
@@ -252,8 +254,12 @@ def _metrics(found: Mapping[str, float], primary: str) -> list[NamedValue]:
     return [NamedValue(name=name, value=repr(values[name])) for name in names]
 
 
-def _usage(cpu_seconds: float, peak_memory_bytes: int) -> Usage:
-    return Usage(cpu_seconds=f"{cpu_seconds:.1f}", peak_memory_bytes=peak_memory_bytes)
+def _usage(cpu_seconds: float, seconds: float | None, peak_memory_bytes: int) -> Usage:
+    return Usage(
+        cpu_seconds=f"{cpu_seconds:.1f}",
+        peak_memory_bytes=peak_memory_bytes,
+        suggested_requests=suggested_requests(cpu_seconds, seconds, peak_memory_bytes),
+    )
 
 
 def _fail(
@@ -307,6 +313,7 @@ def _begun(status: TrainingJobStatus, facts: TrainingFacts, attempt: int) -> Tra
             "job_name": facts.job_name or status.job_name,
             "dataset_version": status.dataset_version or data,
             "start_time": status.start_time or _time(facts.step.now),
+            "memory_limit": facts.step.memory.raised or None,
         }
     )
 

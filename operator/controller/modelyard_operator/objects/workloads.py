@@ -115,6 +115,13 @@ class Job(KubeObject):
         """Whether nothing of it will run any more."""
         return self.complete is not None or self.failed is not None
 
+    @property
+    def memory_limit(self) -> str:
+        """Memory limit of the first container; empty where it has none."""
+        containers = self.spec.template.spec.containers
+        resources = containers[0].resources if containers else None
+        return str(resources.limits.get("memory", "")) if resources else ""
+
     def variable(self, name: str) -> str | None:
         """Value of a variable of the first container."""
         containers = self.spec.template.spec.containers

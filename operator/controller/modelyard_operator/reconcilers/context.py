@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from modelyard_api.quantities import bytes_of
 from modelyard_operator.cluster.applying import AppliedMemory
 from modelyard_operator.cluster.client import Cluster
 from modelyard_operator.cluster.events import EventRecorder
 from modelyard_operator.cluster.store import Store
 from modelyard_operator.decisions.attempts import Pauses
+from modelyard_operator.decisions.memory import Growth
 from modelyard_operator.resources.step_job import JobDefaults
 from modelyard_operator.serving.client import Servers
 from modelyard_operator.serving.pages import Pages
@@ -48,6 +50,12 @@ class Context:
     def pauses(self) -> Pauses:
         """Pauses between attempts."""
         return Pauses(first=self.settings.retry.first, limit=self.settings.retry.limit)
+
+    @property
+    def growth(self) -> Growth:
+        """How a memory limit is raised."""
+        given = self.settings.more_memory
+        return Growth(given.factor, bytes_of(given.limit) or 0)
 
     @property
     def job_defaults(self) -> JobDefaults:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from modelyard_api import labels
 from modelyard_api.contract.steps import STEP_VARIABLE, Step
 from modelyard_api.judging import check_training_job
+from modelyard_api.v1alpha1.common import JobOptions
 from modelyard_api.v1alpha1.reasons import TrainingJobCondition
 from modelyard_api.v1alpha1.training_job import (
     DatasetVersion,
@@ -16,8 +18,9 @@ from modelyard_api.v1alpha1.training_job import (
 )
 from modelyard_operator.cluster.kinds import DATASET, JOB, TRAINING_JOB
 from modelyard_operator.cluster.store import Key
-from modelyard_operator.decisions.attempts import StepFacts, owned_jobs
+from modelyard_operator.decisions.attempts import StepFacts, attempt_of, owned_jobs
 from modelyard_operator.decisions.data_version import Waiting, find_version
+from modelyard_operator.decisions.memory import Memory, raised_limit, with_memory_limit
 from modelyard_operator.decisions.plan import Refusal, Start
 from modelyard_operator.decisions.training_job import TrainingFacts, decide_training_job, is_ended
 from modelyard_operator.errors import TrackingError, UnavailableError
@@ -72,7 +75,9 @@ async def _gather(context: Context, key: Key, job: TrainingJobObject) -> Trainin
     if is_ended(job) or isinstance(job.spec, Unreadable):
         return TrainingFacts(step=StepFacts(now=now, pauses=context.pauses), data=Waiting(""))
     jobs = owned_jobs(context.store.children(JOB, key), job.metadata.uid, {})
-    step = await gather_step(context, key, jobs, now)
+    step = replace(
+        await gather_step(context, key, jobs, now), memory=_memory(context, job.status, job.spec, jobs)
+    )
     latest = step.latest()
     fresh = latest is None and job.status.attempt == 0
     return TrainingFacts(
@@ -83,6 +88,16 @@ async def _gather(context: Context, key: Key, job: TrainingJobObject) -> Trainin
         job_name=latest.metadata.name if latest else None,
         page=await page_of(context, step) if job.spec.tuning is not None else None,
     )
+
+
+def _memory(context: Context, status: TrainingJobStatus, spec: JobOptions, jobs: Sequence[Job]) -> Memory:
+    """The raised limit is on the Job that has it before it is in the status."""
+    marked = max(jobs, key=attempt_of, default=None)
+    raised = (marked.metadata.annotation(labels.MEMORY_LIMIT) if marked else None) or status.memory_limit
+    if raised:
+        return Memory(raised=raised)
+    resources = spec.resources or context.settings.trainer.resources
+    return Memory(next=raised_limit(resources, context.growth))
 
 
 def _data(
@@ -120,15 +135,22 @@ async def _start(
         step = replay_step(parent, spec, start.attempt, context.settings)
     else:
         step = train_step(parent, spec, facts.data, start.attempt, context.settings)
+    options: JobOptions = spec
+    marks = {labels.FAILURES: str(start.failures)}
+    if start.memory:
+        asked = spec.resources or context.settings.trainer.resources
+        options = spec.model_copy(update={"resources": with_memory_limit(asked, start.memory)})
+        marks[labels.MEMORY_LIMIT] = start.memory
     wanted = StepJob(
         parent=parent,
         identity=(),
         attempt=start.attempt,
         step=step,
-        options=spec,
+        options=options,
         pod=context.settings.trainer,
         keys=(*S3_KEYS, *MLFLOW_KEYS, *(POSTGRES_KEYS if spec.tuning is not None else ())),
         workers=spec.tuning.parallelism if spec.tuning is not None else None,
+        marks=marks,
         deadline_seconds=start.deadline_seconds,
     )
     return await make_job(context, wanted)
