@@ -60,10 +60,27 @@ def test_a_training_job_that_ended_is_still_known_as_ended_after_an_edit(
     platform: Platform, project: Project
 ) -> None:
     name = "ended"
-    project.apply(training_job(name))
+    project.apply(training_job(name, cachePolicy="Refresh"))
     project.await_true(TRAINING_JOB, name, "Succeeded")
     platform.api.merge(TRAINING_JOB, PROJECT, name, {"spec": {"ttlSecondsAfterFinished": 86400}})
     project.await_true(TRAINING_JOB, name, "Succeeded", 30)
+
+
+def test_the_same_training_job_again_is_answered_by_the_run_that_there_is(
+    platform: Platform, project: Project
+) -> None:
+    project.apply(training_job("ended", cachePolicy="Refresh"))
+    project.await_true(TRAINING_JOB, "ended", "Succeeded")
+    project.apply(training_job("ended-again", register={"modelName": "ended"}, cachePolicy="Use"))
+    project.await_true(TRAINING_JOB, "ended-again", "Succeeded", 30)
+    first, second = (project.training_job(name).status for name in ("ended", "ended-again"))
+    assert second.cache
+    assert second.cache.hit
+    assert (second.run, second.model, second.summary) == (first.run, first.model, first.summary)
+    assert {item.name: item.value for item in second.metrics} == {
+        item.name: item.value for item in first.metrics
+    }
+    assert jobs_of(platform.api, PROJECT, TRAINING_JOB_LABEL, "ended-again") == []
 
 
 def test_a_dataset_that_is_edited_while_it_loads_ends_as_the_edit_says(

@@ -187,7 +187,10 @@ def test_each_training_job_left_one_finished_run_and_one_version(
 ) -> None:
     with platform.tracking(samples.name) as tracking:
         for name in ("housing-v1", "housing-v2", "housing-v3", "titles-classifier"):
-            uid = samples.training_job(name).metadata.uid
+            job = samples.training_job(name)
+            if job.status.cache and job.status.cache.hit:
+                continue  # on a cluster that has run the samples before
+            uid = job.metadata.uid
             assert [run["info"]["status"] for run in tracking.runs_of(uid)] == ["FINISHED"], name
             assert len(tracking.versions_of(uid)) == 1, name
 

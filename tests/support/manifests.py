@@ -22,13 +22,14 @@ def dataset(name: str, builtin: str = "iris", **spec: object) -> Document:
 
 
 def training_job(name: str, data: str = "iris", **spec: object) -> Document:
-    """A TrainingJob that fits a small tree on iris; anything of its spec may be replaced."""
+    """A TrainingJob that fits a small tree on iris, always anew; anything of its spec may be replaced."""
     usual: Spec = {
         "datasetRef": {"name": data, "variant": "v1"},
         "task": "Classification",
         "target": "species",
         "pipeline": {"estimator": {"class": "DecisionTreeClassifier", "params": {"random_state": 7}}},
         "register": {"modelName": name},
+        "cachePolicy": "Never",
     }
     return _resource("TrainingJob", name, {**usual, **spec})
 

@@ -47,10 +47,10 @@ def promotion(name: str, namespace: str, **spec: Any) -> dict[str, Any]:  # noqa
     return _resource("ModelPromotion", name, namespace, given)
 
 
-def loaded(*variants: str, rows: int = 100) -> str:
+def loaded(*variants: str, rows: int = 100, manifest: str = "ab" * 32) -> str:
     """What a loader answers."""
     published = [
-        VariantOutcome(name=name, rows=rows, columns=9, digest=f"{number:064x}", manifest="ab" * 32)
+        VariantOutcome(name=name, rows=rows, columns=9, digest=f"{number:064x}", manifest=manifest)
         for number, name in enumerate(variants or ("v1", "v2"), start=1)
     ]
     outcome = LoadOutcome(

@@ -172,6 +172,9 @@ def _log_request(attempt: _Attempt) -> None:
         labels.TAG_DATASET_DIGEST: source.digest,
         TAG_DATASET_VERSION: source.model_dump_json(by_alias=True),
     }
+    cache = attempt.step.cache
+    if cache is not None:
+        tags |= {labels.TAG_CACHE_KEY: cache.key, labels.TAG_CACHE_INGREDIENTS: cache.ingredients}
     runs.tag(run.id, tags)
     record = TrainingRecord(
         spec=attempt.step.spec,

@@ -43,6 +43,9 @@ SWEEP_NOW = "modelyard.dev/sweep"
 REQUESTED_BY = "modelyard.dev/requested-by"
 """Annotation of a Dataset: who asks, for the ledger."""
 
+DRY_RUN = "modelyard.dev/dry-run"
+"""Annotation of a TrainingJob: while its value is ``true`` nothing is done; the status says what would be."""
+
 RUN_TAG_JOB = "modelyard.dev/training-job"
 RUN_TAG_UID = "modelyard.dev/training-job-uid"
 RUN_TAG_ATTEMPT = "modelyard.dev/attempt"
@@ -56,6 +59,9 @@ TAG_REPLAY = "modelyard.dev/replay"
 """Tag of a replay's run: JSON of its answer."""
 TAG_REPRODUCED = "modelyard.dev/reproduced"
 """Tag of a replay's run: true where nothing differs."""
+TAG_CACHE_KEY = "modelyard.dev/cache-key"
+TAG_CACHE_INGREDIENTS = "modelyard.dev/cache-ingredients"
+"""What the key was made of, packed."""
 
 NAME_LIMIT = 52
 """Longest name of a resource, so that ``child_name`` stays within the 63 characters of a label."""

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from modelyard_api import labels
 from modelyard_api.contract.bundle import Bundle, GoldenRequest
+from modelyard_api.contract.steps import CacheEntry
 from modelyard_api.digests import canonical_digest
 from tests.support.training import TrainerRun, publish
 
@@ -59,7 +60,8 @@ def titles(rows: int = 200) -> pa.Table:
 
 def test_a_forest_is_tracked_stored_and_registered(trainer: TrainerRun) -> None:
     data = publish(trainer.store, houses())
-    ended = trainer.run(trainer.step(FOREST, data))
+    cache = CacheEntry(key="sha256:" + "c" * 64, ingredients="packed")
+    ended = trainer.run(trainer.step(FOREST, data).model_copy(update={"cache": cache}))
     trained = ended.trained
     assert ended.exit_status == 0
     assert trained.data == data
@@ -78,6 +80,8 @@ def test_a_forest_is_tracked_stored_and_registered(trainer: TrainerRun) -> None:
         (version,) = tracking.versions("houses")
     assert run["info"]["status"] == "FINISHED"
     assert run["info"]["run_id"] == trained.run_id
+    tagged = {own["key"]: own["value"] for own in run["data"]["tags"]}
+    assert (tagged[labels.TAG_CACHE_KEY], tagged[labels.TAG_CACHE_INGREDIENTS]) == (cache.key, "packed")
     parameters = {own["key"]: own["value"] for own in run["data"]["params"]}
     assert parameters["estimator.class"] == "RandomForestRegressor"
     assert parameters["estimator.n_estimators"] == "5"

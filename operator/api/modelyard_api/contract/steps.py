@@ -166,6 +166,14 @@ class RebuildStep(DatasetWork):
     """Make the working copy and its ledger again from S3 alone."""
 
 
+class CacheEntry(StatusModel):
+    """How later jobs find the run of this one: tags that the trainer sets as they are."""
+
+    key: str
+    ingredients: str
+    """What the key was made of, packed."""
+
+
 class TrainStep(StatusModel):
     """Train one model on one version and track it."""
 
@@ -175,6 +183,8 @@ class TrainStep(StatusModel):
     """Version to train on; where unset, that which ``spec.dataset_ref`` pins is looked up in the record."""
     dataset_uid: str = ""
     """Uid of the Dataset, by which its versions are found in the record."""
+    cache: CacheEntry | None = None
+    """None for a run that no later job may take."""
     s3: S3Endpoint
     mlflow: MLflowEndpoint
     postgres: PostgresEndpoint | None = None

@@ -45,6 +45,10 @@ class Split(ApiModel):
             raise ValueError("split: only one of stratifyBy, groupBy and timeColumn may be set")
         return self
 
+    def identity(self) -> str:
+        """Tells two ways to hold rows out apart, in 16 characters."""
+        return canonical_digest(self.to_wire()).removeprefix("sha256:")[:16]
+
 
 class Retention(ApiModel):
     """Which versions are kept, besides those that a run, a model, a promotion or a TrainingJob refers to."""

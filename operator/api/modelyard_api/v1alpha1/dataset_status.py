@@ -146,6 +146,8 @@ class VariantStatus(StatusModel):
     """Digest of the content."""
     uri: Annotated[str, Field(max_length=1024)]
     """Address of the manifest."""
+    split: Annotated[str, Field(max_length=16)] | None = None
+    """Identity of the split that it was published with, where known."""
     classes: Annotated[list[ClassCount], Field(max_length=CLASSES_SHOWN)] = []
     """Rows of each class, where a variant is balanced or split by a label; the largest first."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
@@ -96,6 +97,17 @@ class Replay(ApiModel):
     """Id of the run in MLflow."""
 
 
+class CachePolicy(StrEnum):
+    """Whether a result that is there already is taken."""
+
+    USE = "Use"
+    """An earlier run of the same ingredients is the answer, and this run may be one for later jobs."""
+    REFRESH = "Refresh"
+    """Trains anew; later jobs take this run."""
+    NEVER = "Never"
+    """Trains anew, and no later job takes this run."""
+
+
 _OF_THE_RUN = (
     *("datasetRef", "task", "target", "features", "sampleWeightColumn"),
     *("tuning", "evaluation", "register"),
@@ -162,6 +174,8 @@ class TrainingJobFields(JobOptions):
     """How it is judged."""
     register_: Annotated[Register | None, Field(alias="register")] = None
     """Registered model that gets a new version; the model stays with its run if unset."""
+    cache_policy: CachePolicy = CachePolicy.USE
+    """Use: takes the result of an earlier run of the same data, spec and image. Refresh trains anew, Never also keeps the run from others."""
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=31536000)] | None = None
     """Seconds after the end when this resource deletes itself; run and model stay."""
 
@@ -200,6 +214,8 @@ class DatasetVersion(StatusModel):
     """Content digest."""
     uri: Annotated[str, Field(max_length=1024)]
     """Address of the manifest."""
+    split: Annotated[str, Field(max_length=16)] | None = None
+    """Identity of the split that it was published with, where known."""
 
 
 class RunRef(StatusModel):
@@ -255,6 +271,22 @@ class Compiled(StatusModel):
     """Why it is not used."""
 
 
+MISSES_SHOWN = 20
+
+
+class CacheStatus(StatusModel):
+    """What an earlier run had to say."""
+
+    key: Annotated[str, Field(max_length=71)] | None = None
+    """Digest of all that the result follows from; none where a part of it is unknown."""
+    hit: bool = False
+    """Whether an earlier run is, or would be, the answer."""
+    miss_because: Annotated[list[Annotated[str, Field(max_length=253)]], Field(max_length=MISSES_SHOWN)] = []
+    """What differs from the nearest earlier run, such as pipeline.estimator.params.n_estimators."""
+    nearest_run: Annotated[str, Field(max_length=64)] | None = None
+    """The run that it was compared with."""
+
+
 class TrainingJobStatus(ResourceStatus):
     """What was seen of a TrainingJob."""
 
@@ -270,6 +302,8 @@ class TrainingJobStatus(ResourceStatus):
     """When it ended."""
     dataset_version: DatasetVersion | None = None
     """Data that it is trained on."""
+    cache: CacheStatus | None = None
+    """Whether an earlier run was taken, and if not, why not."""
     run: RunRef | None = None
     """Its run in MLflow."""
     model: ModelRef | None = None

@@ -71,4 +71,6 @@ def _unpublished(ref: DatasetRef, dataset: DatasetObject) -> Waiting:
 
 
 def _version(found: VariantStatus) -> DatasetVersion:
-    return DatasetVersion(variant=found.name, sequence=found.sequence, digest=found.digest, uri=found.uri)
+    return DatasetVersion(
+        variant=found.name, sequence=found.sequence, digest=found.digest, uri=found.uri, split=found.split
+    )

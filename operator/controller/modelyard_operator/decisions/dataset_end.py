@@ -126,7 +126,7 @@ def _after_load(
 ) -> Answer:
     status = dataset.status
     before = status.load or LoadStatus()
-    variants = [_variant(dataset, facts, load.sequence, item) for item in load.variants]
+    variants = [_variant(dataset, spec, facts, load.sequence, item) for item in load.variants]
     summary = ", ".join(f"{item.name} {item.rows}×{item.columns}" for item in variants)  # noqa: RUF001  a sign of size
     seconds = load.seconds if load.seconds is not None else _seconds_of(facts, ended)
     published = before.published_time
@@ -181,16 +181,20 @@ def _after_rebuild(
 
 
 def _variant(
-    dataset: DatasetObject, facts: DatasetFacts, sequence: int, item: VariantOutcome
+    dataset: DatasetObject, spec: DatasetSpec, facts: DatasetFacts, sequence: int, item: VariantOutcome
 ) -> VariantStatus:
     meta = dataset.metadata
+    uri = manifest_uri(facts.bucket, meta.namespace, meta.name, item.name, item.manifest)
+    # A version that rules kept from being replaced is still the one of an earlier split.
+    kept = next((each for each in dataset.status.variants if each.uri == uri), None)
     return VariantStatus(
         name=item.name,
         sequence=sequence if item.sequence is None else item.sequence,
         rows=item.rows,
         columns=item.columns,
         digest=f"sha256:{item.digest.removeprefix('sha256:')}",
-        uri=manifest_uri(facts.bucket, meta.namespace, meta.name, item.name, item.manifest),
+        uri=uri,
+        split=kept.split if kept else spec.split.identity(),
         classes=item.classes,
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from modelyard_api import labels
 from modelyard_api.catalog import Problem
 from modelyard_api.conditions import ConditionStatus, Observation, find_condition, merge_conditions
 from modelyard_api.contract.outcome import ReplayOutcome, TrainOutcome
@@ -25,6 +26,7 @@ from modelyard_api.v1alpha1.training_job import (
 )
 from modelyard_api.v1alpha1.tuning import TuningProgress
 from modelyard_operator.decisions.attempts import Progress, State, StepFacts, progress
+from modelyard_operator.decisions.caching import Hit, Looked
 from modelyard_operator.decisions.data_version import Waiting
 from modelyard_operator.decisions.memory import suggested_requests
 from modelyard_operator.decisions.plan import LOOK_AGAIN_SECONDS, Plan, Refusal, false, true, unknown
@@ -54,6 +56,8 @@ class TrainingFacts:
     """What a running pod says of itself, where it was asked."""
     refusal: Refusal | None = None
     """Why the Job cannot be made, where that was tried."""
+    looked: Looked | None = None
+    """What is known of earlier runs, where it was looked for them."""
 
 
 def is_ended(job: TrainingJobObject) -> bool:
@@ -81,9 +85,52 @@ def decide_training_job(job: TrainingJobObject, facts: TrainingFacts) -> Plan[Tr
     if isinstance(facts.data, Waiting):
         return _wait(job, spec, facts, facts.data.message)
     seen = progress(spec, facts.step, job.status.attempt)
+    if not facts.step.jobs and job.status.attempt == 0:
+        return _begin(job, spec, facts, seen)
     if seen.state is State.START:
         return Plan(job.status, start=seen.start)
     return _follow(job, spec, facts, seen)
+
+
+def _begin(
+    job: TrainingJobObject, spec: TrainingJobSpec | ReplaySpec, facts: TrainingFacts, seen: Progress
+) -> Plan[TrainingJobStatus]:
+    """Before the first Job: a question is answered, an earlier run is taken, else there is a Job."""
+    looked = facts.looked
+    if is_dry_run(job):
+        return _tell(job, facts, looked)
+    if isinstance(spec, TrainingJobSpec) and looked is not None and looked.hit is not None:
+        return _take(job, spec, facts, looked.hit)
+    if seen.state is State.START:
+        return Plan(job.status, start=seen.start)
+    return _follow(job, spec, facts, seen)
+
+
+def is_dry_run(job: TrainingJobObject) -> bool:
+    """Whether it is only asked what would be done."""
+    return job.metadata.annotations.get(labels.DRY_RUN) == "true"
+
+
+def _tell(job: TrainingJobObject, facts: TrainingFacts, looked: Looked | None) -> Plan[TrainingJobStatus]:
+    if looked is None:
+        message = "A replay always makes its run again"
+    else:
+        would = "would be the answer" if looked.hit else "it would be trained"
+        message = f"{looked.sentence}: {would}"
+    told = f"Nothing is done while the annotation {labels.DRY_RUN} is true. {message}"
+    return Plan(_with(job, facts, job.status, *_active(TrainingJobReason.DRY_RUN, told)))
+
+
+def _take(
+    job: TrainingJobObject, spec: TrainingJobSpec, facts: TrainingFacts, hit: Hit
+) -> Plan[TrainingJobStatus]:
+    """The answer of an earlier run, at once."""
+    now = _time(facts.step.now)
+    data = facts.data if isinstance(facts.data, DatasetVersion) else None
+    status = job.status.model_copy(
+        update={"start_time": now, "dataset_version": data, "run": RunRef(id=hit.run_id), "model": hit.model}
+    )
+    return _completed(job, spec, facts, status, hit.metrics)
 
 
 def _follow(
@@ -178,29 +225,45 @@ def _succeed(
     status: TrainingJobStatus,
     outcome: TrainOutcome,
 ) -> Plan[TrainingJobStatus]:
-    primary = spec.evaluation.primary or default_primary(spec.task)
-    value = outcome.metrics.get(primary, math.nan)
     model = None
     if spec.register_ is not None and outcome.model_version is not None:
         model = ModelRef(
             name=spec.register_.model_name, version=outcome.model_version, digest=outcome.model_digest
         )
-    summary = f"{primary}={_short(value)}" if math.isfinite(value) else None
     status = status.model_copy(
         update={
-            "completion_time": _time(facts.step.now),
             "dataset_version": status.dataset_version or outcome.data,
             "run": RunRef(id=outcome.run_id),
             "model": model,
-            "metrics": _metrics(outcome.metrics, primary),
             "progress": outcome.progress,
             "best": outcome.best,
-            "summary": summary,
             "compiled": outcome.compiled,
             "usage": _usage(outcome.cpu_seconds, outcome.seconds, outcome.peak_memory_bytes),
         }
     )
+    return _completed(job, spec, facts, status, outcome.metrics)
+
+
+def _completed(
+    job: TrainingJobObject,
+    spec: TrainingJobSpec,
+    facts: TrainingFacts,
+    status: TrainingJobStatus,
+    metrics: Mapping[str, float],
+) -> Plan[TrainingJobStatus]:
+    """The end of a job whose run and model are in the status."""
+    primary = spec.evaluation.primary or default_primary(spec.task)
+    value = metrics.get(primary, math.nan)
+    summary = f"{primary}={_short(value)}" if math.isfinite(value) else None
+    status = status.model_copy(
+        update={
+            "completion_time": _time(facts.step.now),
+            "metrics": _metrics(metrics, primary),
+            "summary": summary,
+        }
+    )
     done = TrainingJobReason.COMPLETED
+    model = status.model
     registered = f", registered as {model.name} version {model.version}" if model else ""
     observed = (
         true(SUCCEEDED, done, f"{summary or 'Trained'}{registered}"),
@@ -321,7 +384,10 @@ def _begun(status: TrainingJobStatus, facts: TrainingFacts, attempt: int) -> Tra
 def _with(
     job: TrainingJobObject, facts: TrainingFacts, status: TrainingJobStatus, *observed: Observation
 ) -> TrainingJobStatus:
-    generation = job.metadata.generation
+    generation, looked = job.metadata.generation, facts.looked
+    if looked is not None:
+        observed = (*observed, looked.observed)
+        status = status.model_copy(update={"cache": looked.status})
     conditions = merge_conditions(job.status.conditions, observed, generation=generation, now=facts.step.now)
     return status.model_copy(update={"conditions": conditions, "observed_generation": generation})
 

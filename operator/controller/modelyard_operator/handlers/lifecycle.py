@@ -36,6 +36,7 @@ from modelyard_operator.serving.pages import Pages
 from modelyard_operator.serving.warm import WarmLoaders
 from modelyard_operator.settings import Settings
 from modelyard_operator.tracking.client import Tracking
+from modelyard_operator.tracking.earlier import EarlierRuns
 
 _LOG = logging.getLogger(__name__)
 _KOPF_SECONDS = 1.0
@@ -96,6 +97,7 @@ def _assemble(settings: Settings, credentials: Credentials, leadership: Leadersh
         applied=AppliedMemory(cluster, store),
         events=EventRecorder("modelyard-operator"),
         tracking=tracking,
+        earlier=EarlierRuns(tracking),
         servers=Servers(settings.server_port),
         pages=Pages(settings.progress_port, clock),
         warm_loaders=WarmLoaders(settings.progress_port, clock),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from pydantic import BaseModel, ConfigDict
 
 from modelyard_api import labels
@@ -95,14 +97,18 @@ class RunMetric(_Answer):
 class RunInfo(_Answer):
     """State of a run."""
 
+    run_id: str = ""
     status: str = ""
     experiment_id: str = ""
+    lifecycle_stage: str = "active"
+    end_time: int = 0
 
 
 class RunData(_Answer):
     """Contents of a run."""
 
     metrics: tuple[RunMetric, ...] = ()
+    tags: tuple[KeyValue, ...] = ()
 
 
 class Run(_Answer):
@@ -111,8 +117,60 @@ class Run(_Answer):
     info: RunInfo = RunInfo()
     data: RunData = RunData()
 
+    def tag(self, key: str) -> str:
+        """Value of a tag; empty without it."""
+        return next((tag.value for tag in self.data.tags if tag.key == key), "")
+
 
 class RunAnswer(_Answer):
     """Answer to a question for one run."""
 
     run: Run
+
+
+class RunPage(_Answer):
+    """Part of a list of runs."""
+
+    runs: tuple[Run, ...] = ()
+    next_page_token: str | None = None
+
+
+class Experiment(_Answer):
+    """The runs of one Dataset."""
+
+    experiment_id: str
+    name: str
+
+
+class ExperimentPage(_Answer):
+    """Part of a list of experiments."""
+
+    experiments: tuple[Experiment, ...] = ()
+    next_page_token: str | None = None
+
+
+class File(_Answer):
+    """A file or folder of a run."""
+
+    path: str
+
+
+class FilePage(_Answer):
+    """A folder of a run."""
+
+    files: tuple[File, ...] = ()
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A finished run that later jobs may take."""
+
+    run_id: str
+    key: str
+    dataset: str
+    """Name of the Dataset that it was trained on."""
+    ended: int
+    """Milliseconds since 1970."""
+    packed: str = field(default="", repr=False)
+    """Its ingredients."""
+    deleted: bool = False

@@ -20,6 +20,7 @@ from modelyard_operator.serving.warm import WarmLoaders
 from modelyard_operator.settings import Settings
 from modelyard_operator.step_metrics import StepMetrics
 from modelyard_operator.tracking.client import Tracking
+from modelyard_operator.tracking.earlier import EarlierRuns
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Context:
     applied: AppliedMemory
     events: EventRecorder
     tracking: Tracking
+    earlier: EarlierRuns
     servers: Servers
     pages: Pages
     warm_loaders: WarmLoaders

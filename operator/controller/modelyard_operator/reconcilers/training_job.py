@@ -27,6 +27,7 @@ from modelyard_operator.errors import TrackingError, UnavailableError
 from modelyard_operator.objects.custom import TrainingJobObject, Unreadable
 from modelyard_operator.objects.steps import Pinned
 from modelyard_operator.objects.workloads import Job
+from modelyard_operator.reconcilers.caching import Asked, cache_entry, look
 from modelyard_operator.reconcilers.context import AGAIN, DONE, Context, Next
 from modelyard_operator.reconcilers.status import write_status
 from modelyard_operator.reconcilers.steps import carry_out, gather_step, make_job, page_of
@@ -49,6 +50,8 @@ async def reconcile_training_job(context: Context, key: Key) -> Next:
         if refusal is None:
             return AGAIN
         plan = decide_training_job(job, replace(facts, refusal=refusal))
+    if plan.status.completion_time is not None and not is_ended(job):
+        context.earlier.changed(key.namespace)
     if plan.delete_self:
         await context.cluster.delete(TRAINING_JOB, key.namespace, key.name, job.metadata.uid)
         return DONE
@@ -80,13 +83,21 @@ async def _gather(context: Context, key: Key, job: TrainingJobObject) -> Trainin
     )
     latest = step.latest()
     fresh = latest is None and job.status.attempt == 0
+    # The spec cannot change, so its faults are looked for once, before any pod.
+    problems = check_training_job(job.spec) if fresh else ()
+    data = _data(context, key, job, job.spec, jobs)
+    looked = None
+    if isinstance(job.spec, TrainingJobSpec) and not isinstance(data, Waiting):
+        asked = Asked(key.namespace, job.spec, data)
+        if job.status.attempt == 0 and not problems:
+            looked = await look(context, asked, begun=bool(jobs))
     return TrainingFacts(
         step=step,
-        data=_data(context, key, job, job.spec, jobs),
-        # The spec cannot change, so its faults are looked for once, before any pod.
-        problems=check_training_job(job.spec) if fresh else (),
+        data=data,
+        problems=problems,
         job_name=latest.metadata.name if latest else None,
         page=await page_of(context, step) if job.spec.tuning is not None else None,
+        looked=looked,
     )
 
 
@@ -134,7 +145,8 @@ async def _start(
     if isinstance(spec, ReplaySpec):
         step = replay_step(parent, spec, start.attempt, context.settings)
     else:
-        step = train_step(parent, spec, facts.data, start.attempt, context.settings)
+        cache = cache_entry(context, Asked(meta.namespace, spec, facts.data))
+        step = train_step(parent, spec, facts.data, start.attempt, context.settings, cache)
     options: JobOptions = spec
     marks = {labels.FAILURES: str(start.failures)}
     if start.memory:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelyard_api.contract.steps import (
+    CacheEntry,
     LoadStep,
     MLflowEndpoint,
     NetworkRules,
@@ -57,15 +58,21 @@ def dataset_step(wanted: DatasetStep, settings: Settings) -> Step:
 
 
 def train_step(
-    parent: Parent, spec: TrainingJobSpec, data: DatasetVersion | Pinned, attempt: int, settings: Settings
+    parent: Parent,
+    spec: TrainingJobSpec,
+    data: DatasetVersion | Pinned,
+    attempt: int,
+    settings: Settings,
+    cache: CacheEntry | None = None,
 ) -> Step:
-    """What a trainer is asked to do."""
+    """What a trainer is asked to do; ``cache`` is how later jobs find its run."""
     return Step(
         train=TrainStep(
             owner=_owner(parent, attempt, settings.trainer.image),
             spec=spec,
             data=None if isinstance(data, Pinned) else data,
             dataset_uid=data.dataset_uid if isinstance(data, Pinned) else "",
+            cache=cache,
             s3=s3_endpoint(parent.namespace, settings),
             mlflow=_mlflow(parent.namespace, settings),
             postgres=_postgres(parent.namespace, settings) if spec.tuning is not None else None,

@@ -10,13 +10,19 @@ from urllib.parse import quote
 
 import aiohttp
 
+from modelyard_api import labels
 from modelyard_api.contract import steps
 from modelyard_operator.errors import TrackingError, UnavailableError
 from modelyard_operator.objects.registry import (
+    Earlier,
+    Experiment,
+    ExperimentPage,
+    FilePage,
     ModelPage,
     RegisteredModel,
     Run,
     RunAnswer,
+    RunPage,
     Version,
     VersionPage,
 )
@@ -26,6 +32,7 @@ WORKSPACE_HEADER = "X-MLFLOW-WORKSPACE"
 _ROOT = "/api/2.0/mlflow"
 _TIMEOUT = aiohttp.ClientTimeout(total=20, connect=5)
 _PAGE = 200
+_RUNS_A_PAGE = 1000
 _REMEMBERED_RUNS = 2000
 
 
@@ -77,6 +84,45 @@ class Tracking:
                 self._metrics.popitem(last=False)
         return metrics
 
+    async def finished_runs(self, project: str, tag: str, since: int) -> list[Earlier]:
+        """Finished runs that carry a tag and ended at this time or later, in milliseconds since 1970; deleted ones too."""
+        names = {each.experiment_id: each.name for each in await self._experiments(project)}
+        body: dict[str, object] = {
+            "experiment_ids": list(names),
+            "filter": f"attributes.status = 'FINISHED' AND attributes.end_time >= {since} AND tags.`{tag}` LIKE '%'",
+            "max_results": _RUNS_A_PAGE,
+            "run_view_type": "ALL",
+        }
+        found: list[Run] = []
+        while names:
+            page = RunPage.model_validate_json(await self._search(project, "runs/search", body))
+            found += page.runs
+            if not page.next_page_token:
+                break
+            body["page_token"] = page.next_page_token
+        return [_earlier(run, names.get(run.info.experiment_id, ""), tag) for run in found]
+
+    async def living_run(self, project: str, run_id: str) -> Run | None:
+        """A finished run that nobody deleted."""
+        try:
+            run = await self._run(project, run_id)
+        except TrackingError:
+            # Whether it is not there or not to be seen is the same: nobody can take it.
+            return None
+        return run if run.info.status == "FINISHED" and run.info.lifecycle_stage == "active" else None
+
+    async def has_files(self, project: str, run_id: str, folder: str) -> bool:
+        """Whether there is anything in a folder of a run."""
+        query = {"run_id": run_id, "path": folder}
+        return bool(FilePage.model_validate_json(await self._get(project, "artifacts/list", query)).files)
+
+    async def version_of(self, project: str, model: str, run_id: str) -> Version | None:
+        """The version of a model that a run made, if it is in the registry still; the newest, should there be more."""
+        query = {"filter": f"run_id='{run_id}'", "max_results": str(_PAGE)}
+        page = VersionPage.model_validate_json(await self._get(project, "model-versions/search", query))
+        own = [each for each in page.model_versions if each.name == model and each.is_servable]
+        return max(own, key=lambda version: version.number, default=None)
+
     async def page_of(self, public_url: str, project: str, run_id: str) -> str:
         """Address of a run's page for people."""
         run = await self._run(project, run_id)
@@ -91,6 +137,21 @@ class Tracking:
     async def delete_alias(self, project: str, model: str, alias: str) -> None:
         """Removes an alias."""
         await self._write(project, "DELETE", "registered-models/alias", {"name": model, "alias": alias})
+
+    async def _experiments(self, project: str) -> list[Experiment]:
+        body: dict[str, object] = {"max_results": _RUNS_A_PAGE}
+        found: list[Experiment] = []
+        while True:
+            data = await self._search(project, "experiments/search", body)
+            page = ExperimentPage.model_validate_json(data)
+            found += page.experiments
+            if not page.next_page_token:
+                return found
+            body["page_token"] = page.next_page_token
+
+    async def _search(self, project: str, path: str, body: Mapping[str, object]) -> bytes:
+        """A question that is too long for an address; it changes nothing."""
+        return await self._send(project, "POST", path, body=json.dumps(body).encode())
 
     async def _run(self, project: str, run_id: str) -> Run:
         data = await self._get(project, "runs/get", {"run_id": run_id})
@@ -138,3 +199,14 @@ class Tracking:
             return {}
         username, password = (file.read_text(encoding="utf-8").strip() for file in files)
         return {"Authorization": aiohttp.encode_basic_auth(username, password)}
+
+
+def _earlier(run: Run, dataset: str, tag: str) -> Earlier:
+    return Earlier(
+        run_id=run.info.run_id,
+        key=run.tag(tag),
+        dataset=dataset,
+        ended=run.info.end_time,
+        packed=run.tag(labels.TAG_CACHE_INGREDIENTS),
+        deleted=run.info.lifecycle_stage == "deleted",
+    )
