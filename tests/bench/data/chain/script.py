@@ -10,8 +10,6 @@ import time
 from pathlib import Path
 
 import duckdb
-import obstore
-from obstore.store import S3Store
 
 _V2 = """
 COPY (
@@ -47,6 +45,11 @@ def main() -> None:
     """Makes the variants, and says how long it took and how many rows they have."""
     source, directory, limit, *place = sys.argv[1:]
     v2, v3 = Path(directory) / "v2.parquet", Path(directory) / "v3.parquet"
+    if place:
+        # DVC runs this script on files, in an environment of its own.
+        import obstore  # noqa: PLC0415
+        from obstore.store import S3Store  # noqa: PLC0415
+
     started = time.perf_counter()
     if place:
         endpoint, bucket, prefix = place
