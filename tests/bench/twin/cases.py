@@ -27,8 +27,10 @@ _LINE, _RIDGE = LogisticRegression(), Ridge()
 _GIVEN: Mapping[str, Mapping[str, Any]] = {
     "ComplementNB": {},
     "FixedThresholdClassifier": {"estimator": _LINE},
+    "GaussianRandomProjection": {"n_components": 3},
     "LGBMClassifier": {"verbose": -1, "n_jobs": 1},
     "LGBMRegressor": {"verbose": -1, "n_jobs": 1},
+    "MissingIndicator": {"features": "all"},
     "OneVsOneClassifier": {"estimator": _LINE},
     "OneVsRestClassifier": {"estimator": _LINE},
     "OutputCodeClassifier": {"estimator": _LINE},
@@ -36,6 +38,7 @@ _GIVEN: Mapping[str, Mapping[str, Any]] = {
     "RFECV": {"estimator": _RIDGE},
     "SelectFromModel": {"estimator": _RIDGE},
     "SequentialFeatureSelector": {"estimator": _RIDGE},
+    "SparseRandomProjection": {"n_components": 3},
     "StackingClassifier": {"estimators": [("line", _LINE)], "cv": 2},
     "StackingRegressor": {"estimators": [("line", _RIDGE)], "cv": 2},
     "VotingClassifier": {"estimators": [("line", _LINE)], "voting": "soft"},

@@ -7,6 +7,8 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import (
     BayesianRidge,
@@ -221,6 +223,18 @@ def test_columns_in_any_order_imputed_texts_and_the_remainder_agree() -> None:
     )
     model = make_pipeline(columns, LogisticRegression()).fit(X, np.arange(ROWS) % 2)
     assert_agrees(model, odd_mixed(X))
+
+
+def test_infinite_values_beside_counts_of_words_reach_trees_that_take_them() -> None:
+    X = mixed()
+    columns = ColumnTransformer(
+        [("word", CountVectorizer(analyzer="char"), 3), ("number", "passthrough", [0])], sparse_threshold=0.0
+    )
+    X[:, 3] = "a" + np.arange(ROWS).astype(str).astype(np.object_)
+    model = make_pipeline(columns, HistGradientBoostingRegressor(max_iter=3)).fit(X, np.arange(ROWS))
+    rows = X[:6].copy()
+    rows[:3, 0] = [float("inf"), float("-inf"), float("nan")]
+    assert_agrees(model, rows, within=0)
 
 
 def test_a_feature_with_very_many_categories_agrees() -> None:

@@ -5,9 +5,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from lightgbm import LGBMClassifier, LGBMRegressor
-from sklearn.compose import ColumnTransformer
-from sklearn.decomposition import PCA
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.decomposition import PCA, FactorAnalysis
 from sklearn.ensemble import (
+    AdaBoostClassifier,
+    AdaBoostRegressor,
+    BaggingClassifier,
+    BaggingRegressor,
     ExtraTreesClassifier,
     GradientBoostingClassifier,
     GradientBoostingRegressor,
@@ -21,20 +26,28 @@ from sklearn.ensemble import (
 )
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.feature_selection import SelectKBest, VarianceThreshold, f_classif
-from sklearn.impute import SimpleImputer
+from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.linear_model import Lasso, LogisticRegression, PoissonRegressor, Ridge, RidgeClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
+    Binarizer,
+    KBinsDiscretizer,
     MaxAbsScaler,
     MinMaxScaler,
+    Normalizer,
     OneHotEncoder,
     OrdinalEncoder,
+    PolynomialFeatures,
+    PowerTransformer,
+    QuantileTransformer,
     RobustScaler,
+    SplineTransformer,
     StandardScaler,
+    TargetEncoder,
 )
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from xgboost import XGBClassifier, XGBRegressor
 
 from modelyard_runtime.twin import certified
@@ -42,6 +55,33 @@ from modelyard_runtime.twin import certified
 ROWS = 160
 ALPHABET = ["a", "b ", "Å", "", "ß", "İ", "0", "-", "ﬁ", "\u0301", "👍", " ", "\t", "東"]
 Make = Callable[[np.random.Generator], object]
+
+
+def _coin(made: np.random.Generator) -> bool:
+    return bool(made.random() < 0.5)
+
+
+def _products(made: np.random.Generator) -> PolynomialFeatures:
+    return PolynomialFeatures(
+        int(made.integers(1, 3)), interaction_only=_coin(made), include_bias=_coin(made)
+    )
+
+
+def _bins(made: np.random.Generator, *encodings: str) -> KBinsDiscretizer:
+    return KBinsDiscretizer(int(made.integers(2, 6)), encode=str(made.choice(encodings)), strategy="uniform")
+
+
+def _splines(made: np.random.Generator) -> SplineTransformer:
+    return SplineTransformer(
+        n_knots=int(made.integers(2, 6)), degree=int(made.integers(1, 4)), include_bias=_coin(made)
+    )
+
+
+def _quantiles(made: np.random.Generator) -> QuantileTransformer:
+    return QuantileTransformer(
+        n_quantiles=int(made.integers(5, 60)), output_distribution=str(made.choice(["uniform", "normal"]))
+    )
+
 
 NUMERIC: list[Make] = [
     lambda made: SimpleImputer(
@@ -55,12 +95,19 @@ NUMERIC: list[Make] = [
         RobustScaler(with_centering=_coin(made)), SimpleImputer(keep_empty_features=_coin(made))
     ),
     lambda _: make_pipeline(MaxAbsScaler(), SimpleImputer()),
+    lambda made: make_pipeline(PowerTransformer(standardize=_coin(made)), SimpleImputer()),
+    lambda made: make_pipeline(_quantiles(made), SimpleImputer(add_indicator=True)),
+    lambda made: make_pipeline(SimpleImputer(), _bins(made, "onehot", "onehot-dense", "ordinal")),
+    lambda made: make_pipeline(SimpleImputer(), _splines(made)),
+    lambda made: make_pipeline(SimpleImputer(strategy="median"), StandardScaler(), _products(made)),
+    lambda made: MissingIndicator(features="all", error_on_new=_coin(made)),
 ]
 CATEGORIES: list[Make] = [
     lambda made: OneHotEncoder(handle_unknown="ignore", min_frequency=int(made.integers(1, 9)), drop=None),
     lambda made: OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=int(made.integers(2, 6))),
     lambda _: OneHotEncoder(handle_unknown="ignore", drop="first"),
     lambda _: OneHotEncoder(),
+    lambda made: TargetEncoder(cv=2, smooth=float(made.choice([0.5, 5.0]))),
     lambda made: OrdinalEncoder(
         handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=int(made.integers(-9, -2))
     ),
@@ -98,6 +145,11 @@ REGRESSORS: list[Make] = [
         weights=[1.0, 3.0] if _coin(made) else None,
     ),
     lambda made: StackingRegressor([("ridge", Ridge())], Ridge(), cv=2, passthrough=_coin(made)),
+    lambda made: BaggingRegressor(max_features=float(made.choice([0.5, 1.0])), random_state=0),
+    lambda _: BaggingRegressor(Ridge(), 3, max_features=0.7, random_state=0),
+    lambda made: AdaBoostRegressor(n_estimators=int(made.integers(1, 12)), random_state=0),
+    lambda _: TransformedTargetRegressor(Ridge(), func=np.log1p, inverse_func=np.expm1),
+    lambda _: TransformedTargetRegressor(DecisionTreeRegressor(max_depth=3), transformer=RobustScaler()),
 ]
 CLASSIFIERS: list[Make] = [
     lambda made: LogisticRegression(max_iter=3000, C=float(made.choice([0.1, 1.0]))),
@@ -114,6 +166,18 @@ CLASSIFIERS: list[Make] = [
         [("line", LogisticRegression()), ("tree", DecisionTreeClassifier(random_state=0))],
         voting=str(made.choice(["soft", "hard"])),
     ),
+    lambda made: BaggingClassifier(max_features=float(made.choice([0.5, 1.0])), random_state=0),
+    lambda _: BaggingClassifier(LogisticRegression(), 3, max_features=0.7, random_state=0),
+    lambda made: AdaBoostClassifier(n_estimators=int(made.integers(1, 12)), random_state=0),
+    lambda made: CalibratedClassifierCV(
+        LogisticRegression(), method=str(made.choice(["sigmoid", "isotonic"])), cv=2
+    ),
+    lambda made: CalibratedClassifierCV(
+        DecisionTreeClassifier(max_depth=3, random_state=0),
+        method=str(made.choice(["sigmoid", "isotonic"])),
+        ensemble=_coin(made),
+        cv=2,
+    ),
 ]
 PLAIN: list[Make] = [
     lambda _: StandardScaler(),
@@ -123,11 +187,15 @@ PLAIN: list[Make] = [
     lambda _: VarianceThreshold(),
     lambda _: make_pipeline(RobustScaler(), PCA(random_state=0)),
     lambda _: make_pipeline(SimpleImputer(add_indicator=True), MaxAbsScaler()),
+    _products,
+    lambda made: _bins(made, "onehot-dense", "ordinal"),
+    _splines,
+    _quantiles,
+    lambda made: PowerTransformer(standardize=_coin(made)),
+    lambda made: Normalizer(str(made.choice(["l1", "l2", "max"]))),
+    lambda made: Binarizer(threshold=float(made.choice([0.0, 0.5]))),
+    lambda _: make_pipeline(StandardScaler(), FactorAnalysis(1, random_state=0)),
 ]
-
-
-def _coin(made: np.random.Generator) -> bool:
-    return bool(made.random() < 0.5)
 
 
 def _one(made: np.random.Generator, makers: list[Make]) -> object:
@@ -147,7 +215,13 @@ def _table(made: np.random.Generator) -> np.ndarray:
     return X
 
 
-def _pipeline(made: np.random.Generator, *, classify: bool) -> Pipeline:
+def _estimator(made: np.random.Generator, seed: int) -> object:
+    """One in turn, so that each is met; seeds that are even classify."""
+    makers = REGRESSORS if seed % 2 else CLASSIFIERS
+    return makers[seed // 2 % len(makers)](made)
+
+
+def _pipeline(made: np.random.Generator, estimator: object) -> Pipeline:
     branches = [
         ("number", _one(made, NUMERIC), [1, 0]),
         ("category", _one(made, CATEGORIES), [2]),
@@ -156,7 +230,7 @@ def _pipeline(made: np.random.Generator, *, classify: bool) -> Pipeline:
     ]
     kept = [branches[at] for at in sorted(made.permutation(4)[: made.integers(1, 5)])]
     dense = ColumnTransformer(kept, sparse_threshold=0.0)
-    return make_pipeline(dense, _one(made, CLASSIFIERS if classify else REGRESSORS))
+    return make_pipeline(dense, estimator)
 
 
 def _labels(made: np.random.Generator, seed: int) -> np.ndarray:
@@ -172,7 +246,7 @@ def test_a_pipeline_put_together_at_random_passes_its_certificate(seed: int) -> 
     made = np.random.default_rng(seed)
     X, classify = _table(made), seed % 2 == 0
     y = _labels(made, seed // 2) if classify else made.random(ROWS)
-    model = _pipeline(made, classify=classify).fit(X[:120], y[:120])
+    model = _pipeline(made, _estimator(made, seed)).fit(X[:120], y[:120])
     program, certificate = certified(model, X[120:])
     assert certificate.used, f"{certificate} {model}"
     assert program is not None
@@ -187,9 +261,23 @@ def test_a_pipeline_of_numbers_put_together_at_random_passes_its_certificate(see
     classify = seed % 2 == 0
     y = _labels(made, seed // 2) if classify else np.abs(X[:, 0]) + made.random(ROWS)
     steps = [_one(made, PLAIN) for _ in range(int(made.integers(0, 3)))]
-    model = make_pipeline(*steps, _one(made, CLASSIFIERS if classify else REGRESSORS))
+    model = make_pipeline(*steps, _estimator(made, seed))
     rows = X[120:].copy()
     model.fit(X[:120], y[:120])
     program, certificate = certified(model, rows)
+    assert certificate.used, f"{certificate} {model}"
+    assert program is not None
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("seed", range(16))
+def test_boosting_that_splits_by_category_passes_its_certificate(seed: int) -> None:
+    made = np.random.default_rng(2000 + seed)
+    X, classify = _table(made)[:, :4], seed % 2 == 0
+    y = _labels(made, seed // 2) if classify else made.random(ROWS)
+    columns = [2, 3] if _coin(made) else [2]
+    kind = HistGradientBoostingClassifier if classify else HistGradientBoostingRegressor
+    model = kind(categorical_features=columns, max_iter=4, min_samples_leaf=5, random_state=0)
+    program, certificate = certified(make_pipeline(model).fit(X[:120], y[:120]), X[120:])
     assert certificate.used, f"{certificate} {model}"
     assert program is not None

@@ -154,16 +154,11 @@ def test_many_rows_at_once_agree_with_each_by_itself(model: Any) -> None:  # noq
         assert together.probabilities.tolist() == sure.tolist()
 
 
-def test_what_does_not_start_from_a_constant_or_has_categories_is_not_compiled() -> None:
+def test_what_does_not_start_from_a_constant_or_has_several_targets_is_not_compiled() -> None:
     X = rows_of(missing=False)
     for init in (LinearRegression(), DummyRegressor()):
         with pytest.raises(NotCompiledError, match="starts from another estimator"):
             compile_model(GradientBoostingRegressor(init=init, n_estimators=2).fit(X, target(X)))
-    codes = np.abs(X)
-    codes[:, 3] %= 3
-    model = HistGradientBoostingRegressor(max_iter=3, categorical_features=[3]).fit(codes, target(X))
-    with pytest.raises(NotCompiledError, match="categorical columns"):
-        compile_model(model)
     with pytest.raises(NotCompiledError, match="several targets"):
         compile_model(RandomForestRegressor(n_estimators=2).fit(X, X[:, :2]))
 

@@ -6,19 +6,21 @@ Sums are made one tree after another, in the order and the precision of the libr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from modelyard_api.v1alpha1.common import Json
+from modelyard_runtime.twin.categories import CATEGORIES, CategoryRows, category_rows, compile_categories
 from modelyard_runtime.twin.linear import logistic, softmax, two_columns
 from modelyard_runtime.twin.node import Answer, BuildFinal, CompileStep, Final, Node, require
 from modelyard_runtime.twin.rows import Row, Rows
-from modelyard_runtime.twin.seen import DoubleRows, RoundedRows, SingleRows, TreeRows
+from modelyard_runtime.twin.seen import DoubleRows, RoundedRows, SingleRows
 from modelyard_runtime.twin.trees import MAX_WIDTH, of_tree, tree_node
 from modelyard_runtime.twin.walking import Tree, Walk, walk_of
 
+TreeRows = SingleRows | DoubleRows | RoundedRows | CategoryRows
 BOOSTED = "boosted"
 _TWO = 2
 
@@ -47,37 +49,52 @@ def compile_gradient(model: Any, _: CompileStep) -> Node:  # noqa: ANN401
     return tree_node(BOOSTED, trees, settings, start=np.ravel(start))
 
 
-def compile_histogram(model: Any, _: CompileStep) -> Node:  # noqa: ANN401
-    """A fitted HistGradientBoostingRegressor or HistGradientBoostingClassifier without categorical columns."""
-    name = type(model).__name__
-    require(model.is_categorical_ is None, f"{name} has categorical columns")
+def compile_histogram(model: Any, compile_step: CompileStep) -> Node:  # noqa: ANN401
+    """A fitted HistGradientBoostingRegressor or HistGradientBoostingClassifier."""
     links = {"IdentityLink": "identity", "LogLink": "exponential", "LogitLink": "logistic"}
     link = links.get(type(model._loss.link).__name__, "softmax")  # noqa: SLF001
-    trees = [_of_predictor(predictor.nodes) for stage in model._predictors for predictor in stage]  # noqa: SLF001
-    require(bool(trees), f"{name} has no tree")
+    predictors = [predictor for stage in model._predictors for predictor in stage]  # noqa: SLF001
+    require(bool(predictors), f"{type(model).__name__} has no tree")
+    children: tuple[Node, ...] = ()
+    if model.is_categorical_ is None:
+        rows, width = "double", int(model.n_features_in_)
+        trees = [_of_predictor(predictor.nodes) for predictor in predictors]
+    else:
+        rows = CATEGORIES
+        trees, seen, width = compile_categories(model, compile_step)
+        children = (seen,)
     settings: dict[str, Json] = {
-        "width": int(model.n_features_in_),
-        "rows": "double",
+        "width": width,
+        "rows": rows,
         "sums": "double",
         "labels": "above",
         "link": link,
     }
-    return tree_node(BOOSTED, trees, settings, start=np.ravel(model._baseline_prediction))  # noqa: SLF001
+    node = tree_node(BOOSTED, trees, settings, start=np.ravel(model._baseline_prediction))  # noqa: SLF001
+    return replace(node, children=children)
 
 
 def build_boosted(node: Node, _: BuildFinal) -> Final:
     """Kernel of boosted trees."""
     width = node.count("width", MAX_WIDTH)
-    seen = node.choice("rows", *_ROWS)
+    seen = node.choice("rows", *_ROWS, CATEGORIES)
     kind = np.float32 if node.choice("sums", "single", "double") == "single" else np.float64
-    walk = walk_of(node, width, single=seen != "double")
+    walk = walk_of(node, width, single=seen in _IN_SINGLE)
     start = node.numbers("start", np.float64, None).astype(kind)
     link = node.choice("link", *_LINKS)
     if not len(start) or len(walk.roots) % len(start) or (link == "softmax") != (len(start) > 1):
         raise node.broken("start")
     values = node.numbers("values", np.float64, len(walk.feature), 1)[:, 0].astype(kind)
     labels = _LABELS[node.choice("labels", *_LABELS)]
-    return _Boosted(walk, values, _ROWS[seen](width), start, link, labels)
+    return _Boosted(walk, values, _rows_of(node, seen, width), start, link, labels)
+
+
+def _rows_of(node: Node, seen: str, width: int) -> TreeRows:
+    if seen != CATEGORIES:
+        return _ROWS[seen](width)
+    if len(node.children) != 1:
+        raise node.broken("children")
+    return category_rows(node.children[0], width)
 
 
 def _scaled(tree: Tree, rate: float) -> Tree:
@@ -109,6 +126,7 @@ _ROWS: Mapping[str, Callable[[int], TreeRows]] = {
     "double": DoubleRows,
     "rounded": RoundedRows,
 }
+_IN_SINGLE = frozenset({"single", "rounded"})
 
 
 @dataclass(frozen=True)
@@ -129,10 +147,12 @@ class _Boosted:
         return {"softmax": len(self.start), "logistic": _TWO, "logisticOfTwice": _TWO}.get(self.link)
 
     def __call__(self, rows: Rows, *, probabilities: bool) -> Answer:
+        return self._answer(self.scores(rows), probabilities=probabilities)
+
+    def scores(self, rows: Rows) -> np.ndarray:
+        """What the decision function of scikit-learn says, shape (rows, outputs)."""
         held, gaps = self.rows(rows)
-        return self._answer(
-            self.walk.sums(self.values, held, self.start, missing=gaps), probabilities=probabilities
-        )
+        return self.walk.sums(self.values, held, self.start, missing=gaps)
 
     def alone(self, row: Row, *, probabilities: bool) -> Answer | None:
         held = self.rows.alone(row)

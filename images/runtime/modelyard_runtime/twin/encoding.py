@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from modelyard_runtime.twin.columns import BRANCH, COLUMNS
 from modelyard_runtime.twin.node import BuildStep, CompileStep, Node, NotCompiledError, Transform, require
 from modelyard_runtime.twin.rows import Row, Rows, SparseRow, SparseRows
 
@@ -35,9 +37,8 @@ def compile_one_hot(encoder: Any, _: CompileStep) -> Node:  # noqa: ANN401
         unknown.append(_NO_COLUMN if rare is None else _code_of(encoder.categories_[at], rare[0], found))
     if encoder.handle_unknown not in {"infrequent_if_exist", "warn"}:
         unknown = [_NO_COLUMN] * len(unknown)
-    return _table(
-        ONE_HOT, encoder, codes, unknown, refuses=encoder.handle_unknown == "error", width=int(ends[-1])
-    )
+    coded = _Coded(type(encoder).__name__, encoder.categories_, codes, unknown)
+    return _table(ONE_HOT, coded, refuses=encoder.handle_unknown == "error", width=int(ends[-1]))
 
 
 def compile_ordinal(encoder: Any, _: CompileStep) -> Node:  # noqa: ANN401
@@ -46,17 +47,35 @@ def compile_ordinal(encoder: Any, _: CompileStep) -> Node:  # noqa: ANN401
     codes = [own[:, at] for at, own in enumerate(_asked(encoder))]
     refuses = encoder.handle_unknown == "error"
     unknown = [math.nan if refuses else float(encoder.unknown_value)] * len(codes)
-    return _table(ORDINAL, encoder, codes, unknown, refuses=refuses, width=len(codes))
+    coded = _Coded(type(encoder).__name__, encoder.categories_, codes, unknown)
+    return _table(ORDINAL, coded, refuses=refuses, width=len(codes))
+
+
+def compile_target_encoder(encoder: Any, _: CompileStep) -> Node:  # noqa: ANN401
+    """A fitted TargetEncoder: a category becomes a number, or one for each class."""
+    codes = [np.asarray(each, dtype=np.float64) for each in encoder.encodings_]
+    features = len(encoder.categories_)
+    each = len(codes) // features
+    means = np.atleast_1d(np.asarray(encoder.target_mean_, dtype=np.float64)).tolist()
+    categories = [own for own in encoder.categories_ for _ in range(each)]
+    coded = _Coded(type(encoder).__name__, categories, codes, means * features)
+    node = _table(ORDINAL, coded, refuses=False, width=len(codes))
+    if each == 1:
+        return node
+    # Every class reads the same column.
+    positions = np.repeat(np.arange(features, dtype=np.int64), each)
+    branch = Node(BRANCH, settings={"alone": False}, arrays={"positions": positions}, children=(node,))
+    return Node(COLUMNS, settings={"width": features}, children=(branch,))
 
 
 def build_one_hot(node: Node, _: BuildStep) -> Transform:
     """Kernel of a OneHotEncoder."""
-    return _OneHot(_tables(node, whole=True), node.count("width", _MAX_WIDTH))
+    return _OneHot(tables_of(node, whole=True), node.count("width", _MAX_WIDTH))
 
 
 def build_ordinal(node: Node, _: BuildStep) -> Transform:
     """Kernel of an OrdinalEncoder."""
-    return _Ordinal(_tables(node, whole=False))
+    return _Ordinal(tables_of(node, whole=False))
 
 
 def _asked(encoder: Any) -> list[np.ndarray]:  # noqa: ANN401
@@ -81,33 +100,34 @@ def _code_of(categories: np.ndarray, wanted: object, codes: np.ndarray) -> float
     raise NotCompiledError("OneHotEncoder names a rare category that it does not know")
 
 
-def _table(
-    kind: str,
-    encoder: Any,  # noqa: ANN401
-    codes: list[np.ndarray],
-    unknown: list[float],
-    *,
-    refuses: bool,
-    width: int,
-) -> Node:
+@dataclass(frozen=True)
+class _Coded:
+    """What an encoder makes of the categories of each feature, and of those that it does not know."""
+
+    encoder: str
+    categories: Sequence[np.ndarray]
+    codes: Sequence[np.ndarray]
+    unknown: Sequence[float]
+
+
+def _table(kind: str, coded: _Coded, *, refuses: bool, width: int) -> Node:
+    unknown = coded.unknown
     arrays: dict[str, np.ndarray] = {"unknown": np.asarray(unknown, dtype=np.float64)}
     texts: dict[str, tuple[str, ...]] = {}
     missing, knows = list(unknown), [False] * len(unknown)
-    for at, categories in enumerate(encoder.categories_):
+    for at, categories in enumerate(coded.categories):
         values = categories.tolist()
         kept = [position for position, value in enumerate(values) if not _is_nan(value)]
         for position in set(range(len(values))) - set(kept):
-            missing[at], knows[at] = float(codes[at][position]), True
+            missing[at], knows[at] = float(coded.codes[at][position]), True
         plain = [values[position] for position in kept]
         if all(isinstance(value, str) for value in plain):
             texts[f"values{at}"] = tuple(plain)
         elif all(isinstance(value, int | float) for value in plain):
             arrays[f"values{at}"] = np.asarray(plain, dtype=np.float64)
         else:
-            raise NotCompiledError(
-                f"{type(encoder).__name__} knows categories that are neither texts nor numbers"
-            )
-        arrays[f"codes{at}"] = np.asarray(codes[at], dtype=np.float64)[kept]
+            raise NotCompiledError(f"{coded.encoder} knows categories that are neither texts nor numbers")
+        arrays[f"codes{at}"] = np.asarray(coded.codes[at], dtype=np.float64)[kept]
     arrays["missing"] = np.asarray(missing, dtype=np.float64)
     arrays["knowsMissing"] = np.asarray(knows, dtype=np.bool_)
     settings = {"refusesUnknown": refuses, "width": width}
@@ -118,18 +138,17 @@ def _is_nan(value: object) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
-class _Missing:
-    """What stands for NaN in a table, since NaN is not even equal to itself."""
-
-
 @dataclass(frozen=True)
-class _Table:
+class Table:
+    """What the categories of one feature become."""
+
     codes: dict[object, float]
     missing: float | None
     unknown: float | None
     """None: refused."""
 
     def code(self, value: object) -> float:
+        """What a value becomes. Raises ValueError for one that is to be refused."""
         found = self.codes.get(value) if value == value else self.missing  # noqa: PLR0124  NaN alone is not itself
         if found is None:
             found = self.unknown
@@ -139,8 +158,10 @@ class _Table:
 
 
 @dataclass(frozen=True)
-class _Tables:
-    features: tuple[_Table, ...]
+class Tables:
+    """The tables of all features."""
+
+    features: tuple[Table, ...]
 
     def known(self, row: Row) -> list[float] | None:
         """The codes of a single row of which every category is known."""
@@ -166,7 +187,7 @@ class _Tables:
 
 @dataclass(frozen=True)
 class _Ordinal:
-    tables: _Tables
+    tables: Tables
 
     def __call__(self, rows: Rows) -> Rows:
         return self.tables.codes(rows)
@@ -178,7 +199,7 @@ class _Ordinal:
 
 @dataclass(frozen=True)
 class _OneHot:
-    tables: _Tables
+    tables: Tables
     width: int
 
     def alone(self, row: Row) -> Row | None:
@@ -202,7 +223,8 @@ class _OneHot:
         return SparseRows(starts, columns, np.ones(len(columns)), self.width)
 
 
-def _tables(node: Node, *, whole: bool) -> _Tables:
+def tables_of(node: Node, *, whole: bool) -> Tables:
+    """The tables of an encoder's node; ``whole`` says that codes are columns. Raises TwinFormatError."""
     unknown = node.numbers("unknown", np.float64, None)
     features = len(unknown)
     width = node.count("width", _MAX_WIDTH)
@@ -220,13 +242,13 @@ def _tables(node: Node, *, whole: bool) -> _Tables:
         if whole and not _are_columns(np.concatenate([codes, missing, unknown]), width):
             raise node.broken(f"codes{at}")
         tables.append(
-            _Table(
+            Table(
                 codes=dict(zip(values, codes.tolist(), strict=True)),
                 missing=float(missing[at]) if knows[at] else None,
                 unknown=None if refuses else float(unknown[at]),
             )
         )
-    return _Tables(tuple(tables))
+    return Tables(tuple(tables))
 
 
 def _are_columns(codes: np.ndarray, width: int) -> bool:

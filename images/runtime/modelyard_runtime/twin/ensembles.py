@@ -47,6 +47,11 @@ def compile_stacking(model: Any, compile_final: CompileStep) -> Node:  # noqa: A
     return Node(STACK, settings={"passthrough": bool(model.passthrough)}, children=children)
 
 
+def compile_inner(model: Any, compile_final: CompileStep) -> Node:  # noqa: ANN401
+    """A fitted estimator that hands every row on to another, such as RANSACRegressor."""
+    return compile_final(model.estimator_)
+
+
 def build_vote_of_values(node: Node, build_final: BuildFinal) -> Final:
     """Kernel of a VotingRegressor."""
     members, weights = _members(node, build_final)

@@ -1,4 +1,4 @@
-"""SimpleImputer: missing values become what was learned for their column."""
+"""SimpleImputer: missing values become what was learned for their column. MissingIndicator says which are missing."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from modelyard_runtime.twin.node import BuildStep, CompileStep, Node, NotCompile
 from modelyard_runtime.twin.rows import Row, Rows, float_row, floats, is_finite
 
 IMPUTE = "impute"
+INDICATE = "indicate"
 
 
 def compile_imputer(imputer: Any, _: CompileStep) -> Node:  # noqa: ANN401
@@ -41,6 +42,19 @@ def compile_imputer(imputer: Any, _: CompileStep) -> Node:  # noqa: ANN401
     )
 
 
+def compile_indicator(indicator: Any, _: CompileStep) -> Node:  # noqa: ANN401
+    """A fitted MissingIndicator that takes NaN for missing."""
+    missing = indicator.missing_values
+    require(
+        isinstance(missing, float) and math.isnan(missing), "MissingIndicator takes another value for missing"
+    )
+    shown = np.asarray(indicator.features_, dtype=np.int64)
+    require(len(shown) > 0, "MissingIndicator keeps no column")
+    refuses = indicator.features == "missing-only" and bool(indicator.error_on_new)
+    settings = {"width": int(indicator.n_features_in_), "refusesNew": refuses}
+    return Node(INDICATE, settings=settings, arrays={"shown": shown})
+
+
 def build_imputer(node: Node, _: BuildStep) -> Transform:
     """Kernel of a SimpleImputer."""
     width = node.count("width", 1 << 24)
@@ -61,6 +75,16 @@ def build_imputer(node: Node, _: BuildStep) -> Transform:
     values = np.asarray(fill, dtype=np.float64 if numeric else np.object_)
     whole = np.array_equal(kept, np.arange(width))
     return _Imputer(width, numeric, values, None if whole else kept, indicated if len(indicated) else None)
+
+
+def build_indicator(node: Node, _: BuildStep) -> Transform:
+    """Kernel of a MissingIndicator."""
+    width = node.count("width", 1 << 24)
+    shown = node.numbers("shown", np.int64, None)
+    if not len(shown) or shown.min() < 0 or shown.max() >= width:
+        raise node.broken("shown")
+    never = np.setdiff1d(np.arange(width), shown) if node.flag("refusesNew") else np.zeros(0, dtype=np.int64)
+    return _Indicator(width, shown, never)
 
 
 def _plain(value: object, *, numeric: bool) -> Json:
@@ -107,3 +131,28 @@ class _Imputer:
 def _objects(rows: Rows) -> np.ndarray:
     held = rows if isinstance(rows, np.ndarray) else rows.dense()
     return held if held.dtype == np.object_ else held.astype(np.object_)
+
+
+@dataclass(frozen=True)
+class _Indicator:
+    width: int
+    shown: np.ndarray
+    never: np.ndarray
+    """Columns in which nothing may be missing."""
+
+    def alone(self, row: Row) -> Row | None:
+        if not isinstance(row, np.ndarray) or len(row) != self.width or row.dtype != np.float64:
+            return None
+        # Zeros, that is, in a row in which nothing is missing.
+        return np.zeros(len(self.shown)) if is_finite(row) else None
+
+    def __call__(self, rows: Rows) -> Rows:
+        held = rows if isinstance(rows, np.ndarray) else rows.dense()
+        if held.ndim != 2 or held.shape[1] != self.width:  # noqa: PLR2004  rows and columns
+            raise ValueError(f"X has not the {self.width} columns that the indicator was fitted with.")
+        if held.dtype == np.float64 and np.isinf(held).any():
+            raise ValueError("Input X contains infinity or a value too large for dtype('float64').")
+        missing = np.not_equal(held, held)
+        if missing.take(self.never, axis=1).any():
+            raise ValueError("Columns have missing values that had none when the indicator was fitted.")
+        return missing.take(self.shown, axis=1).astype(np.float64)

@@ -154,11 +154,15 @@ class _TwoClasses:
     classes = 2
 
     def __call__(self, rows: Rows, *, probabilities: bool) -> Answer:
-        _check_width(rows, self.weights)
-        scores = times(rows, self.weights) + self.intercept
+        scores = self.scores(rows)[:, 0]
         labels = (scores > 0).astype(np.int64)
         asked = probabilities and self.gives_probabilities
         return Answer(labels, two_columns(logistic(scores)) if asked else None)
+
+    def scores(self, rows: Rows) -> np.ndarray:
+        """What the decision function of scikit-learn says, shape (rows, 1)."""
+        _check_width(rows, self.weights)
+        return np.asarray(times(rows, self.weights) + self.intercept)[:, np.newaxis]
 
     def alone(self, row: Row, *, probabilities: bool) -> Answer | None:
         product = row_times(row, self.weights)
@@ -187,10 +191,14 @@ class _Classes:
         return self.kind != "none"
 
     def __call__(self, rows: Rows, *, probabilities: bool) -> Answer:
-        _check_width(rows, self.weights)
-        scores = times(rows, self.weights) + self.intercept
+        scores = self.scores(rows)
         asked = probabilities and self.gives_probabilities
         return Answer(scores.argmax(axis=1), _SHARES[self.kind](scores) if asked else None)
+
+    def scores(self, rows: Rows) -> np.ndarray:
+        """What the decision function of scikit-learn says, shape (rows, classes)."""
+        _check_width(rows, self.weights)
+        return np.asarray(times(rows, self.weights) + self.intercept)
 
     def alone(self, row: Row, *, probabilities: bool) -> Answer | None:
         product = row_times(row, self.weights)

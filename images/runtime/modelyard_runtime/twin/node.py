@@ -118,6 +118,8 @@ class Final(Protocol):
         ...
 
 
+Scores = Callable[[Rows], np.ndarray]
+"""What scikit-learn's ``decision_function`` says, shape (rows, outputs); two labels share one output."""
 RowStep = Callable[[Row], Row | None]
 """What a step makes of a single row on its own; None where only the step for many rows knows, for example what to refuse.
 A missing or infinite value must come through as one, or give None."""
@@ -133,6 +135,11 @@ def row_step(step: Transform) -> RowStep | None:
 def row_answer(final: Final) -> RowAnswer | None:
     """How the last step answers a single row, if it has a way of its own for that."""
     return getattr(final, "alone", None)
+
+
+def scores_of(final: Final) -> Scores | None:
+    """The scores of the last step, if it has any."""
+    return getattr(final, "scores", None)
 
 
 CompileStep = Callable[[Any], Node]

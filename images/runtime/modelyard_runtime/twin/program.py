@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,7 +97,7 @@ def compile_model(model: Any) -> Program:  # noqa: ANN401  scikit-learn has no t
     return build(
         Node(
             _PROGRAM,
-            settings={"width": int(width), "widest": _widest(steps, int(width))},
+            settings={"width": int(width), "widest": _widest(steps, (*before, final), int(width))},
             arrays=arrays,
             texts=texts,
             children=(*before, final),
@@ -166,6 +167,13 @@ def _classes(node: Node) -> np.ndarray | None:
     return node.numbers("classes", np.bool_ if held.dtype == np.bool_ else np.int64, None)
 
 
-def _widest(steps: list[Any], width: int) -> int:
+def _widest(steps: list[Any], nodes: Sequence[Node], width: int) -> int:
     """The most columns that rows have anywhere on their way."""
-    return max([width, *(int(getattr(step, "n_features_in_", 0) or 0) for step in steps)])
+    known = [int(getattr(step, "n_features_in_", 0) or 0) for step in steps]
+    return max([width, *known, *map(_widest_within, nodes)])
+
+
+def _widest_within(node: Node) -> int:
+    """The most columns that a node, or one inside it, says it takes or makes."""
+    own = node.settings.get("width")
+    return max([own if isinstance(own, int) else 0, *map(_widest_within, node.children)])

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from modelyard_api.v1alpha1.common import Json
+from modelyard_runtime.twin.arithmetic import ARITHMETIC
+from modelyard_runtime.twin.columns import CHAIN
 from modelyard_runtime.twin.node import BuildStep, CompileStep, Node, Transform, require
 from modelyard_runtime.twin.rows import Row, Rows, float_row, floats, is_finite, row_times, times
 
@@ -37,6 +40,33 @@ def compile_projection(model: Any, _: CompileStep) -> Node:  # noqa: ANN401
     if getattr(model, "whiten", False):
         arrays["scale"] = np.maximum(np.sqrt(model.explained_variance_), np.finfo(np.float64).eps)
     return Node(PROJECT, arrays=arrays)
+
+
+def compile_independent(model: Any, _: CompileStep) -> Node:  # noqa: ANN401
+    """A fitted FastICA."""
+    weights = np.ascontiguousarray(np.asarray(model.components_, dtype=np.float64).T)
+    project = Node(PROJECT, arrays={"weights": weights})
+    return _centred(model.mean_, project) if model.whiten else project
+
+
+def compile_factors(model: Any, _: CompileStep) -> Node:  # noqa: ANN401
+    """A fitted FactorAnalysis."""
+    scaled = model.components_ / model.noise_variance_
+    covariance = np.linalg.inv(np.eye(len(model.components_)) + scaled @ model.components_.T)
+    weights = np.ascontiguousarray(scaled.T @ covariance)
+    return _centred(model.mean_, Node(PROJECT, arrays={"weights": weights}))
+
+
+def compile_random_projection(model: Any, _: CompileStep) -> Node:  # noqa: ANN401
+    """A fitted GaussianRandomProjection."""
+    weights = np.ascontiguousarray(np.asarray(model.components_, dtype=np.float64).T)
+    return Node(PROJECT, arrays={"weights": weights})
+
+
+def _centred(mean: np.ndarray, project: Node) -> Node:
+    settings: dict[str, Json] = {"operations": ["subtract"], "width": len(mean)}
+    arrays = {"operand0": np.asarray(mean, dtype=np.float64)}
+    return Node(CHAIN, children=(Node(ARITHMETIC, settings=settings, arrays=arrays), project))
 
 
 def build_selector(node: Node, _: BuildStep) -> Transform:

@@ -63,7 +63,7 @@ class SideBySide:
 
     def dense(self) -> np.ndarray:
         """All values."""
-        return np.concatenate([floats(block, missing=True) for block in self.blocks], axis=1)
+        return np.concatenate([floats(block, infinite=True) for block in self.blocks], axis=1)
 
     def times(self, weights: np.ndarray) -> np.ndarray:
         """Product with weights of shape (width,) or (width, outputs)."""
@@ -113,6 +113,13 @@ def floats(rows: Rows, *, missing: bool = False, infinite: bool = False) -> np.n
     if np.isinf(held).any():
         raise ValueError("Input X contains infinity or a value too large for dtype('float64').")
     return held
+
+
+def sparse_of(rows: np.ndarray) -> SparseRows:
+    """Rows as those of which few values are not zero."""
+    owners, columns = rows.nonzero()
+    starts = np.searchsorted(owners, np.arange(len(rows) + 1))
+    return SparseRows(starts, columns, rows[owners, columns], rows.shape[1])
 
 
 def times(rows: Rows, weights: np.ndarray) -> np.ndarray:

@@ -74,9 +74,6 @@ class RoundedRows:
         return single[np.newaxis] if is_finite(single) else None
 
 
-TreeRows = SingleRows | DoubleRows | RoundedRows
-
-
 def _of_width(rows: Rows, width: int) -> Rows:
     if len(rows.shape) != _TWO or rows.shape[1] != width:
         raise ValueError(f"X has not the {width} columns that the model was fitted with.")

@@ -13,7 +13,7 @@ import numpy as np
 
 from modelyard_runtime.twin.columns import CHAIN
 from modelyard_runtime.twin.node import BuildStep, CompileStep, Node, Transform, require
-from modelyard_runtime.twin.rows import Row, Rows, SparseRow, SparseRows
+from modelyard_runtime.twin.rows import Row, Rows, SparseRow, SparseRows, floats, sparse_of
 
 WORDS = "words"
 WEIGHTS = "weights"
@@ -256,6 +256,8 @@ class _Weights:
         return SparseRow(row.columns, values, row.width)
 
     def __call__(self, rows: Rows) -> Rows:
+        if isinstance(rows, np.ndarray):
+            rows = sparse_of(floats(rows))
         if not isinstance(rows, SparseRows) or rows.width != self.width:
             raise ValueError(f"counts of {self.width} terms are needed")
         values = rows.values

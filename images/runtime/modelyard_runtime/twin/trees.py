@@ -27,6 +27,9 @@ from modelyard_runtime.twin.walking import Tree, Walk, laid_out, walk_of
 
 FOREST = "forest"
 MAX_WIDTH = 1 << 26
+SINGLE_TREES = frozenset(
+    {"DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier", "ExtraTreeRegressor"}
+)
 
 
 def compile_forest(model: Any, _: CompileStep) -> Node:  # noqa: ANN401
@@ -34,16 +37,14 @@ def compile_forest(model: Any, _: CompileStep) -> Node:  # noqa: ANN401
     trees = list(getattr(model, "estimators_", [model]))
     require(model.n_outputs_ == 1, f"{type(model).__name__} has several targets")
     classes = len(model.classes_) if hasattr(model, "classes_") else 0
-    rows = np.zeros((1, 1))
-    return tree_node(
-        FOREST,
-        [of_tree(tree.tree_) for tree in trees],
-        {
-            "width": int(model.n_features_in_),
-            "missing": bool(trees[0]._support_missing_values(rows)),  # noqa: SLF001  what its predict asks
-            "classes": classes,
-        },
-    )
+    settings = forest_settings(trees[0], int(model.n_features_in_), classes)
+    return tree_node(FOREST, [of_tree(tree.tree_) for tree in trees], settings)
+
+
+def forest_settings(tree: Any, width: int, classes: int) -> dict[str, Json]:  # noqa: ANN401
+    """Settings of the node of trees such as this one; no classes stand for a regression."""
+    missing = bool(tree._support_missing_values(np.zeros((1, 1))))  # noqa: SLF001  what its predict asks
+    return {"width": width, "missing": missing, "classes": classes}
 
 
 def build_forest(node: Node, _: BuildFinal) -> Final:

@@ -123,6 +123,14 @@ class Walk:
             terms[0] += start
         return np.asarray(np.add.accumulate(terms)[-1:] if terms.ndim == 1 else np.add.accumulate(terms)[-1])
 
+    def each(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """What each tree says to rows in which nothing is missing, shape (rows, trees)."""
+        pieces = [
+            values.take(self.strides.leaves(rows[first : first + _MANY]))
+            for first in range(0, len(rows), _MANY)
+        ]
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
     def _few(self, values: np.ndarray, rows: np.ndarray, start: np.ndarray, *, missing: bool) -> np.ndarray:
         leaves = (
             self._leaves(rows, self.roots, max(self.depths), missing=missing)
