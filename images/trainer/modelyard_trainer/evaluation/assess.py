@@ -94,7 +94,7 @@ def assess(
     Bits are the same each time if the model's steps use one thread.
     """
     with explained("predictions", data, spec):
-        judged = judge(model, data.test)
+        judged = judge(model, data.test.X, data.test.y)
     found = evaluate(judged, wanted, spec.evaluation, spec.task)
     leaned_on = None
     if spec.evaluation.plots == "Default":
