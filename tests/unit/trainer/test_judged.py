@@ -18,7 +18,7 @@ X = RNG.normal(size=(60, 3))
 Y = np.array(["ant", "bee", "cat"])[RNG.integers(0, 3, 60)]
 
 
-class Counting(TransformerMixin, BaseEstimator):
+class Counting(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Counts how often it is asked to transform; leaves rows as they are."""
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
@@ -31,7 +31,7 @@ class Counting(TransformerMixin, BaseEstimator):
         return X
 
 
-class Told(ClassifierMixin, BaseEstimator):
+class Told(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Counts what it is asked for; answers with the first class."""
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
