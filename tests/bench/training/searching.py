@@ -1,6 +1,7 @@
 """Sixty trials: two pods' programs, beside a script in two processes and beside a process for each trial."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,8 @@ TRIALS_WALL = "wall, start to the end of the last trial"
 RELATIVE = "wall relative to the plain script"
 TRIALS_RELATIVE = "wall of the trials relative to the plain script"
 TIMES_FASTER = "trials, times faster than a process a trial"
+TIMES = 5
+BREAK_EVEN = f"a pod's start from which it is {TIMES} times faster"
 _SAME = 1e-9
 _GRID_SPACE = [
     {"parameter": "estimator.n_estimators", "integer": {"low": 100, "high": 300, "step": 50}},
@@ -97,6 +100,9 @@ def figures(title: str, found: Mapping[str, Searched]) -> Iterator[Figure]:
     yield Figure(title, MODELYARD, TRIALS_RELATIVE, "", ours.seconds / plain.seconds)
     if PER_TRIAL in found:
         yield Figure(title, MODELYARD, TIMES_FASTER, "", found[PER_TRIAL].seconds / ours.seconds)
+        start = break_even(ours.seconds, found[PER_TRIAL].seconds, len(ours.values))
+        if math.isfinite(start):
+            yield Figure(title, MODELYARD, BREAK_EVEN, "s", start)
 
 
 def _by_trainers(stage: Stage, data: DatasetVersion, way: str, trials: int) -> Searched:
@@ -153,6 +159,16 @@ def _by_process_a_trial(stage: Stage, directory: Path, trials: int) -> Searched:
 
 def _text(values: Mapping[str, Any]) -> str:
     return json.dumps(values, sort_keys=True)
+
+
+def break_even(ours: float, a_process_each: float, trials: int) -> float:
+    """Seconds that a pod takes to start from which all trials take so many times as long with a pod for each.
+
+    Each of the workers waits for one pod here, and for its share of all of them there; no start is enough where that
+    share is too small.
+    """
+    lacking = TIMES * ours - a_process_each
+    return max(0.0, lacking / (trials / WORKERS - TIMES)) if trials > TIMES * WORKERS else math.inf
 
 
 def check_same(found: Mapping[str, Searched]) -> None:

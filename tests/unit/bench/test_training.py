@@ -77,6 +77,13 @@ def test_every_goal_of_a_search_is_a_figure_that_is_measured() -> None:
     assert verdicts == ["kept", "kept", "kept", "MISSED", "not measured", "not measured"]
 
 
+def test_a_pods_start_is_told_from_which_a_pod_a_trial_takes_five_times_as_long() -> None:
+    start = searching.break_even(40.0, 100.0, 60)
+    assert (100.0 + 60 / 2 * start) / (40.0 + start) == pytest.approx(5)
+    assert searching.break_even(10.0, 60.0, 60) == 0.0
+    assert searching.break_even(10.0, 20.0, 10) == float("inf")
+
+
 def test_who_found_something_else_did_other_work() -> None:
     same = searched(1.0)
     searching.check_same({MODELYARD: same, PLAIN: same})
