@@ -163,7 +163,8 @@ class ServerMetrics:
 class Process:
     """Another process of the same pod, and what its series say."""
 
-    pid: int
+    pid: int | None
+    """None where it is not there any more."""
     held: Held
 
 
@@ -177,7 +178,7 @@ class _Scrape(Collector):
     def collect(self) -> Iterable[Metric]:
         """Series of the processes' numbers, then those of the processes themselves."""
         yield from self._registry.metrics(each.held for each in self._others)
-        yield from _of_system([os.getpid(), *(each.pid for each in self._others)])
+        yield from _of_system([os.getpid(), *(each.pid for each in self._others if each.pid is not None)])
 
 
 def _of_system(pids: Sequence[int]) -> Iterable[Metric]:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from weakref import WeakKeyDictionary
@@ -20,6 +20,7 @@ from modelyard_server.dialects.typed import TypedDialect
 from modelyard_server.errors import RequestError
 from modelyard_server.gathering import Gatherer
 from modelyard_server.metrics import ServerMetrics
+from modelyard_server.processes.siblings import Alone
 from modelyard_server.serving import ServedModel
 from modelyard_server.state import ServerState
 from modelyard_server.web.asgi import ClientGoneError, Receive, RequestHead, Scope, Send, read_body, respond
@@ -58,6 +59,8 @@ class Parts:
     """Runs for the life of the application and keeps the state's route."""
     admin: Callable[[Scope, Receive, Send], Awaitable[None]]
     """Answers what is not asked often."""
+    siblings: Alone = field(default_factory=Alone)
+    """The other processes of the pod."""
 
 
 class Application:
@@ -72,7 +75,7 @@ class Application:
             "/invocations": Target(MLflowDialect(), "/invocations"),
         }
         self._fixed = len(self._targets)
-        self._pages = Pages(parts.state, parts.metrics)
+        self._pages = Pages(parts.state, parts.metrics, parts.siblings)
         self._gatherers: WeakKeyDictionary[ServedModel, Gatherer] = WeakKeyDictionary()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,7 +87,7 @@ class Application:
         target = self._target(path)
         if target is not None:
             await self._predict(target, scope, receive, send)
-        elif scope["method"] in _READING and (reply := self._pages.find(path)) is not None:
+        elif scope["method"] in _READING and (reply := await self._pages.find(path)) is not None:
             await respond(send, reply.status, reply.body, reply.content_type)
         else:
             await self._parts.admin(scope, receive, send)
