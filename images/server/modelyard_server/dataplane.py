@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -88,13 +87,13 @@ def encode(document: Any) -> bytes:  # noqa: ANN401
 def _demand_numbers(found: Answer) -> None:
     """Raises RequestError with the first row whose prediction, or one of whose probabilities, is not a finite number."""
     for values in (found.predictions, found.probabilities):
-        # A sum is finite where all of its terms are, but for terms near the largest number there is.
-        if values is None or values.dtype.kind != "f" or isfinite(np.add.reduce(values, axis=None)):
+        if values is None or values.dtype.kind != "f":
             continue
-        infinite = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))
-        if infinite.size:
+        finite = np.isfinite(values)
+        if not finite.all():
+            row = np.flatnonzero(~finite.reshape(len(values), -1).all(axis=1))[0]
             raise RequestError(
-                f"row {infinite[0]}: the prediction is not a finite number; its values are too large",
+                f"row {row}: the prediction is not a finite number; its values are too large",
                 HTTPStatus.UNPROCESSABLE_ENTITY,
             )
 

@@ -21,6 +21,7 @@ from modelyard_server.errors import RequestError
 
 _NAMES_SHOWN = 5
 _VALUE_SHOWN = 60
+_COLUMNS_TOLD = 100
 _WANTED = {
     ColumnType.INTEGER: "a whole number",
     ColumnType.NUMBER: "a number",
@@ -167,15 +168,19 @@ class Reader:
         at_once = self._at_once(rows)
         if at_once is not None:
             return at_once
-        if self._numeric:
-            stacked = np.array(
-                [self._numbers(*pair) for pair in zip(self._columns, rows.columns, strict=True)]
-            )
-            return np.ascontiguousarray(stacked.T)
-        matrix = np.empty((rows.count, len(self._columns)), dtype=object)
+        matrix = np.empty((rows.count, len(self._columns)), dtype=np.float64 if self._numeric else object)
+        wrong: list[RequestError] = []
         for index, (column, values) in enumerate(zip(self._columns, rows.columns, strict=True)):
-            text = column.type is ColumnType.TEXT
-            matrix[:, index] = self._texts(column, values) if text else self._numbers(column, values).tolist()
+            try:
+                if column.type is ColumnType.TEXT:
+                    matrix[:, index] = self._texts(column, values)
+                else:
+                    numbers = self._numbers(column, values)
+                    matrix[:, index] = numbers if self._numeric else numbers.tolist()
+            except RequestError as error:
+                wrong.append(error)
+        if wrong:
+            raise _all_of(wrong)
         return matrix
 
     def _at_once(self, rows: Rows) -> np.ndarray | None:
@@ -224,7 +229,10 @@ class Reader:
         try:
             numbers = np.array(values, dtype=np.float64)
         except OverflowError as error:
-            raise RequestError(f'column "{column.name}" holds a number that is too large') from error
+            raise RequestError(
+                f'column "{column.name}" holds a number that is too large',
+                columns={column.name: "a number is too large"},
+            ) from error
         if column.type is ColumnType.INTEGER:
             odd = np.flatnonzero(numbers != np.floor(numbers))
             odd = odd[~np.isnan(numbers[odd])]
@@ -260,7 +268,9 @@ class Reader:
         if missing or extra:
             raise RequestError(
                 f"{where}: {_sentence('missing', missing)}{_sentence('not an input of this model:', extra)}"
-                f"the model takes {self._listed()}"
+                f"the model takes {self._listed()}",
+                columns=dict.fromkeys(missing[:_COLUMNS_TOLD], f"{where}: missing")
+                | dict.fromkeys(extra[:_COLUMNS_TOLD], f"{where}: not an input of this model"),
             )
         if len(names) != len(self._names):
             twice = next(name for name in names if names.count(name) > 1)
@@ -285,9 +295,24 @@ def _picker(names: tuple[str, ...]) -> Callable[[Any], Sequence[Any]]:
 
 def _wrong(column: Column, row: int, value: object) -> RequestError:
     wanted = _WANTED[column.type]
-    if value is None:
-        return RequestError(f'column "{column.name}", row {row}: nothing may be missing here, give {wanted}')
-    return RequestError(f'column "{column.name}", row {row}: {_shown(value)} is not {wanted}')
+    said = (
+        f"nothing may be missing here, give {wanted}" if value is None else f"{_shown(value)} is not {wanted}"
+    )
+    return RequestError(
+        f'column "{column.name}", row {row}: {said}', columns={column.name: f"row {row}: {said}"}
+    )
+
+
+def _all_of(wrong: Sequence[RequestError]) -> RequestError:
+    """The first in words, and every column by its name."""
+    first, *more = wrong
+    if not more:
+        return first
+    columns: dict[str, str] = {}
+    for error in wrong[:_COLUMNS_TOLD]:
+        columns |= error.columns
+    others = [name for error in more for name in error.columns]
+    return RequestError(f"{first.message}; also wrong: {_quoted(others)}", columns=columns)
 
 
 def _shown(value: object) -> str:

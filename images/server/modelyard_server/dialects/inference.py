@@ -28,7 +28,7 @@ _ACCEPTED = {
     ColumnType.BOOLEAN: frozenset({"BOOL"}),
     ColumnType.TEXT: frozenset({"BYTES"}),
 }
-_PUBLISHED = {
+PUBLISHED = {
     ColumnType.INTEGER: "INT64",
     ColumnType.NUMBER: "FP64",
     ColumnType.BOOLEAN: "BOOL",
@@ -104,7 +104,7 @@ def model_metadata(serving: Serving, served: ServedModel) -> dict[str, Any]:
         "platform": "scikit-learn_skops" if reason is not None else "modelyard_compiled",
         "parameters": {} if reason is None else {"not_compiled_because": reason},
         "inputs": [
-            {"name": column.name, "datatype": _PUBLISHED[column.type], "shape": [-1]}
+            {"name": column.name, "datatype": PUBLISHED[column.type], "shape": [-1]}
             for column in model.signature.columns
         ],
         "outputs": _outputs(model),
