@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from modelyard_server.admission import Admission
 from modelyard_server.dataplane import answer, read, write
 from modelyard_server.dialects.base import Dialect
+from modelyard_server.dialects.binary import BinaryInferenceDialect
 from modelyard_server.dialects.inference import InferenceDialect
 from modelyard_server.dialects.mlflow import MLflowDialect
 from modelyard_server.dialects.typed import TypedDialect
@@ -165,10 +166,15 @@ class Application:
             )
         served = self._state.demand().find(target.model, target.version)
         head = RequestHead.of(scope)
-        head.demand_json()
+        binary = head.json_length is not None and target.dialect is self._inference
+        if not binary:
+            head.demand_json()
         limit = self._parts.max_body_bytes
         with self._parts.admission.body(min(head.content_length or 0, limit)):
             body = await read_body(head, receive, limit)
+            if binary:
+                rest, body = body[head.json_length :], body[: head.json_length]
+                return served, await self._work(served, BinaryInferenceDialect(rest), body)
             return served, await self._work(served, target.dialect, body)
 
     async def _work(self, served: ServedModel, dialect: Dialect, body: bytes) -> bytes:

@@ -13,7 +13,7 @@ from typing import Protocol
 from modelyard_server.errors import Header
 from modelyard_server.serving import ServedModel
 from modelyard_server.web.application import INLINE_BYTES, Target
-from modelyard_server.web.asgi import JSON
+from modelyard_server.web.asgi import BINARY, JSON
 from modelyard_server.web.replies import Reply
 
 _REASONS = {
@@ -23,7 +23,9 @@ _REASONS = {
     500: b"Internal Server Error",
     503: b"Service Unavailable",
 }
-_SPECIAL = frozenset({b"content-encoding", b"expect", b"transfer-encoding", b"upgrade", b"connection"})
+_SPECIAL = frozenset(
+    {b"content-encoding", b"expect", b"transfer-encoding", b"upgrade", b"connection", BINARY}
+)
 """Headers that change how a request is read."""
 _MOST_DIGITS = 5
 
