@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from modelyard_api.contract.route import Route
 from modelyard_server.dataplane import answer
+from modelyard_server.dialects.base import Dialect
 from modelyard_server.dialects.inference import InferenceDialect
 from modelyard_server.dialects.mlflow import MLflowDialect
 from modelyard_server.dialects.typed import TypedDialect
@@ -167,7 +168,7 @@ def test_every_wrong_column_is_told_by_its_name() -> None:
 def test_the_description_has_all_dialects_with_examples_that_are_answered() -> None:
     model = served(Constant(Answer(np.zeros(3))))
     serving = Serving(Route(model_name="forest", champion=model.routed), model)
-    dialects = {
+    dialects: dict[str, Dialect] = {
         "/predict": TypedDialect(),
         "/invocations": MLflowDialect(),
         "/v2/models/forest/infer": InferenceDialect(),

@@ -66,8 +66,8 @@ class Supervisor:
         """
         with tempfile.TemporaryDirectory(prefix="modelyard-") as directory:
             listeners = [listening(self._port) for _ in range(self._count)]
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, self._pass_on)
+            for expected in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(expected, self._pass_on)
             # What is there by now is the same in all of them, and is not to be copied because a collector looks at it.
             gc.freeze()
             for number, listener in enumerate(listeners):

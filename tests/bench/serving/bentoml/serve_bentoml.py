@@ -17,7 +17,7 @@ class Bench:
     def __init__(self) -> None:
         self.model = joblib.load(os.environ["BENCH_MODEL"])
 
-    @bentoml.api
+    @bentoml.api  # type: ignore[untyped-decorator]
     def predict(self, rows: list[list[Any]]) -> list[Any]:
         """Predictions of the rows."""
         texts = isinstance(rows[0][0], str)
