@@ -48,12 +48,12 @@ class Number:
         self.value = float(value)
 
     def held(self) -> float:
-        """The value, as JSON."""
+        """The value, as JSON, which has null for what is no number."""
         return self.value
 
-    def add(self, held: float, together: Together) -> None:
+    def add(self, held: float | None, together: Together) -> None:
         """Takes the value of another process in."""
-        self.value = _TOGETHER[together](self.value, held)
+        self.value = _TOGETHER[together](self.value, float("nan") if held is None else held)
 
 
 class Distribution:

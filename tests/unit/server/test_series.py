@@ -80,6 +80,14 @@ def test_a_process_that_takes_anothers_place_goes_on_from_its_counts_but_not_fro
     assert "busy 1.0" in text
 
 
+def test_a_gauge_that_is_no_number_stays_none_among_several_processes() -> None:
+    one, other = Registry(), Registry()
+    for registry in (one, other):
+        gauge = Gauge("version", "Version", registry=registry, together="greatest")
+        gauge.set(float("nan"))
+    assert "version NaN" in exposition(one, other)
+
+
 def test_a_name_is_taken_once_and_labels_are_as_many_as_were_named() -> None:
     registry = process(1, 1)
     with pytest.raises(ValueError, match="busy is there already"):

@@ -26,6 +26,8 @@ _SETTLED_SECONDS = 60.0
 """A process that lived for this long is not the same trouble as the one before it."""
 _PARENT_DEATH_SIGNAL = 1
 _UNEXPECTED = 1
+_NOBODY = -1
+_PASSED_ON = (signal.SIGTERM, signal.SIGINT)
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +68,7 @@ class Supervisor:
         """
         with tempfile.TemporaryDirectory(prefix="modelyard-") as directory:
             listeners = [listening(self._port) for _ in range(self._count)]
-            for expected in (signal.SIGTERM, signal.SIGINT):
+            for expected in _PASSED_ON:
                 signal.signal(expected, self._pass_on)
             # What is there by now is the same in all of them, and is not to be copied because a collector looks at it.
             gc.freeze()
@@ -92,14 +94,19 @@ class Supervisor:
             self._pass_on(signal.SIGTERM, None)
 
     def _start(self, place: Place, restarts: int) -> None:
-        pid = os.fork()
+        # A signal waits until the child is known here, or has no handler of this process there.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
+        pid = _NOBODY if self._stopping else os.fork()
         if pid:
-            self._children[pid] = _Child(place, time.monotonic(), restarts)
+            if pid != _NOBODY:
+                self._children[pid] = _Child(place, time.monotonic(), restarts)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
             return
         status = _UNEXPECTED
         try:
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in _PASSED_ON:
                 signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
             _end_with_parent()
             time.sleep(pause(restarts))
             status = self._serve(place)
