@@ -26,6 +26,7 @@ from tests.support.turns import turns_until
 
 BODY = b'{"a": 1.0, "b": 2.0, "c": 3.0}'
 ORDINARY = (("Host", "x"), ("Content-Type", "application/json"), ("Content-Length", str(len(BODY))))
+PLAIN = [(b"content-type", b"application/json"), (b"content-length", b"30")]
 HEAVY_SECONDS = 1.0
 
 
@@ -191,12 +192,12 @@ async def test_what_is_out_of_the_ordinary_takes_the_long_way_and_is_answered(un
 
 
 async def test_a_heavy_model_and_a_server_that_is_about_to_stop_take_the_long_way() -> None:
-    assert application(seconds=HEAVY_SECONDS)[0].at_once("/predict") is None
+    assert application(seconds=HEAVY_SECONDS)[0].at_once("/predict", PLAIN) is None
     app, state = application()
-    assert app.at_once("/predict") is not None
-    assert app.at_once("/v2/models/other/infer") is None
+    assert app.at_once("/predict", PLAIN) is not None
+    assert app.at_once("/v2/models/other/infer", PLAIN) is None
     state.draining = True
-    assert app.at_once("/predict") is None
+    assert app.at_once("/predict", PLAIN) is None
 
 
 async def test_a_request_that_is_being_read_when_the_server_stops_is_answered_last() -> None:

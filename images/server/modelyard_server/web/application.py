@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,18 +18,17 @@ from modelyard_server.dialects.binary import BinaryInferenceDialect
 from modelyard_server.dialects.inference import InferenceDialect
 from modelyard_server.dialects.mlflow import MLflowDialect
 from modelyard_server.dialects.typed import TypedDialect
-from modelyard_server.errors import RequestError
+from modelyard_server.errors import Header, RequestError
 from modelyard_server.gathering import Gatherer
 from modelyard_server.metrics import ServerMetrics
 from modelyard_server.processes.siblings import Alone
 from modelyard_server.serving import ServedModel
 from modelyard_server.state import ServerState
 from modelyard_server.web.asgi import ClientGoneError, Receive, RequestHead, Scope, Send, read_body, respond
+from modelyard_server.web.lane import INLINE_BYTES, short_enough
 from modelyard_server.web.pages import Pages
-from modelyard_server.web.replies import Reply, answered, broken, refused
+from modelyard_server.web.replies import Reply, Turn, answered, broken, refused
 
-INLINE_BYTES = 16 * 1024
-"""A longer body takes longer to read than a light model to answer it; it goes to a thread."""
 _READING = frozenset({"GET", "HEAD"})
 _MODELS = "/v2/models/"
 _PATHS_KEPT = 64
@@ -93,9 +92,9 @@ class Application:
         else:
             await self._parts.admin(scope, receive, send)
 
-    def at_once(self, path: str) -> tuple[Target, ServedModel] | None:
-        """Who answers a short request to this path right where it is read; None where nobody does."""
-        target = self._target(path)
+    def at_once(self, path: str, headers: Sequence[Header]) -> Turn | None:
+        """What answers a short request with this head right where it is read; None where it takes the long way."""
+        target = self._target(path) if short_enough(headers) else None
         serving = self._state.serving
         if target is None or serving is None or self._state.draining:
             return None
@@ -104,9 +103,9 @@ class Application:
         except RequestError:
             return None
         model = served.model
-        return (target, served) if model.light and not model.gathers else None
+        return partial(self._reply, target, served) if model.light and not model.gathers else None
 
-    def reply(self, target: Target, served: ServedModel, body: bytes) -> Reply:
+    def _reply(self, target: Target, served: ServedModel, body: bytes) -> Reply:
         """The answer to a whole request, which never fails."""
         try:
             reply = answered(served, answer(served, target.dialect, body))

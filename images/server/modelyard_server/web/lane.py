@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from modelyard_server.errors import Header
-from modelyard_server.serving import ServedModel
-from modelyard_server.web.application import INLINE_BYTES, Target
 from modelyard_server.web.asgi import BINARY, JSON
-from modelyard_server.web.replies import Reply
+from modelyard_server.web.replies import Reply, Turn
 
+INLINE_BYTES = 16 * 1024
+"""A longer body takes longer to read than a light model to answer it; it goes to a thread."""
 _REASONS = {
     200: b"OK",
     400: b"Bad Request",
@@ -33,12 +33,8 @@ _MOST_DIGITS = 5
 class Replying(Protocol):
     """What the lane asks of the application."""
 
-    def at_once(self, path: str) -> tuple[Target, ServedModel] | None:
-        """Who answers, if they do so at once."""
-        ...
-
-    def reply(self, target: Target, served: ServedModel, body: bytes) -> Reply:
-        """The answer."""
+    def at_once(self, path: str, headers: Sequence[Header]) -> Turn | None:
+        """What answers a request with this head at once, its names in lower case; None where it takes the long way."""
         ...
 
 

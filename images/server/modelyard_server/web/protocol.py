@@ -6,9 +6,8 @@ import asyncio
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from modelyard_server.serving import ServedModel
-from modelyard_server.web.application import Target
-from modelyard_server.web.lane import Replying, message, short_enough
+from modelyard_server.web.lane import Replying, message
+from modelyard_server.web.replies import Turn
 
 _MESSAGE_SECONDS = 60.0
 """From the first byte of a request to its last; a client that takes longer is let go."""
@@ -21,8 +20,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     replying: Replying | None = None
     """Who answers at once; without it every request goes through the ASGI application."""
-    _asked: tuple[Target, ServedModel] | None = None
-    """Whose request is being read on the short way."""
+    _turn: Turn | None = None
+    """What answers the request that is being read on the short way."""
     _body = b""
     _last = False
     _deadline: asyncio.TimerHandle | None = None
@@ -62,14 +61,14 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Its head is whole: now it is known which way it goes."""
         self._in_head = False
-        self._asked = self._at_once()
+        self._turn = self._at_once()
         self._body = b""
-        if self._asked is None:
+        if self._turn is None:
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Some of its body."""
-        if self._asked is None:
+        if self._turn is None:
             super().on_body(body)
         else:
             self._body += body
@@ -77,20 +76,20 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """It is whole."""
         self._in_message = False
-        if self._asked is None:
+        if self._turn is None:
             super().on_message_complete()
         else:
-            self._reply(*self._asked)
+            self._reply(self._turn)
 
     def shutdown(self) -> None:
         """The server stops: what is being read on the short way is answered first, as on the long one."""
-        if self._asked is None:
+        if self._turn is None:
             super().shutdown()
         else:
             self._last = True
 
-    def _at_once(self) -> tuple[Target, ServedModel] | None:
-        """Who answers right here: nobody while an earlier request is not answered, or answers are not taken off."""
+    def _at_once(self) -> Turn | None:
+        """What answers right here: nothing while an earlier request is not answered, or answers are not taken off."""
         if self.replying is None or self.flow.write_paused:
             return None
         earlier = getattr(self, "cycle", None)
@@ -99,14 +98,13 @@ class BoundedProtocol(HttpToolsProtocol):
         parser = self.parser
         if parser.get_method() != b"POST" or parser.get_http_version() != "1.1":
             return None
-        if not parser.should_keep_alive() or not short_enough(self.headers):
+        if not parser.should_keep_alive():
             return None
-        return self.replying.at_once(self.url.decode("latin-1"))
+        return self.replying.at_once(self.url.decode("latin-1"), self.headers)
 
-    def _reply(self, target: Target, served: ServedModel) -> None:
-        assert self.replying is not None  # noqa: S101  or nothing would have been taken on
-        reply = self.replying.reply(target, served, self._body)
-        self._asked = None
+    def _reply(self, turn: Turn) -> None:
+        reply = turn(self._body)
+        self._turn = None
         self._body = b""
         if self.transport.is_closing():
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -28,6 +28,10 @@ class Reply:
     def code(self) -> str:
         """The status as metrics name it."""
         return "200" if self.status == _OK else str(self.status)
+
+
+Turn = Callable[[bytes], Reply]
+"""Answers the body of a request whose head was read; it never fails."""
 
 
 def answered(served: ServedModel, body: bytes) -> Reply:
