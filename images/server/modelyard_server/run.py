@@ -23,6 +23,8 @@ from modelyard_server.metrics import ServerMetrics
 from modelyard_server.models.archive import ArchiveLimits
 from modelyard_server.models.fetching import fetch_bundle
 from modelyard_server.models.loading import LoadedModel, load_model
+from modelyard_server.processes.siblings import Alone, Own, Siblings
+from modelyard_server.processes.supervisor import Place, Supervisor
 from modelyard_server.routing import RouteKeeper
 from modelyard_server.state import ServerState
 from modelyard_server.web.admin import make_admin
@@ -44,6 +46,16 @@ def run(environment: Mapping[str, str]) -> int:
         _log.error("%s cannot be used: %s", SERVER_VARIABLE, error)
         return ExitCode.INVALID_SPEC
     configure_logs(sys.stderr, settings.log_level)
+    if settings.processes == 1:
+        return serve(settings, environment)
+    supervisor = Supervisor(
+        settings.processes, settings.port, lambda place: serve(settings, environment, place)
+    )
+    return supervisor.run()
+
+
+def serve(settings: ServerSettings, environment: Mapping[str, str], place: Place | None = None) -> int:
+    """One process of the server, the only one where it has no place among others."""
     try:
         store = ObjectStore(settings.s3, Credentials.mounted(environment).s3(), _S3_PATIENCE)
     except StepError as error:
@@ -53,18 +65,31 @@ def run(environment: Mapping[str, str]) -> int:
     keeper = RouteKeeper(
         Path(settings.route_path), partial(load, store, settings.max_model_bytes), state, metrics
     )
+    siblings, keep = Alone(), keeper.run
+    if place is not None:
+        siblings = Siblings(place, Own(metrics.registry, lambda: state.ready, state.route_state))
+        siblings.resume()
+        keep = partial(_keep_telling, siblings, keeper)
+    threads = max(1, min(_MOST_THREADS, os.cpu_count() or 1) // settings.processes)
     application = Application(
         Parts(
             state=state,
             metrics=metrics,
-            admission=Admission(AdmissionLimits(threads=min(_MOST_THREADS, os.cpu_count() or 1)), metrics),
+            admission=Admission(AdmissionLimits(threads=threads), metrics),
             max_body_bytes=settings.max_body_bytes,
-            keep_route=keeper.run,
-            admin=make_admin(state),
+            keep_route=keep,
+            admin=make_admin(state, siblings),
+            siblings=siblings,
         )
     )
-    make_server(application, state, settings.port, settings.drain_seconds).run()
+    server = make_server(application, state, settings.port, settings.drain_seconds)
+    server.run(None if place is None else [place.listener])
     return ExitCode.OK
+
+
+async def _keep_telling(siblings: Siblings, keeper: RouteKeeper) -> None:
+    async with siblings.telling():
+        await keeper.run()
 
 
 def load(store: ObjectStore, max_bytes: int, routed: RoutedModel) -> LoadedModel:

@@ -224,6 +224,8 @@ class ServerSettings(StatusModel):
     max_body_bytes: int = 10 * 1024 * 1024
     max_model_bytes: int = 1024 * 1024 * 1024
     """Bytes of a bundle at most; it may come to twice as much when it is unpacked."""
+    processes: int = 1
+    """Processes that answer side by side, each with a copy of every model."""
     drain_seconds: float = 5.0
     """Time between SIGTERM and the end, in which requests are still answered but readiness is off."""
     log_level: str = "INFO"

@@ -132,6 +132,7 @@ def _pod(wanted: ServerPods) -> PodSpec:
 
 
 def _container(wanted: ServerPods) -> Container:
+    serving = wanted.spec.serving
     settings = ServerSettings(
         promotion=wanted.parent.name,
         project=wanted.parent.namespace,
@@ -139,6 +140,7 @@ def _container(wanted: ServerPods) -> Container:
         route_path=f"{_ROUTE_DIRECTORY}/{ROUTE_FILE}",
         port=wanted.port,
         s3=wanted.s3,
+        processes=serving.processes,
     )
     live, ready = (HttpGet(path=f"/v2/health/{word}", port=_PORT) for word in ("live", "ready"))
     return Container(
@@ -147,7 +149,7 @@ def _container(wanted: ServerPods) -> Container:
         image_pull_policy=wanted.pull_policy,
         env=[EnvVar(name=SERVER_VARIABLE, value=settings.model_dump_json(by_alias=True, exclude_none=True))],
         ports=[ContainerPort(name=_PORT, container_port=wanted.port)],
-        resources=wanted.spec.serving.resources or wanted.pod.resources,
+        resources=serving.resources or wanted.pod.resources,
         volume_mounts=[*mounts(), VolumeMount(name="route", mount_path=_ROUTE_DIRECTORY, read_only=True)],
         startup_probe=Probe(http_get=live, period_seconds=1, timeout_seconds=2, failure_threshold=120),
         readiness_probe=Probe(http_get=ready, period_seconds=2, timeout_seconds=2, failure_threshold=2),
