@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.bundles import build_bundle, build_compiled, iris
+from tests.support.bundles import build_compiled, iris
 from tests.support.s3 import S3Server
 from tests.support.server_process import ServerProcess, fresh_project, running_server
 from tests.support.waiting import until
@@ -55,7 +55,7 @@ def test_whichever_process_is_asked_tells_what_both_have_counted(server: ServerP
 
 
 def test_a_route_is_served_when_both_processes_serve_it(server: ServerProcess) -> None:
-    route = server.route(build_bundle(iris(seed=1)).write(server.store, "4"))
+    route = server.route(build_compiled(iris(seed=1)).write(server.store, "4"))
     server.await_route(route)
     answers = {ask(server).headers["x-modelyard-model-version"] for _ in range(CONNECTIONS)}
     assert answers == {"4"}
