@@ -40,8 +40,13 @@ def answer(served: ServedModel, dialect: Dialect, body: bytes) -> bytes:
 def read(served: ServedModel, dialect: Dialect, body: bytes) -> Asked:
     """What a body asks for. Raises RequestError."""
     start = time.perf_counter()
+    return read_document(served, dialect, parse(body), start)
+
+
+def read_document(served: ServedModel, dialect: Dialect, document: Any, start: float) -> Asked:  # noqa: ANN401
+    """What a parsed body asks for. Raises RequestError."""
     reader = served.model.reader
-    query = dialect.read(parse(body), reader)
+    query = dialect.read(document, reader)
     return Asked(query, reader.matrix(query.rows), start)
 
 
@@ -58,15 +63,22 @@ def predict(predictor: Predictor, asked: Asked) -> Answer:
 
 def write(served: ServedModel, dialect: Dialect, asked: Asked, found: Answer) -> bytes:
     """The encoded answer, counted. Raises RequestError where it is not a number."""
-    _demand_numbers(found)
-    query = asked.query
-    encoded = encode(dialect.write(query, found, served))
-    rows = query.rows
-    metrics = served.metrics
-    metrics.observe(
-        rows.count, time.perf_counter() - asked.start, rows.columns if metrics.text_lengths else ()
-    )
+    encoded = encode(compose(served, dialect, asked, found))
+    observe(served, asked)
     return encoded
+
+
+def compose(served: ServedModel, dialect: Dialect, asked: Asked, found: Answer) -> dict[str, Any]:
+    """The document that answers. Raises RequestError where a prediction is not a number."""
+    _demand_numbers(found)
+    return dialect.write(asked.query, found, served)
+
+
+def observe(served: ServedModel, asked: Asked) -> None:
+    """Counts a request that was answered just now."""
+    rows, metrics = asked.query.rows, served.metrics
+    seconds = time.perf_counter() - asked.start
+    metrics.observe(rows.count, seconds, rows.columns if metrics.text_lengths else ())
 
 
 def parse(body: bytes) -> Any:  # noqa: ANN401  any JSON

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from pathlib import Path
 
@@ -65,30 +66,42 @@ def serve(settings: ServerSettings, environment: Mapping[str, str], place: Place
     keeper = RouteKeeper(
         Path(settings.route_path), partial(load, store, settings.max_model_bytes), state, metrics
     )
-    siblings, keep = Alone(), keeper.run
+    siblings: Alone = Alone()
+    beside: list[AbstractAsyncContextManager[None]] = []
     if place is not None:
-        siblings = Siblings(place, Own(metrics.registry, lambda: state.ready, state.route_state))
-        siblings.resume()
-        keep = partial(_keep_telling, siblings, keeper)
+        among = Siblings(place, Own(metrics.registry, lambda: state.ready, state.route_state))
+        among.resume()
+        siblings = among
+        beside.append(among.telling())
     threads = max(1, min(_MOST_THREADS, os.cpu_count() or 1) // settings.processes)
+    admission = Admission(AdmissionLimits(threads=threads), metrics)
     application = Application(
         Parts(
             state=state,
             metrics=metrics,
-            admission=Admission(AdmissionLimits(threads=threads), metrics),
+            admission=admission,
             max_body_bytes=settings.max_body_bytes,
-            keep_route=keep,
+            keep_route=partial(_keep, keeper, beside),
             admin=make_admin(state, siblings),
             siblings=siblings,
         )
     )
+    if settings.grpc_port is not None:
+        # Imported here: a server without it does without what its libraries take.
+        from modelyard_server.grpc_service.service import InferenceService  # noqa: PLC0415
+
+        service = InferenceService(application, state, metrics, admission)
+        beside.append(service.listening(settings.grpc_port, settings.max_body_bytes))
     server = make_server(application, state, settings.port, settings.drain_seconds)
     server.run(None if place is None else [place.listener])
     return ExitCode.OK
 
 
-async def _keep_telling(siblings: Siblings, keeper: RouteKeeper) -> None:
-    async with siblings.telling():
+async def _keep(keeper: RouteKeeper, beside: Sequence[AbstractAsyncContextManager[None]]) -> None:
+    """Keeps the route, and runs what stands beside the HTTP server for as long."""
+    async with AsyncExitStack() as running:
+        for each in beside:
+            await running.enter_async_context(each)
         await keeper.run()
 
 

@@ -12,15 +12,16 @@ from http import HTTPStatus
 from weakref import WeakKeyDictionary
 
 from modelyard_server.admission import Admission
-from modelyard_server.dataplane import answer, read, write
+from modelyard_server.dataplane import Asked, answer, predict, read, write
 from modelyard_server.dialects.base import Dialect
 from modelyard_server.dialects.binary import BinaryInferenceDialect
 from modelyard_server.dialects.inference import InferenceDialect
 from modelyard_server.dialects.mlflow import MLflowDialect
 from modelyard_server.dialects.typed import TypedDialect
 from modelyard_server.errors import Header, RequestError
-from modelyard_server.gathering import Gatherer
+from modelyard_server.gathering import MOST_ROWS, Gatherer
 from modelyard_server.metrics import ServerMetrics
+from modelyard_server.models.predictor import Answer
 from modelyard_server.processes.siblings import Alone
 from modelyard_server.serving import ServedModel
 from modelyard_server.state import ServerState
@@ -116,6 +117,15 @@ class Application:
             reply = broken(target.dialect)
         self._count(target, reply)
         return reply
+
+    async def predict(self, served: ServedModel, asked: Asked) -> Answer:
+        """The answer to a request that was read elsewhere, in the way that suits the model. Raises as the model does."""
+        model = served.model
+        if model.gathers:
+            return await self._gatherer(served).predict(asked)
+        if model.light and asked.query.rows.count <= MOST_ROWS:
+            return predict(model.predictor, asked)
+        return await self._parts.admission.in_thread(partial(predict, model.predictor, asked))
 
     async def _live_through(self, receive: Receive, send: Send) -> None:
         await receive()

@@ -220,6 +220,8 @@ class ServerSettings(StatusModel):
     model_name: str
     route_path: str = "/etc/modelyard/route/route.json"
     port: int = 8080
+    grpc_port: int | None = None
+    """Port of the protocol's gRPC half; none where it is not asked for."""
     s3: S3Endpoint
     max_body_bytes: int = 10 * 1024 * 1024
     max_model_bytes: int = 1024 * 1024 * 1024
