@@ -153,6 +153,10 @@ class ServedModel(StatusModel):
     """Address of the bundle."""
     since: Annotated[str, Field(max_length=32)]
     """When it took charge."""
+    compiled: bool | None = None
+    """Whether its compiled program answers in every pod; set of the champion alone."""
+    not_compiled_because: Annotated[str, Field(max_length=256)] | None = None
+    """Why scikit-learn answers instead, as a pod says it."""
 
 
 class GateResult(StatusModel):
