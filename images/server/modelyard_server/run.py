@@ -23,6 +23,7 @@ from modelyard_server.metrics import ServerMetrics
 from modelyard_server.models.archive import ArchiveLimits
 from modelyard_server.models.fetching import fetch_bundle
 from modelyard_server.models.loading import LoadedModel, load_model
+from modelyard_server.models.memory import free_bytes
 from modelyard_server.routing import RouteKeeper
 from modelyard_server.state import ServerState
 from modelyard_server.web.admin import make_admin
@@ -69,5 +70,5 @@ def run(environment: Mapping[str, str]) -> int:
 
 def load(store: ObjectStore, max_bytes: int, routed: RoutedModel) -> LoadedModel:
     """Fetches, verifies and builds a routed version."""
-    fetched = fetch_bundle(store, routed, max_bytes)
-    return load_model(fetched, routed.model_digest, ArchiveLimits(total_bytes=2 * max_bytes))
+    fetched = fetch_bundle(store, routed, max_bytes, free_bytes)
+    return load_model(fetched, routed.model_digest, ArchiveLimits(total_bytes=2 * max_bytes, room=free_bytes))

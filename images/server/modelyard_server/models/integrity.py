@@ -17,6 +17,7 @@ from sklearn.tree._tree import Tree
 
 from modelyard_server.errors import BundleError
 from modelyard_server.models.boosters import check_lightgbm, check_xgboost
+from modelyard_server.models.shapes import check_shapes
 
 _LEAF = -1
 _TEXT_INPUT = "content"
@@ -27,6 +28,7 @@ _ASK_IN_PUBLIC = (StackingClassifier, StackingRegressor, VotingClassifier, Votin
 def check_integrity(model: object) -> None:
     """Raises BundleError if a part of the model points outside of itself, or reads files instead of texts."""
     for part in parts(model):
+        check_shapes(part)
         name = f"{type(part).__module__}.{type(part).__qualname__}"
         check = _CHECKS.get(type(part)) or _CHECKS_BY_NAME.get(name)
         if check is not None:
