@@ -19,6 +19,7 @@ from modelyard_runtime.errors import StepError
 from modelyard_runtime.logs import configure_logs
 from modelyard_runtime.s3 import ObjectStore, Outage
 from modelyard_server.admission import Admission, AdmissionLimits
+from modelyard_server.keys import Keyring
 from modelyard_server.metrics import ServerMetrics
 from modelyard_server.models.archive import ArchiveLimits
 from modelyard_server.models.fetching import fetch_bundle
@@ -28,7 +29,9 @@ from modelyard_server.routing import RouteKeeper
 from modelyard_server.state import ServerState
 from modelyard_server.web.admin import make_admin
 from modelyard_server.web.application import Application, Parts
-from modelyard_server.web.lifecycle import make_server
+from modelyard_server.web.guarding import Asgi, Guard, KeyMetrics
+from modelyard_server.web.lifecycle import Listening, make_server
+from modelyard_server.web.protocol import WireLimits
 
 _S3_PATIENCE = Outage(total=15.0, connect=3.0, retries=4)
 _MOST_THREADS = 4
@@ -51,24 +54,40 @@ def run(environment: Mapping[str, str]) -> int:
         _log.error("%s", error)
         return ExitCode.PLATFORM
     state, metrics = ServerState(), ServerMetrics()
-    keeper = RouteKeeper(
-        Path(settings.route_path), partial(load, store, settings.max_model_bytes), state, metrics
-    )
+    keeper = RouteKeeper(Path(settings.route_path), partial(load, store, settings), state, metrics)
     application = Application(
         Parts(
             state=state,
             metrics=metrics,
-            admission=Admission(AdmissionLimits(threads=min(_MOST_THREADS, os.cpu_count() or 1)), metrics),
+            admission=Admission(_admission(settings), metrics),
             max_body_bytes=settings.max_body_bytes,
             keep_route=keeper.run,
             admin=make_admin(state),
         )
     )
-    make_server(application, state, settings.port, settings.drain_seconds).run()
+    wire = WireLimits(message_seconds=settings.request_seconds)
+    listening = Listening(settings.port, settings.drain_seconds, wire)
+    make_server(guarded(application, settings, metrics), state, listening).run()
     return ExitCode.OK
 
 
-def load(store: ObjectStore, max_bytes: int, routed: RoutedModel) -> LoadedModel:
+def load(store: ObjectStore, settings: ServerSettings, routed: RoutedModel) -> LoadedModel:
     """Fetches, verifies and builds a routed version."""
-    fetched = fetch_bundle(store, routed, max_bytes, free_bytes)
-    return load_model(fetched, routed.model_digest, ArchiveLimits(total_bytes=2 * max_bytes, room=free_bytes))
+    most = settings.max_model_bytes
+    fetched = fetch_bundle(store, routed, most, free_bytes)
+    limits = ArchiveLimits(total_bytes=2 * most, room=free_bytes)
+    return load_model(fetched, routed.model_digest, limits, settings.max_rows)
+
+
+def guarded(application: Application, settings: ServerSettings, metrics: ServerMetrics) -> Asgi:
+    """The application, behind a guard where keys are demanded."""
+    if settings.keys_directory is None:
+        return application
+    return Guard(application, Keyring(Path(settings.keys_directory)), KeyMetrics(metrics.registry))
+
+
+def _admission(settings: ServerSettings) -> AdmissionLimits:
+    threads = min(_MOST_THREADS, os.cpu_count() or 1)
+    return AdmissionLimits(
+        threads=threads, body_bytes=max(AdmissionLimits.body_bytes, settings.max_body_bytes)
+    )

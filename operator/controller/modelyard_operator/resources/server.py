@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from modelyard_api import labels
 from modelyard_api.contract.route import ROUTE_FILE, Route
-from modelyard_api.contract.steps import SERVER_VARIABLE, S3Endpoint, ServerSettings
+from modelyard_api.contract.steps import KEYS_DIRECTORY, SERVER_VARIABLE, S3Endpoint, ServerSettings
 from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec
 from modelyard_operator.objects.pods import (
     ConfigMapVolume,
@@ -37,7 +37,14 @@ from modelyard_operator.objects.workloads import (
     ServiceSpec,
 )
 from modelyard_operator.resources.common import Parent
-from modelyard_operator.resources.pods import RESTRICTED, S3_KEYS, mounts, tmp_and_credentials
+from modelyard_operator.resources.pods import (
+    RESTRICTED,
+    S3_KEYS,
+    keys_mount,
+    keys_volume,
+    mounts,
+    tmp_and_credentials,
+)
 from modelyard_operator.settings import PodSettings
 
 _ROUTE_DIRECTORY = "/etc/modelyard/route"
@@ -117,6 +124,8 @@ def _pod(wanted: ServerPods) -> PodSpec:
     serving = wanted.spec.serving
     volumes = tmp_and_credentials(wanted.secret, S3_KEYS, wanted.pod.tmp_size)
     volumes.append(Volume(name="route", config_map=ConfigMapVolume(name=route_map_name(wanted.parent))))
+    if serving.auth is not None:
+        volumes.append(keys_volume(serving.auth.keys_secret.name))
     return PodSpec(
         containers=[_container(wanted)],
         service_account_name=wanted.pod.service_account,
@@ -132,6 +141,7 @@ def _pod(wanted: ServerPods) -> PodSpec:
 
 
 def _container(wanted: ServerPods) -> Container:
+    auth, limits = wanted.spec.serving.auth, wanted.spec.serving.limits
     settings = ServerSettings(
         promotion=wanted.parent.name,
         project=wanted.parent.namespace,
@@ -139,7 +149,14 @@ def _container(wanted: ServerPods) -> Container:
         route_path=f"{_ROUTE_DIRECTORY}/{ROUTE_FILE}",
         port=wanted.port,
         s3=wanted.s3,
+        max_body_bytes=limits.max_body_bytes,
+        max_rows=limits.max_rows,
+        request_seconds=limits.request_seconds,
+        keys_directory=KEYS_DIRECTORY if auth else None,
     )
+    seen = [*mounts(), VolumeMount(name="route", mount_path=_ROUTE_DIRECTORY, read_only=True)]
+    if auth is not None:
+        seen.append(keys_mount())
     live, ready = (HttpGet(path=f"/v2/health/{word}", port=_PORT) for word in ("live", "ready"))
     return Container(
         name="server",
@@ -148,7 +165,7 @@ def _container(wanted: ServerPods) -> Container:
         env=[EnvVar(name=SERVER_VARIABLE, value=settings.model_dump_json(by_alias=True, exclude_none=True))],
         ports=[ContainerPort(name=_PORT, container_port=wanted.port)],
         resources=wanted.spec.serving.resources or wanted.pod.resources,
-        volume_mounts=[*mounts(), VolumeMount(name="route", mount_path=_ROUTE_DIRECTORY, read_only=True)],
+        volume_mounts=seen,
         startup_probe=Probe(http_get=live, period_seconds=1, timeout_seconds=2, failure_threshold=120),
         readiness_probe=Probe(http_get=ready, period_seconds=2, timeout_seconds=2, failure_threshold=2),
         liveness_probe=Probe(http_get=live, period_seconds=10, timeout_seconds=5, failure_threshold=6),
