@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -11,7 +11,7 @@ from modelyard_api.contract.route import STATE_PATH
 from modelyard_server.dataplane import encode
 from modelyard_server.dialects.mlflow import MLflowDialect
 from modelyard_server.dialects.typed import TypedDialect
-from modelyard_server.errors import RequestError
+from modelyard_server.errors import Header, RequestError
 from modelyard_server.keys import Keyring, Reason, RefusedError
 from modelyard_server.web.asgi import Receive, Scope, Send, respond
 
@@ -69,24 +69,29 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the life of the application."""
-        if scope["type"] == "lifespan" or is_open(scope["path"]):
+        error = None if scope["type"] == "lifespan" else self.check(scope["path"], scope["headers"])
+        if error is None:
             await self._application(scope, receive, send)
             return
+        dialect = MLflowDialect() if scope["path"] == "/invocations" else TypedDialect()
+        await respond(send, error.status, encode(dialect.refuse(error)), headers=error.headers)
+
+    def check(self, path: str, headers: Iterable[Header]) -> RequestError | None:
+        """Why a request is not let through, counted; None where it is. Names of headers are in lower case.
+
+        Whatever answers requests in another way than through the application must ask this first.
+        """
+        if is_open(path):
+            return None
         try:
-            name = self._keyring.owner(scope["headers"])
+            name = self._keyring.owner(headers)
         except RefusedError as error:
-            await self._refuse(scope, send, error.reason)
-            return
+            self._metrics.refused.labels(error.reason).inc()
+            return refusal(error.reason)
         finally:
             self._metrics.keys.set(len(self._keyring.names))
         self._metrics.requests.labels(name).inc()
-        await self._application(scope, receive, send)
-
-    async def _refuse(self, scope: Scope, send: Send, reason: Reason) -> None:
-        self._metrics.refused.labels(reason).inc()
-        error = refusal(reason)
-        dialect = MLflowDialect() if scope["path"] == "/invocations" else TypedDialect()
-        await respond(send, error.status, encode(dialect.refuse(error)), headers=error.headers)
+        return None
 
 
 def is_open(path: str) -> bool:

@@ -65,9 +65,13 @@ def _add_predictions(document: Schema, served: ServedModel) -> None:
             {
                 "200": _said("One prediction for each row, in their order", _reference("Predictions")),
                 "400": _said("The body or a column is not as the model takes it", _reference("Error")),
-                "413": _said("The body is too long", _reference("Error")),
+                "401": _said("A key is demanded, and none that is known was sent", _reference("Error")),
+                "403": _said("A key is demanded, and nobody has one", _reference("Error")),
+                "408": _said("The request did not come whole in time", _reference("Error")),
+                "413": _said("The body is too long, or has too many rows", _reference("Error")),
                 "415": _said("The content type is not application/json", _reference("Error")),
                 "422": _said("The model does not take these values", _reference("Error")),
+                "431": _said("The head of the request is too long", _reference("Error")),
                 "503": _said("Not ready, or too much at once; Retry-After says when", _reference("Error")),
             },
         )
