@@ -201,6 +201,9 @@ def _contents() -> dict[str, Payload]:
         "a vectorizer that reads the files that a request names": Payload(
             lambda _: skops.io.dumps(TfidfVectorizer(input="filename")), "reads files"
         ),
+        "a vectorizer whose pattern takes time without end": Payload(
+            lambda _: skops.io.dumps(TfidfVectorizer(token_pattern=r"(\w+)+!")), "time without end"
+        ),
     }
 
 

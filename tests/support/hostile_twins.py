@@ -146,6 +146,7 @@ def _texts() -> dict[str, HostileTwin]:
     return {
         "a pattern that is none": words(pattern="("),
         "a pattern without end": words(pattern="a" * 10_000),
+        "a pattern that takes time without end": words(pattern=r"(?:\w+\s?)+$"),
         "a pattern of two groups": words(pattern="(a)(b)"),
         "runs of a million words": words(most=10**6),
         "runs of less than no words": words(fewest=-1),
