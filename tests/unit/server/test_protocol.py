@@ -11,6 +11,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from modelyard_server.errors import RequestError
 from modelyard_server.web.asgi import ClientGoneError, Receive, RequestHead, Scope, Send, read_body, respond
 from modelyard_server.web.protocol import BoundedProtocol, WireLimits, bounded
 
@@ -78,6 +79,9 @@ class Host:
         except ClientGoneError:
             self.gone += 1
             return
+        except RequestError as error:
+            await respond(send, error.status, b"{}")
+            return
         await self.let.wait()
         await respond(send, 200, str(len(body)).encode())
 
@@ -134,6 +138,15 @@ async def test_a_body_that_does_not_end_is_refused_with_408_and_its_request_is_g
     assert status(line) == b"408"
     protocol.connection_lost(None)
     await soon(lambda: host.gone == 1)
+
+
+async def test_a_body_that_goes_on_slowly_after_its_answer_gets_no_second_one() -> None:
+    protocol, line = Host().connect()
+    protocol.data_received(HEAD.replace(b": 10", b": 9000000") + b"0123")
+    await soon(lambda: line.written)
+    assert status(line) == b"413"
+    await soon(line.is_closing)
+    assert line.written.count(b"HTTP/1.1") == 1
 
 
 async def test_a_request_may_take_less_time_than_a_head_might() -> None:

@@ -48,6 +48,8 @@ class BoundedProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _in_head = False
     _in_message = False
+    _handed_on = False
+    """Whether the application has the request that is being read."""
     _refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -80,6 +82,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request starts."""
         self._in_head = self._in_message = True
+        self._handed_on = False
         self._head_bytes = 0
         self._began = self.loop.time()
         super().on_message_begin()
@@ -94,6 +97,7 @@ class BoundedProtocol(HttpToolsProtocol):
         ):
             self._refuse_head()
         else:
+            self._handed_on = True
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -200,7 +204,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._disarm()
         if self.transport.is_closing():
             return
-        if not self._answering or not self.cycle.response_started:
+        if not (self.cycle.response_started if self._handed_on else self._answering):
             body = json.dumps({"error": message}).encode()
             again = "retry-after: 1\r\n" if status is HTTPStatus.SERVICE_UNAVAILABLE else ""
             head = (
