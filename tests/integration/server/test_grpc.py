@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from tests.support.server_process import fresh_project, running_server
 MESSAGES = Messages()
 FITTED = iris()
 MATRIX = matrix_of(FITTED.inputs, FITTED.rows)
+KEY = "shop-7c1d44b0e2aa49d1"
 EXPECTED = [label.encode() for label in FITTED.model.predict(MATRIX).tolist()]
 
 
@@ -28,13 +29,13 @@ class Client:
     def __init__(self, channel: grpc.Channel) -> None:
         self._channel = channel
 
-    def call(self, method: str, **fields: Any) -> Any:  # noqa: ANN401
+    def call(self, method: str, metadata: Sequence[tuple[str, str]] = (), **fields: Any) -> Any:  # noqa: ANN401
         ask = self._channel.unary_unary(
             f"/{SERVICE}/{method}",
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=MESSAGES.of(f"{method}Response").FromString,
         )
-        return ask(MESSAGES.of(f"{method}Request")(**fields), timeout=30)
+        return ask(MESSAGES.of(f"{method}Request")(**fields), timeout=30, metadata=metadata)
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +94,30 @@ def test_what_is_wrong_has_a_code_and_says_what(
         client.call("ModelInfer", **asked)
     assert refusal.value.code() is code
     assert words in refusal.value.details()
+
+
+def test_only_who_brings_a_key_is_answered_and_probes_need_none(
+    minio_server: S3Server, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    (keys / "shop").write_text(KEY)
+    port = free_port()
+    options: dict[str, Any] = {"grpc_port": port, "keys_directory": str(keys)}
+    with running_server(tmp_path / "server", minio_server, fresh_project(), **options) as server:
+        server.await_route(server.route(build_compiled(FITTED).write(server.store, "3")))
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            client = Client(channel)
+            asked = {"model_name": "iris", "inputs": [tensor()], "raw_input_contents": [MATRIX.tobytes()]}
+            assert client.call("ServerReady").ready
+            assert client.call("ModelReady", name="iris").ready
+            for method, fields in (("ModelInfer", asked), ("ModelMetadata", {"name": "iris"})):
+                with pytest.raises(grpc.RpcError) as refusal:
+                    client.call(method, **fields)
+                assert refusal.value.code() is grpc.StatusCode.UNAUTHENTICATED
+                assert refusal.value.details().startswith("KeyMissing")
+            with pytest.raises(grpc.RpcError, match="KeyUnknown"):
+                client.call("ModelInfer", metadata=[("x-api-key", KEY + "x")], **asked)
+            for named in (("authorization", f"Bearer {KEY}"), ("x-api-key", KEY)):
+                told = client.call("ModelInfer", metadata=[named], **asked)
+                assert list(told.outputs[0].contents.bytes_contents) == EXPECTED

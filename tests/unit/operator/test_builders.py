@@ -89,13 +89,18 @@ def tuner() -> Job:
     return build_step_job(StepJob(owner, (), 1, step, spec, SETTINGS.trainer, keys, workers=2), DEFAULTS)
 
 
-def server() -> ServerPods:
-    spec = promotion(serving={"replicas": {"min": 2}}).spec
+def server(**serving: Any) -> ServerPods:  # noqa: ANN401  JSON
+    spec = promotion(serving={"replicas": {"min": 2}, **serving}).spec
     assert isinstance(spec, ModelPromotionSpec)
     owner = parent("ModelPromotion", "housing")
     return ServerPods(
         owner, spec, s3_endpoint("demo", SETTINGS), SETTINGS.server, "modelyard-project", "IfNotPresent", 8080
     )
+
+
+def closed_server() -> ServerPods:
+    limits = {"maxBodyBytes": 4096, "maxRows": 10, "requestSeconds": 5}
+    return server(auth={"keysSecret": {"name": "housing-clients"}}, limits=limits)
 
 
 def route() -> Route:
@@ -109,6 +114,7 @@ MADE = {
     "trainer-job": trainer(),
     "tuner-job": tuner(),
     "server-deployment": build_deployment(server()),
+    "server-deployment-with-keys": build_deployment(closed_server()),
     "server-service": build_service(server().parent),
     "server-route": build_route_map(server().parent, route()),
 }

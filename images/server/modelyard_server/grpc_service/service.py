@@ -12,24 +12,17 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from modelyard_server.admission import Admission
 from modelyard_server.dataplane import compose, observe, read_document
 from modelyard_server.dialects.inference import InferenceDialect, model_metadata, server_metadata
 from modelyard_server.errors import NotReadyError, RequestError
+from modelyard_server.grpc_service.keys import KeysInterceptor, code_of
 from modelyard_server.grpc_service.messages import SERVICE, Messages
 from modelyard_server.grpc_service.translating import document_of, fill
-from modelyard_server.metrics import ServerMetrics
-from modelyard_server.state import ServerState
-from modelyard_server.web.application import Application
+from modelyard_server.web.application import Application, Parts
+from modelyard_server.web.guarding import Guard
 
 _PATH = "grpc"
 _GRACE_SECONDS = 20.0
-_CODES = {
-    HTTPStatus.BAD_REQUEST: grpc.StatusCode.INVALID_ARGUMENT,
-    HTTPStatus.UNPROCESSABLE_ENTITY: grpc.StatusCode.INVALID_ARGUMENT,
-    HTTPStatus.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
-    HTTPStatus.SERVICE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
-}
 _METHODS = ("ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata", "ModelInfer")
 
 _log = logging.getLogger(__name__)
@@ -38,13 +31,12 @@ _log = logging.getLogger(__name__)
 class InferenceService:
     """The six methods of the protocol."""
 
-    def __init__(
-        self, application: Application, state: ServerState, metrics: ServerMetrics, admission: Admission
-    ) -> None:
+    def __init__(self, application: Application, parts: Parts, guard: Guard | None = None) -> None:
         self._application = application
-        self._state = state
-        self._metrics = metrics
-        self._admission = admission
+        self._state = parts.state
+        self._metrics = parts.metrics
+        self._admission = parts.admission
+        self._guard = guard
         self._messages = Messages()
         self._dialect = InferenceDialect()
         self._answers: dict[str, Callable[[Any], Awaitable[Any]]] = {
@@ -60,7 +52,8 @@ class InferenceService:
     async def listening(self, port: int, max_bytes: int) -> AsyncIterator[None]:
         """Answers for the time of the block; processes of one pod share the port."""
         options = [("grpc.max_receive_message_length", max_bytes), ("grpc.so_reuseport", 1)]
-        server = grpc.aio.server(options=options)
+        keys = [] if self._guard is None else [KeysInterceptor(self._guard)]
+        server = grpc.aio.server(interceptors=keys, options=options)
         handlers = {name: self._handler(name) for name in _METHODS}
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
         server.add_insecure_port(f"0.0.0.0:{port}")
@@ -77,8 +70,7 @@ class InferenceService:
             try:
                 return await answer(request)
             except RequestError as error:
-                code = _CODES.get(HTTPStatus(error.status), grpc.StatusCode.INTERNAL)
-                await context.abort(code, error.message)
+                await context.abort(code_of(error), error.message)
             except Exception:  # noqa: BLE001  whatever it was, the client gets an answer
                 _log.exception("a request failed")
                 await context.abort(grpc.StatusCode.INTERNAL, "the server failed to answer this request")

@@ -70,8 +70,12 @@ class LoadedModel:
         return self.bundle.task is Task.CLASSIFICATION
 
 
-def load_model(fetched: FetchedBundle, digest: str, limits: ArchiveLimits | None = None) -> LoadedModel:
+def load_model(
+    fetched: FetchedBundle, digest: str, limits: ArchiveLimits | None = None, max_rows: int | None = None
+) -> LoadedModel:
     """The model of a bundle: its compiled program where that is proven, else scikit-learn's, which is only then loaded.
+
+    ``max_rows`` bounds the rows of a request that its reader takes.
 
     Raises BundleError where it is not allowed, broken, or does not answer as promised.
     """
@@ -90,7 +94,7 @@ def load_model(fetched: FetchedBundle, digest: str, limits: ArchiveLimits | None
         digest=digest,
         bundle=bundle,
         signature=signature,
-        reader=Reader(signature),
+        reader=Reader(signature, max_rows),
         predictor=predictor,
         labels=tuple(bundle.classes),
         row_seconds=row_seconds,

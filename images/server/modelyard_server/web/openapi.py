@@ -21,9 +21,13 @@ _LABEL_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 _EXAMPLES = 3
 _REFUSALS = {
     "400": "The body or a column is not as the model takes it",
-    "413": "The body is too long",
+    "401": "A key is demanded, and none that is known was sent",
+    "403": "A key is demanded, and nobody has one",
+    "408": "The request did not come whole in time",
+    "413": "The body is too long, or has too many rows",
     "415": "The content type is not application/json",
     "422": "The model does not take these values",
+    "431": "The head of the request is too long",
     "503": "Not ready, or too much at once; Retry-After says when",
 }
 _ERROR = {

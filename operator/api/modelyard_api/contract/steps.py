@@ -22,6 +22,8 @@ SERVER_VARIABLE = "MODELYARD_SERVER"
 CREDENTIALS_DIRECTORY = "/var/run/modelyard/credentials"
 SOURCE_DIRECTORY = "/var/run/modelyard/source"
 """Where the keys of the source's Secret are, as files; empty if there is no such Secret."""
+KEYS_DIRECTORY = "/var/run/modelyard/keys"
+"""Where a server sees the keys of its clients as files; empty if the Secret is not there."""
 SOURCE_VARIABLE = "MODELYARD_SOURCE_CREDENTIALS"
 """Names another directory of the source's secret files, for a step outside a pod."""
 CREDENTIALS_VARIABLE = "MODELYARD_CREDENTIALS"
@@ -224,6 +226,12 @@ class ServerSettings(StatusModel):
     """Port of the protocol's gRPC half; none where it is not asked for."""
     s3: S3Endpoint
     max_body_bytes: int = 10 * 1024 * 1024
+    max_rows: int = 100_000
+    """Rows of a request at most."""
+    request_seconds: float = 60.0
+    """From the first byte of a request to its last."""
+    keys_directory: str | None = None
+    """Where the keys of clients are; anyone may ask if unset."""
     max_model_bytes: int = 1024 * 1024 * 1024
     """Bytes of a bundle at most; it may come to twice as much when it is unpacked."""
     processes: int = 1

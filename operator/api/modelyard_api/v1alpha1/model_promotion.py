@@ -17,6 +17,7 @@ from modelyard_api.v1alpha1.common import (
     ResourceStatus,
     Toleration,
 )
+from modelyard_api.v1alpha1.sources import SecretRef
 from modelyard_api.v1alpha1.training_job import ModelName
 
 
@@ -93,6 +94,24 @@ class Replicas(ApiModel):
     """Number of pods."""
 
 
+class Auth(ApiModel):
+    """Who may ask for predictions: whoever brings a key."""
+
+    keys_secret: SecretRef
+    """Secret of the same namespace: each entry is a client's name and its key, of 16 to 512 printable characters."""
+
+
+class RequestLimits(ApiModel):
+    """What a request may come to; more is refused with 413, and one that takes longer to come with 408."""
+
+    max_body_bytes: Annotated[int, Field(ge=1024, le=128 * 1024 * 1024)] = 10 * 1024 * 1024
+    """Bytes of its body."""
+    max_rows: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
+    """Rows that it asks predictions for."""
+    request_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
+    """From its first byte to its last."""
+
+
 class Serving(ApiModel):
     """How the server runs."""
 
@@ -102,6 +121,10 @@ class Serving(ApiModel):
     """Processes of a pod that answer side by side; each holds the models itself and makes use of one more CPU."""
     resources: ResourceRequirements | None = None
     """Compute of a pod; the chart's default if unset."""
+    auth: Auth | None = None
+    """Who may ask; anyone who reaches the pods if unset."""
+    limits: RequestLimits = RequestLimits()
+    """What a request may come to."""
     node_selector: LabelMap | None = None
     """Labels that the node must have."""
     tolerations: Annotated[list[Toleration], Field(max_length=16)] = []
@@ -155,6 +178,10 @@ class ServedModel(StatusModel):
     """Address of the bundle."""
     since: Annotated[str, Field(max_length=32)]
     """When it took charge."""
+    compiled: bool | None = None
+    """Whether its compiled program answers in every pod; set of the champion alone."""
+    not_compiled_because: Annotated[str, Field(max_length=256)] | None = None
+    """Why scikit-learn answers instead, as a pod says it."""
 
 
 class GateResult(StatusModel):
