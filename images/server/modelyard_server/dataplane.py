@@ -12,22 +12,30 @@ import orjson
 from modelyard_server.dialects.base import Dialect, Query
 from modelyard_server.errors import RequestError
 from modelyard_server.models.predictor import Answer
+from modelyard_server.monitoring.tap import Answered
 from modelyard_server.serving import ServedModel
 
 _MESSAGE_LIMIT = 300
+_NAME_LIMIT = 128
 
 
-def answer(served: ServedModel, dialect: Dialect, body: bytes) -> bytes:
+def answer(served: ServedModel, dialect: Dialect, body: bytes, request_id: str = "") -> bytes:
     """The encoded answer to a request body. Raises RequestError for whatever is wrong with it.
+
+    It is logged under ``request_id`` unless the body brings an id of its own.
 
     Runs to its end without waiting for anything, so it may be called on the event loop or in a thread.
     """
     start = time.perf_counter()
     query = dialect.read(parse(body), served.model.reader)
     matrix = served.model.reader.matrix(query.rows)
-    document = dialect.write(query, _predict(served, query, matrix), served)
-    encoded = encode(document)
-    served.metrics.observe(query.rows.count, time.perf_counter() - start, query.rows.columns)
+    found = _predict(served, query, matrix)
+    encoded = encode(dialect.write(query, found, served))
+    seconds = time.perf_counter() - start
+    served.metrics.observe(query.rows.count, seconds, query.rows.columns)
+    if served.tap is not None:
+        entry = Answered(served, _name(query, request_id), time.time(), matrix, found, seconds)
+        served.tap.put(entry, len(body))
     return encoded
 
 
@@ -62,6 +70,11 @@ def _predict(served: ServedModel, query: Query, matrix: np.ndarray) -> Answer:
                 HTTPStatus.UNPROCESSABLE_ENTITY,
             )
     return found
+
+
+def _name(query: Query, request_id: str) -> str:
+    """The body's own id unless it has none or one that is too long to be a name."""
+    return query.id if query.id and len(query.id) <= _NAME_LIMIT else request_id
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401

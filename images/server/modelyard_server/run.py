@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 from collections.abc import Mapping
 from functools import partial
@@ -23,6 +24,9 @@ from modelyard_server.metrics import ServerMetrics
 from modelyard_server.models.archive import ArchiveLimits
 from modelyard_server.models.fetching import fetch_bundle
 from modelyard_server.models.loading import LoadedModel, load_model
+from modelyard_server.monitoring.logbook import Place
+from modelyard_server.monitoring.metrics import MonitoringMetrics
+from modelyard_server.monitoring.monitor import Monitor
 from modelyard_server.routing import RouteKeeper
 from modelyard_server.state import ServerState
 from modelyard_server.web.admin import make_admin
@@ -50,8 +54,9 @@ def run(environment: Mapping[str, str]) -> int:
         _log.error("%s", error)
         return ExitCode.PLATFORM
     state, metrics = ServerState(), ServerMetrics()
+    monitor = make_monitor(settings, store, metrics)
     keeper = RouteKeeper(
-        Path(settings.route_path), partial(load, store, settings.max_model_bytes), state, metrics
+        Path(settings.route_path), partial(load, store, settings.max_model_bytes), state, metrics, monitor
     )
     application = Application(
         Parts(
@@ -61,6 +66,7 @@ def run(environment: Mapping[str, str]) -> int:
             max_body_bytes=settings.max_body_bytes,
             keep_route=keeper.run,
             admin=make_admin(state),
+            monitor=monitor,
         )
     )
     make_server(application, state, settings.port, settings.drain_seconds).run()
@@ -71,3 +77,9 @@ def load(store: ObjectStore, max_bytes: int, routed: RoutedModel) -> LoadedModel
     """Fetches, verifies and builds a routed version."""
     fetched = fetch_bundle(store, routed, max_bytes)
     return load_model(fetched, routed.model_digest, ArchiveLimits(total_bytes=2 * max_bytes))
+
+
+def make_monitor(settings: ServerSettings, store: ObjectStore, metrics: ServerMetrics) -> Monitor:
+    """What looks at the answers; files of the prediction log carry the pod's name."""
+    place = Place(store.endpoint.prefix, settings.promotion, socket.gethostname())
+    return Monitor(settings.monitoring, place, store.create, MonitoringMetrics(metrics.registry))

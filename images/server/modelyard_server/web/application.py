@@ -11,6 +11,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+from modelyard_api.contract.monitoring import FEEDBACK_PATH
 from modelyard_server import SERVER_VERSION
 from modelyard_server.admission import Admission
 from modelyard_server.dataplane import answer, encode
@@ -20,6 +21,7 @@ from modelyard_server.dialects.mlflow import MLflowDialect
 from modelyard_server.dialects.typed import TypedDialect
 from modelyard_server.errors import Header, NotReadyError, RequestError
 from modelyard_server.metrics import ServerMetrics
+from modelyard_server.monitoring.monitor import Monitor
 from modelyard_server.serving import ServedModel
 from modelyard_server.state import ServerState
 from modelyard_server.web.asgi import (
@@ -27,11 +29,13 @@ from modelyard_server.web.asgi import (
     ClientGoneError,
     Receive,
     RequestHead,
+    RequestIds,
     Scope,
     Send,
     read_body,
     respond,
 )
+from modelyard_server.web.feedback import read_labels
 
 _INLINE_BYTES = 16 * 1024
 """A longer body takes longer to read than a light model to answer it; it goes to a thread."""
@@ -65,6 +69,8 @@ class Parts:
     """Runs for the life of the application and keeps the state's route."""
     admin: Callable[[Scope, Receive, Send], Awaitable[None]]
     """Answers what is not asked often."""
+    monitor: Monitor | None = None
+    """Looks at the answers for as long as the application lives."""
 
 
 class Application:
@@ -73,6 +79,7 @@ class Application:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._state = parts.state
+        self._ids = RequestIds()
         self._inference = InferenceDialect()
         self._fixed = {
             "/predict": Target(TypedDialect(), "/predict"),
@@ -100,6 +107,8 @@ class Application:
             await self._model_path(path, scope, receive, send)
         elif target is not None:
             await self._predict(target, scope, receive, send)
+        elif path == FEEDBACK_PATH:
+            await self._feedback(scope, receive, send)
         elif (page := self._pages.get(path)) is not None and scope["method"] in _READING:
             status, body, content_type = page()
             await respond(send, status, body, content_type)
@@ -108,6 +117,8 @@ class Application:
 
     async def _live_through(self, receive: Receive, send: Send) -> None:
         await receive()
+        if self._parts.monitor is not None:
+            self._parts.monitor.start()
         keeper = asyncio.ensure_future(self._parts.keep_route())
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -115,6 +126,8 @@ class Application:
         with suppress(asyncio.CancelledError):
             await keeper
         self._parts.admission.close()
+        if self._parts.monitor is not None:
+            await asyncio.to_thread(self._parts.monitor.close)
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _model_path(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -133,10 +146,12 @@ class Application:
             await self._parts.admin(scope, receive, send)
 
     async def _predict(self, target: Target, scope: Scope, receive: Receive, send: Send) -> None:
-        headers: list[Header] = []
+        head = RequestHead.of(scope)
+        request_id = self._ids.of(head)
+        headers: list[Header] = [(b"x-request-id", request_id.encode("ascii"))]
         try:
             with self._parts.admission.request():
-                served, body = await self._answer(target, scope, receive)
+                served, body = await self._answer(target, scope, receive, (head, request_id))
             headers.append((b"x-modelyard-model-version", served.version.encode("latin-1", "replace")))
             status = int(HTTPStatus.OK)
         except ClientGoneError:
@@ -156,18 +171,46 @@ class Application:
         self._parts.metrics.requests.labels(target.path, str(status)).inc()
         await respond(send, status, body, headers=headers)
 
-    async def _answer(self, target: Target, scope: Scope, receive: Receive) -> tuple[ServedModel, bytes]:
-        if scope["method"] != "POST":
+    async def _feedback(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Labels are answered when they are in memory; the monitor stores them."""
+        headers: list[Header] = []
+        try:
+            body = await self._take_labels(scope, receive)
+            status = int(HTTPStatus.ACCEPTED)
+        except ClientGoneError:
+            return
+        except RequestError as error:
+            status, body, headers = error.status, encode({"error": error.message}), list(error.headers)
+        self._parts.metrics.requests.labels(FEEDBACK_PATH, str(status)).inc()
+        await respond(send, status, body, headers=headers)
+
+    async def _take_labels(self, scope: Scope, receive: Receive) -> bytes:
+        monitor = self._parts.monitor
+        _demand_post(scope)
+        if monitor is None or not monitor.logs:
             raise RequestError(
-                f"{scope['path']} is asked with POST", HTTPStatus.METHOD_NOT_ALLOWED, [(b"allow", b"POST")]
+                "predictions are not logged here; set spec.serving.predictionLog of the ModelPromotion",
+                HTTPStatus.NOT_FOUND,
             )
-        served = self._state.demand().find(target.model, target.version)
         head = RequestHead.of(scope)
         head.demand_json()
         limit = self._parts.max_body_bytes
         with self._parts.admission.body(min(head.content_length or 0, limit)):
+            labels = read_labels(await read_body(head, receive, limit), monitor.clock())
+            monitor.label(labels)
+        return encode({"accepted": len(labels)})
+
+    async def _answer(
+        self, target: Target, scope: Scope, receive: Receive, named: tuple[RequestHead, str]
+    ) -> tuple[ServedModel, bytes]:
+        head, request_id = named
+        _demand_post(scope)
+        served = self._state.demand().find(target.model, target.version)
+        head.demand_json()
+        limit = self._parts.max_body_bytes
+        with self._parts.admission.body(min(head.content_length or 0, limit)):
             body = await read_body(head, receive, limit)
-            work = partial(answer, served, target.dialect, body)
+            work = partial(answer, served, target.dialect, body, request_id)
             if served.model.light and len(body) <= _INLINE_BYTES:
                 return served, work()
             return served, await self._parts.admission.in_thread(work)
@@ -207,6 +250,13 @@ class Application:
 
     def _readiness(self) -> int:
         return HTTPStatus.OK if self._state.ready else HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def _demand_post(scope: Scope) -> None:
+    if scope["method"] != "POST":
+        raise RequestError(
+            f"{scope['path']} is asked with POST", HTTPStatus.METHOD_NOT_ALLOWED, [(b"allow", b"POST")]
+        )
 
 
 def _json(document: dict[str, Any], status: int = HTTPStatus.OK) -> tuple[int, bytes, bytes]:

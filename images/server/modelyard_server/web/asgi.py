@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import count
 from typing import Any
+from uuid import uuid4
 
 from modelyard_server.errors import Header, RequestError
 
@@ -15,6 +17,10 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 JSON = b"application/json"
 TEXT = b"text/plain; charset=utf-8"
+REQUEST_ID_CHARACTERS = 128
+"""A longer name of a request is not used; it gets one of the server's."""
+_REQUEST_ID = b"x-request-id"
+_WANTED = (b"content-", _REQUEST_ID)
 _SHOWN = 60
 
 
@@ -29,16 +35,19 @@ class RequestHead:
     content_type: bytes
     content_encoding: bytes
     content_length: int | None
+    request_id: bytes = b""
+    """Name that the client gave the request; empty if it gave none that can be used."""
 
     @classmethod
     def of(cls, scope: Scope) -> RequestHead:
         """Reads the headers of a request."""
-        found = {name: value for name, value in scope["headers"] if name.startswith(b"content-")}
+        found = {name: value for name, value in scope["headers"] if name.startswith(_WANTED)}
         length = found.get(b"content-length", b"")
         return cls(
             content_type=found.get(b"content-type", b""),
             content_encoding=found.get(b"content-encoding", b""),
             content_length=int(length) if length.isdigit() else None,
+            request_id=_usable(found.get(_REQUEST_ID, b"")),
         )
 
     def demand_json(self) -> None:
@@ -83,6 +92,27 @@ async def respond(
     fields = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), *headers]
     await send({"type": "http.response.start", "status": status, "headers": fields})
     await send({"type": "http.response.body", "body": body})
+
+
+class RequestIds:
+    """Names for requests that bring none: no two processes give the same, and a name costs next to nothing."""
+
+    def __init__(self) -> None:
+        self._process = uuid4().hex[:16]
+        self._numbers = count(1)
+
+    def of(self, head: RequestHead) -> str:
+        """The client's name for the request, else a new one."""
+        if head.request_id:
+            return head.request_id.decode("ascii")
+        return f"{self._process}-{next(self._numbers):x}"
+
+
+def _usable(name: bytes) -> bytes:
+    """The name if it is short and of visible characters, so that it may stand in a header and in a log."""
+    if len(name) <= REQUEST_ID_CHARACTERS and name.isascii() and name.decode("ascii").isprintable():
+        return name
+    return b""
 
 
 def _too_large(limit: int) -> RequestError:

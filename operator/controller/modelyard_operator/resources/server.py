@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modelyard_api import labels
+from modelyard_api.contract.monitoring import DriftSettings, LogSettings, MonitoringSettings
 from modelyard_api.contract.route import ROUTE_FILE, Route
 from modelyard_api.contract.steps import SERVER_VARIABLE, S3Endpoint, ServerSettings
-from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec
+from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec, Serving
 from modelyard_operator.objects.pods import (
     ConfigMapVolume,
     Container,
@@ -131,6 +132,14 @@ def _pod(wanted: ServerPods) -> PodSpec:
     )
 
 
+def _monitoring(serving: Serving) -> MonitoringSettings:
+    log, drift = serving.prediction_log, serving.drift
+    return MonitoringSettings(
+        log=None if log is None else LogSettings(sample_percent=log.sample_percent),
+        drift=DriftSettings(window_rows=drift.window_rows, false_alarm_percent=drift.false_alarm_percent),
+    )
+
+
 def _container(wanted: ServerPods) -> Container:
     settings = ServerSettings(
         promotion=wanted.parent.name,
@@ -139,6 +148,7 @@ def _container(wanted: ServerPods) -> Container:
         route_path=f"{_ROUTE_DIRECTORY}/{ROUTE_FILE}",
         port=wanted.port,
         s3=wanted.s3,
+        monitoring=_monitoring(wanted.spec.serving),
     )
     live, ready = (HttpGet(path=f"/v2/health/{word}", port=_PORT) for word in ("live", "ready"))
     return Container(
