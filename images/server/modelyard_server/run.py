@@ -65,7 +65,7 @@ def run(environment: Mapping[str, str]) -> int:
             admission=Admission(AdmissionLimits(threads=min(_MOST_THREADS, os.cpu_count() or 1)), metrics),
             max_body_bytes=settings.max_body_bytes,
             keep_route=keeper.run,
-            admin=make_admin(state),
+            admin=make_admin(state, takes_labels=monitor.logs),
             monitor=monitor,
         )
     )

@@ -40,7 +40,8 @@ def client_of(
     if model is not None:
         state.serving = Serving(Route(model_name="forest", champion=model.routed), model)
     admission = Admission(limits or AdmissionLimits(), metrics)
-    parts = Parts(state, metrics, admission, 1_000_000, never, make_admin(state), monitor)
+    admin = make_admin(state, takes_labels=monitor is not None and monitor.logs)
+    parts = Parts(state, metrics, admission, 1_000_000, never, admin, monitor)
     transport = httpx.ASGITransport(Application(parts))
     return httpx.AsyncClient(transport=transport, base_url="http://server"), state
 
@@ -199,3 +200,12 @@ async def test_labels_are_not_taken_where_nothing_is_logged() -> None:
         assert (await client.get("/feedback")).status_code == 405
     assert answer.status_code == 404
     assert "predictionLog" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("logs", [True, False])
+async def test_the_description_has_a_path_for_labels_where_some_are_taken(logs: bool) -> None:  # noqa: FBT001
+    client, _ = client_of(served(Constant(Answer(np.zeros(1)))), monitor=logging_monitor(logs=logs))
+    async with client:
+        document = (await client.get("/openapi.json")).json()
+    assert ("/feedback" in document["paths"]) == logs
+    assert ("Label" in document["components"]["schemas"]) == logs

@@ -14,8 +14,11 @@ from modelyard_server.state import ServerState
 from modelyard_server.web.openapi import describe
 
 
-def make_admin(state: ServerState) -> FastAPI:
-    """``/admin/route``, ``/docs`` and ``/openapi.json``; every other path is unknown."""
+def make_admin(state: ServerState, *, takes_labels: bool = False) -> FastAPI:
+    """``/admin/route``, ``/docs`` and ``/openapi.json``; every other path is unknown.
+
+    ``takes_labels`` says whether the interface has a path for true labels.
+    """
     admin = FastAPI(title="Modelyard", redoc_url=None)
 
     @admin.get(STATE_PATH, response_model_by_alias=True)
@@ -31,7 +34,7 @@ def make_admin(state: ServerState) -> FastAPI:
         return JSONResponse({"error": message}, error.status_code, headers=error.headers)
 
     def openapi() -> dict[str, Any]:
-        return describe(state.serving)
+        return describe(state.serving, takes_labels=takes_labels)
 
     admin.openapi = openapi  # type: ignore[method-assign]
     return admin

@@ -13,7 +13,8 @@ from modelyard_server.web.asgi import REQUEST_ID_CHARACTERS
 _EXAMPLE = '{"labels": [{"request_id": "…", "row": 0, "label": "…"}]}'
 _LABELS = frozenset({"labels"})
 _LABEL = frozenset({"request_id", "row", "label"})
-_MOST_ROWS = 2**31
+MOST_ROWS = 2**31
+"""Places of rows are below it."""
 
 
 def read_labels(body: bytes, now: float) -> list[Label]:
@@ -36,7 +37,7 @@ def _label(given: dict[str, Any], where: str, now: float) -> Label:
             f'{where}: "request_id" must be the text that came with the prediction as x-request-id, '
             f"1 to {REQUEST_ID_CHARACTERS} characters"
         )
-    if type(row) is not int or not 0 <= row < _MOST_ROWS:
+    if type(row) is not int or not 0 <= row < MOST_ROWS:
         raise RequestError(f'{where}: "row" must be the place of the row in its request, from 0')
     if not isinstance(value, str | int | float):
         raise RequestError(f'{where}: "label" must be a text, a number, true or false')
