@@ -228,7 +228,8 @@ def test_a_sample_is_chosen_by_the_request_alone_and_is_as_large_as_asked() -> N
 
 
 def test_a_store_that_is_away_loses_what_more_files_hold_and_gets_the_others_later() -> None:
-    store, lost = Store(), []
+    store = Store()
+    lost: list[int] = []
     uploads = Uploads(store.create, 2, lost.append)
     store.away.set()
     uploads.start()
@@ -243,7 +244,8 @@ def test_a_store_that_is_away_loses_what_more_files_hold_and_gets_the_others_lat
 
 
 def test_a_store_that_stays_away_does_not_hold_up_the_end() -> None:
-    store, lost = Store(), []
+    store = Store()
+    lost: list[int] = []
     store.away.set()
     uploads = Uploads(store.create, 3, lost.append)
     uploads.start()
