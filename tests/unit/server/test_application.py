@@ -180,6 +180,7 @@ async def test_labels_are_taken_one_by_one_and_many_at_once() -> None:
         ({"request_id": "a", "label": 1, "row": -1}, '"row"'),
         ({"request_id": "a", "label": 1, "row": True}, '"row"'),
         ({"request_id": "a", "label": 1, "rows": 1}, 'no field "rows"'),
+        ({"request_id": "a", "label": "x" * 1025}, "at most 1024"),
         ({"labels": []}, "at least one"),
         ({"labels": [{"request_id": "a", "label": 1}, 5]}, "JSON object"),
         ({"labels": [{"request_id": "a", "label": 1}, {"label": 1}]}, "label 1:"),

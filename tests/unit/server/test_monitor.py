@@ -297,9 +297,9 @@ def test_labels_are_stored_whether_or_not_their_answer_is_remembered() -> None:
 
 
 def test_the_oldest_answers_are_forgotten_first() -> None:
-    watching = Monitored(LogSettings(remembered_requests=2))
-    for name in ("r-1", "r-2", "r-3"):
-        watching.put(regression(), np.zeros((1, 3)), Answer(np.zeros(1)), name)
+    watching = Monitored(LogSettings(remembered_rows=4))
+    for name in ("r-1", "r-2", "r-3", "r-3"):
+        watching.put(regression(), np.zeros((2, 3)), Answer(np.zeros(2)), name)
     feed(watching, [label(0.0, "r-1"), label(0.0, "r-2"), label(0.0, "r-3")])
     assert watching.metric("feedback_labels_total", result="matched") == 2
 

@@ -30,21 +30,23 @@ class Accuracy:
     """Remembers the latest answers and judges them when their labels come."""
 
     def __init__(self, most: int, metrics: MonitoringMetrics) -> None:
-        """``most`` is how many requests are remembered."""
+        """``most`` is how many rows are remembered."""
         self._most = most
+        self._rows = 0
         self._metrics = metrics
         self._answers: dict[str, _Remembered] = {}
 
     def remember(self, entries: Sequence[Answered]) -> None:
         """Holds answers; the oldest go where there are too many. An id that comes again means the later request."""
         for entry in entries:
-            served = entry.served
-            self._answers.pop(entry.request_id, None)
+            served, predictions = entry.served, entry.answer.predictions
+            self._forget(entry.request_id)
+            self._rows += len(predictions)
             self._answers[entry.request_id] = _Remembered(
-                served.name, served.version, served.model.classifies, entry.answer.predictions
+                served.name, served.version, served.model.classifies, predictions
             )
-        while len(self._answers) > self._most:
-            self._answers.pop(next(iter(self._answers)))
+        while self._rows > self._most:
+            self._forget(next(iter(self._answers)))
 
     def judge(self, labels: Sequence[Label]) -> None:
         """Counts how far the answers were right."""
@@ -54,6 +56,11 @@ class Accuracy:
             self._metrics.labels.labels("matched" if known else "unmatched").inc()
             if held is not None and known:
                 self._count(held, label)
+
+    def _forget(self, request_id: str) -> None:
+        held = self._answers.pop(request_id, None)
+        if held is not None:
+            self._rows -= len(held.predictions)
 
     def _count(self, held: _Remembered, label: Label) -> None:
         predicted = held.predictions[label.row].item()

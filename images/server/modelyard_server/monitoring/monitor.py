@@ -96,7 +96,7 @@ class Monitor:
             lost = self._lost
             self._uploads = Uploads(create, log.waiting_files, lost)
             self._log = Logbook(log, place, metrics, self._uploads.offer)
-            self._accuracy = Accuracy(log.remembered_requests, metrics)
+            self._accuracy = Accuracy(log.remembered_rows, metrics)
         self._lock = threading.Lock()
         self._labels: list[Label] = []
         self._held: frozenset[Version] | None = None

@@ -13,6 +13,8 @@ from modelyard_server.web.asgi import REQUEST_ID_CHARACTERS
 _EXAMPLE = '{"labels": [{"request_id": "…", "row": 0, "label": "…"}]}'
 _LABELS = frozenset({"labels"})
 _LABEL = frozenset({"request_id", "row", "label"})
+LABEL_CHARACTERS = 1024
+"""Labels wait in memory until they are stored."""
 MOST_ROWS = 2**31
 """Places of rows are below it."""
 
@@ -41,4 +43,8 @@ def _label(given: dict[str, Any], where: str, now: float) -> Label:
         raise RequestError(f'{where}: "row" must be the place of the row in its request, from 0')
     if not isinstance(value, str | int | float):
         raise RequestError(f'{where}: "label" must be a text, a number, true or false')
+    if isinstance(value, str) and len(value) > LABEL_CHARACTERS:
+        raise RequestError(
+            f'{where}: "label" has {len(value)} characters, at most {LABEL_CHARACTERS} are taken'
+        )
     return Label(request_id, row, value, now)

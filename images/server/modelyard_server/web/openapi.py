@@ -10,7 +10,7 @@ from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_server import SERVER_VERSION
 from modelyard_server.serving import ServedModel, Serving
 from modelyard_server.web.asgi import REQUEST_ID_CHARACTERS
-from modelyard_server.web.feedback import MOST_ROWS
+from modelyard_server.web.feedback import LABEL_CHARACTERS, MOST_ROWS
 
 _TYPES = {
     ColumnType.INTEGER: "integer",
@@ -102,7 +102,7 @@ def _add_labels(document: Schema, served: ServedModel) -> None:
                 "default": 0,
                 "description": "Place of the row in its request",
             },
-            "label": {"type": ["string", "number", "boolean"]},
+            "label": {"type": ["string", "number", "boolean"], "maxLength": LABEL_CHARACTERS},
         },
     }
     many = {

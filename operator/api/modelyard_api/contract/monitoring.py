@@ -22,8 +22,8 @@ class LogSettings(StatusModel):
     """Seconds after its first row at which a file is written."""
     waiting_files: int = 4
     """Files that wait for the store at most; what comes then is dropped and counted."""
-    remembered_requests: int = 20_000
-    """Latest requests whose answers are held for the labels that come for them."""
+    remembered_rows: int = 50_000
+    """Latest rows whose answers are held for the labels that come for them."""
 
 
 class DriftSettings(StatusModel):
