@@ -29,12 +29,14 @@ def answer(served: ServedModel, dialect: Dialect, body: bytes, request_id: str =
     start = time.perf_counter()
     query = dialect.read(parse(body), served.model.reader)
     matrix = served.model.reader.matrix(query.rows)
+    # Steps of scikit-learn may be told to work in place (copy=False); a compiled program never does.
+    seen = matrix if served.tap is None or served.model.compiled else matrix.copy()
     found = _predict(served, query, matrix)
     encoded = encode(dialect.write(query, found, served))
     seconds = time.perf_counter() - start
     served.metrics.observe(query.rows.count, seconds, query.rows.columns)
     if served.tap is not None:
-        entry = Answered(served, _name(query, request_id), time.time(), matrix, found, seconds)
+        entry = Answered(served, _name(query, request_id), time.time(), seen, found, seconds)
         served.tap.put(entry, len(body))
     return encoded
 

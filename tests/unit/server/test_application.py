@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -148,6 +148,28 @@ async def test_an_answer_is_left_to_the_monitor_under_the_name_that_the_client_i
     assert [entry.request_id for entry in entries] == ["mine", *given, "its own"]
     assert (named.headers["x-request-id"], len(set(given)), dropped) == ("mine", 3, 0)
     assert entries[0].matrix.tolist() == [[1.0, 2.0, 3.0]]
+
+
+@dataclass(frozen=True)
+class Overwriting:
+    """Works in place, as a scaler with copy=False does."""
+
+    gives_probabilities: bool = False
+
+    def predict(self, matrix: np.ndarray, *, probabilities: bool) -> Answer:
+        """Zeros, also where the inputs were."""
+        del probabilities
+        matrix[:] = 0
+        return Answer(np.zeros(len(matrix)))
+
+
+async def test_the_monitor_sees_the_inputs_as_they_came_whatever_the_model_does_to_them() -> None:
+    monitor = logging_monitor()
+    client, _ = client_of(replace(served(Overwriting()), tap=monitor.tap), monitor=monitor)
+    async with client:
+        assert (await client.post("/predict", json=ROW)).status_code == 200
+    (entry,), _ = monitor.tap.take()
+    assert entry.matrix.tolist() == [[1.0, 2.0, 3.0]]
 
 
 async def test_an_answer_that_was_refused_is_not_left_to_the_monitor() -> None:
