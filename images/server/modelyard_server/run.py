@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -26,6 +27,9 @@ from modelyard_server.models.archive import ArchiveLimits
 from modelyard_server.models.fetching import fetch_bundle
 from modelyard_server.models.loading import LoadedModel, load_model
 from modelyard_server.models.memory import free_bytes
+from modelyard_server.monitoring.logbook import Place as LogPlace
+from modelyard_server.monitoring.metrics import MonitoringMetrics
+from modelyard_server.monitoring.monitor import Monitor
 from modelyard_server.processes.siblings import Alone, Own, Siblings
 from modelyard_server.processes.supervisor import Place, Supervisor
 from modelyard_server.routing import RouteKeeper
@@ -70,7 +74,8 @@ def serve(settings: ServerSettings, environment: Mapping[str, str], place: Place
         _log.error("%s", error)
         return ExitCode.PLATFORM
     state, metrics = ServerState(), ServerMetrics()
-    keeper = RouteKeeper(Path(settings.route_path), partial(load, store, settings), state, metrics)
+    monitor = make_monitor(settings, store, metrics)
+    keeper = RouteKeeper(Path(settings.route_path), partial(load, store, settings), state, metrics, monitor)
     siblings: Alone = Alone()
     beside: list[Beside] = []
     if place is not None:
@@ -84,8 +89,9 @@ def serve(settings: ServerSettings, environment: Mapping[str, str], place: Place
         admission=Admission(_admission(settings), metrics),
         max_body_bytes=settings.max_body_bytes,
         keep_route=partial(_keep, keeper, beside),
-        admin=make_admin(state, siblings),
+        admin=make_admin(state, siblings, takes_labels=monitor.logs),
         siblings=siblings,
+        monitor=monitor,
     )
     application = Application(parts)
     guard = _guard(application, settings, metrics)
@@ -115,6 +121,12 @@ def load(store: ObjectStore, settings: ServerSettings, routed: RoutedModel) -> L
     fetched = fetch_bundle(store, routed, most, free_bytes)
     limits = ArchiveLimits(total_bytes=2 * most, room=free_bytes)
     return load_model(fetched, routed.model_digest, limits, settings.max_rows)
+
+
+def make_monitor(settings: ServerSettings, store: ObjectStore, metrics: ServerMetrics) -> Monitor:
+    """What looks at the answers; files of the prediction log carry the pod's name."""
+    place = LogPlace(store.endpoint.prefix, settings.promotion, socket.gethostname())
+    return Monitor(settings.monitoring, place, store.create, MonitoringMetrics(metrics.registry))
 
 
 def _guard(application: Application, settings: ServerSettings, metrics: ServerMetrics) -> Guard | None:

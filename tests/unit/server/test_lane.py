@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import httptools
@@ -17,6 +18,7 @@ from modelyard_server.admission import Admission, AdmissionLimits
 from modelyard_server.keys import Keyring
 from modelyard_server.metrics import ServerMetrics
 from modelyard_server.models.predictor import Answer, Predictor
+from modelyard_server.monitoring.tap import Tap
 from modelyard_server.serving import Serving
 from modelyard_server.state import ServerState
 from modelyard_server.web.admin import make_admin
@@ -33,6 +35,7 @@ ORDINARY = (("Host", "x"), ("Content-Type", "application/json"), ("Content-Lengt
 PLAIN = [(b"content-type", b"application/json"), (b"content-length", b"30")]
 HEAVY_SECONDS = 1.0
 KEY = "shop-7c1d44b0e2aa49d1"
+NAMED = ("X-Request-Id", "mine")
 
 
 class Wire(asyncio.Transport):
@@ -130,7 +133,7 @@ async def sent(wire: Wire) -> Response:
     ],
 )
 async def test_both_ways_answer_the_same(path: str, body: bytes) -> None:
-    headers = [*ORDINARY[:2], ("Content-Length", str(len(body)))]
+    headers = [*ORDINARY[:2], ("Content-Length", str(len(body))), NAMED]
     answers = []
     for short in (True, False):
         protocol, wire = connected(application()[0], short=short)
@@ -146,7 +149,7 @@ async def test_both_ways_answer_the_same(path: str, body: bytes) -> None:
 @pytest.mark.parametrize("path", ["/predict", "/invocations"])
 async def test_both_ways_ask_for_a_key_first(tmp_path: Path, path: str, key: str | None, status: int) -> None:
     (tmp_path / "shop").write_text(KEY)
-    headers = [*ORDINARY, *([("X-API-Key", key)] if key else [])]
+    headers = [*ORDINARY, NAMED, *([("X-API-Key", key)] if key else [])]
     body = BODY if path == "/predict" else b'{"instances": [[1, 2, 3]]}    '
     answers = []
     for short in (True, False):
@@ -163,6 +166,23 @@ async def test_both_ways_ask_for_a_key_first(tmp_path: Path, path: str, key: str
     one, other = answers
     assert (one.status, one.body, one.headers) == (other.status, other.body, other.headers)
     assert one.status == status
+
+
+async def test_what_is_answered_on_the_short_way_is_left_to_those_who_look_at_answers() -> None:
+    app, state = application()
+    assert state.serving is not None
+    tap = Tap(1_000_000)
+    state.serving = replace(state.serving, champion=replace(state.serving.champion, tap=tap))
+    protocol, wire = connected(app)
+    for named in ((), (NAMED,)):
+        wire.sent = b""
+        protocol.data_received(request(headers=[*ORDINARY, *named]))
+        entries, _ = tap.take()
+        assert [entry.request_id.encode() for entry in entries] == [
+            Response(wire.sent).headers[b"x-request-id"]
+        ]
+        assert entries[0].matrix.tolist() == [[1.0, 2.0, 3.0]]
+    assert entries[0].request_id == "mine"
 
 
 async def test_a_fault_is_told_as_on_the_long_way() -> None:

@@ -47,12 +47,13 @@ class KeysInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc
     async def intercept_service(self, continuation: Continuation, handler_call_details: Any) -> Any:  # noqa: ANN401
         """See grpc: who handles a call."""
         method = handler_call_details.method.rpartition("/")[2]
-        headers = _headers(handler_call_details.invocation_metadata)
+        headers = headers_of(handler_call_details.invocation_metadata)
         error = self._guard.check(_PATHS.get(method, _PREDICTION), headers)
         return await continuation(handler_call_details) if error is None else _refusing(error)
 
 
-def _headers(metadata: Iterable[tuple[str, str | bytes]] | None) -> list[Header]:
+def headers_of(metadata: Iterable[tuple[str, str | bytes]] | None) -> list[Header]:
+    """Metadata as HTTP has it, names in lower case."""
     return [
         (name.encode(), value if isinstance(value, bytes) else value.encode())
         for name, value in metadata or ()

@@ -12,13 +12,14 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from modelyard_server.dataplane import compose, observe, read_document
+from modelyard_server.dataplane import Came, compose, observe, read_document
 from modelyard_server.dialects.inference import InferenceDialect, model_metadata, server_metadata
 from modelyard_server.errors import NotReadyError, RequestError
-from modelyard_server.grpc_service.keys import KeysInterceptor, code_of
+from modelyard_server.grpc_service.keys import KeysInterceptor, code_of, headers_of
 from modelyard_server.grpc_service.messages import SERVICE, Messages
 from modelyard_server.grpc_service.translating import document_of, fill
 from modelyard_server.web.application import Application, Parts
+from modelyard_server.web.asgi import REQUEST_ID
 from modelyard_server.web.guarding import Guard
 
 _PATH = "grpc"
@@ -39,7 +40,7 @@ class InferenceService:
         self._guard = guard
         self._messages = Messages()
         self._dialect = InferenceDialect()
-        self._answers: dict[str, Callable[[Any], Awaitable[Any]]] = {
+        self._answers: dict[str, Callable[[Any, Any], Awaitable[Any]]] = {
             "ServerLive": self._live,
             "ServerReady": self._ready,
             "ModelReady": self._model_ready,
@@ -68,7 +69,7 @@ class InferenceService:
 
         async def method(request: Any, context: Any) -> Any:  # noqa: ANN401
             try:
-                return await answer(request)
+                return await answer(request, context)
             except RequestError as error:
                 await context.abort(code_of(error), error.message)
             except Exception:  # noqa: BLE001  whatever it was, the client gets an answer
@@ -81,42 +82,46 @@ class InferenceService:
             response_serializer=lambda message: message.SerializeToString(),
         )
 
-    async def _live(self, request: Any) -> Any:  # noqa: ANN401
-        del request
+    async def _live(self, request: Any, context: Any) -> Any:  # noqa: ANN401
+        del request, context
         return self._messages.of("ServerLiveResponse")(live=True)
 
-    async def _ready(self, request: Any) -> Any:  # noqa: ANN401
-        del request
+    async def _ready(self, request: Any, context: Any) -> Any:  # noqa: ANN401
+        del request, context
         return self._messages.of("ServerReadyResponse")(ready=self._state.ready)
 
-    async def _model_ready(self, request: Any) -> Any:  # noqa: ANN401
+    async def _model_ready(self, request: Any, context: Any) -> Any:  # noqa: ANN401
+        del context
         try:
             self._state.demand().find(request.name, request.version or None)
         except NotReadyError:
             return self._messages.of("ModelReadyResponse")(ready=False)
         return self._messages.of("ModelReadyResponse")(ready=True)
 
-    async def _server(self, request: Any) -> Any:  # noqa: ANN401
-        del request
+    async def _server(self, request: Any, context: Any) -> Any:  # noqa: ANN401
+        del request, context
         return self._messages.of("ServerMetadataResponse")(**server_metadata())
 
-    async def _model(self, request: Any) -> Any:  # noqa: ANN401
+    async def _model(self, request: Any, context: Any) -> Any:  # noqa: ANN401
+        del context
         serving = self._state.demand()
         document = model_metadata(serving, serving.find(request.name, request.version or None))
         document.pop("parameters")  # this half of the protocol has no place for them
         return self._messages.of("ModelMetadataResponse")(**document)
 
-    async def _infer(self, request: Any) -> Any:  # noqa: ANN401
+    async def _infer(self, request: Any, context: Any) -> Any:  # noqa: ANN401
         status = int(HTTPStatus.OK)
-        start = time.perf_counter()
+        request_id = self._application.ids.of(headers_of(context.invocation_metadata()))
+        context.set_trailing_metadata(((REQUEST_ID.decode(), request_id),))
         try:
+            came = Came(time.perf_counter(), request_id, request.ByteSize())
             with self._admission.request():
                 served = self._state.demand().find(request.model_name, request.model_version or None)
-                asked = read_document(served, self._dialect, document_of(request), start)
+                asked = read_document(served, self._dialect, document_of(request), came)
                 found = await self._application.predict(served, asked)
                 document = compose(served, self._dialect, asked, found)
                 response = fill(self._messages.of("ModelInferResponse")(), document)
-                observe(served, asked)
+                observe(served, asked, found)
                 return response
         except RequestError as error:
             status = error.status

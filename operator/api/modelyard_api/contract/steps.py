@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from modelyard_api.base import OneOf, StatusModel
+from modelyard_api.contract.monitoring import MonitoringSettings
 from modelyard_api.v1alpha1.common import ColumnName
 from modelyard_api.v1alpha1.dataset import Split
 from modelyard_api.v1alpha1.loading import ColumnSpec, Fail, HashOrder, OnReject, Order
@@ -238,4 +239,5 @@ class ServerSettings(StatusModel):
     """Processes that answer side by side, each with a copy of every model."""
     drain_seconds: float = 5.0
     """Time between SIGTERM and the end, in which requests are still answered but readiness is off."""
+    monitoring: MonitoringSettings = MonitoringSettings()
     log_level: str = "INFO"

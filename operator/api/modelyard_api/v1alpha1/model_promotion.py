@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 
 from modelyard_api.base import STORED_DEFAULT_KEY, ApiModel, OneOf, StatusModel, immutable, rules
 from modelyard_api.v1alpha1.common import (
@@ -12,6 +12,7 @@ from modelyard_api.v1alpha1.common import (
     LabelMap,
     MetricName,
     ObjectMeta,
+    Percent,
     ResourceName,
     ResourceRequirements,
     ResourceStatus,
@@ -19,6 +20,8 @@ from modelyard_api.v1alpha1.common import (
 )
 from modelyard_api.v1alpha1.sources import SecretRef
 from modelyard_api.v1alpha1.training_job import ModelName
+
+_MOST_FALSE_ALARMS = 20
 
 
 class Latest(ApiModel):
@@ -112,6 +115,38 @@ class RequestLimits(ApiModel):
     """From its first byte to its last."""
 
 
+class PredictionLog(ApiModel):
+    """Every prediction as rows of Parquet files on S3, and labels for them by POST /feedback."""
+
+    sample_percent: Percent = "100"
+    """Percent of the requests that are logged, chosen by their ids."""
+
+
+class Drift(ApiModel):
+    """How traffic is compared with the rows that the model was trained on."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "!has(self.falseAlarmPercent) || double(self.falseAlarmPercent) <= 20.0",
+                "falseAlarmPercent must be at most 20",
+            )
+        )
+    )
+
+    window_rows: Annotated[int, Field(ge=100, le=100_000)] = 500
+    """Rows that are judged at once, by each server process."""
+    false_alarm_percent: Percent = "1"
+    """Percent of the windows without drift in which some feature or the output is above its limit all the same."""
+
+    @field_validator("false_alarm_percent")
+    @classmethod
+    def _still_an_alarm(cls, value: str) -> str:
+        if float(value) > _MOST_FALSE_ALARMS:
+            raise ValueError(f"falseAlarmPercent must be at most {_MOST_FALSE_ALARMS}")
+        return value
+
+
 class Serving(ApiModel):
     """How the server runs."""
 
@@ -125,6 +160,10 @@ class Serving(ApiModel):
     """Who may ask; anyone who reaches the pods if unset."""
     limits: RequestLimits = RequestLimits()
     """What a request may come to."""
+    prediction_log: PredictionLog | None = None
+    """Logs predictions; unset, none are."""
+    drift: Drift = Drift()
+    """How drift is watched for."""
     node_selector: LabelMap | None = None
     """Labels that the node must have."""
     tolerations: Annotated[list[Toleration], Field(max_length=16)] = []

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modelyard_api import labels
+from modelyard_api.contract.monitoring import DriftSettings, LogSettings, MonitoringSettings
 from modelyard_api.contract.route import ROUTE_FILE, Route
 from modelyard_api.contract.steps import KEYS_DIRECTORY, SERVER_VARIABLE, S3Endpoint, ServerSettings
-from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec
+from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec, Serving
 from modelyard_operator.objects.pods import (
     ConfigMapVolume,
     Container,
@@ -145,6 +146,14 @@ def _pod(wanted: ServerPods) -> PodSpec:
     )
 
 
+def _monitoring(serving: Serving) -> MonitoringSettings:
+    log, drift = serving.prediction_log, serving.drift
+    return MonitoringSettings(
+        log=None if log is None else LogSettings(sample_percent=log.sample_percent),
+        drift=DriftSettings(window_rows=drift.window_rows, false_alarm_percent=drift.false_alarm_percent),
+    )
+
+
 def _container(wanted: ServerPods) -> Container:
     serving = wanted.spec.serving
     auth, limits = serving.auth, serving.limits
@@ -161,6 +170,7 @@ def _container(wanted: ServerPods) -> Container:
         max_rows=limits.max_rows,
         request_seconds=limits.request_seconds,
         keys_directory=KEYS_DIRECTORY if auth else None,
+        monitoring=_monitoring(serving),
     )
     seen = [*mounts(), VolumeMount(name="route", mount_path=_ROUTE_DIRECTORY, read_only=True)]
     if auth is not None:
