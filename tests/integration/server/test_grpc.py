@@ -114,7 +114,8 @@ def test_what_is_answered_is_logged_under_a_name_that_labels_can_be_sent_for(
     with running_server(tmp_path, minio_server, fresh_project(), **options) as server:
         server.await_route(server.route(build_compiled(FITTED).write(server.store, "3")))
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, server.client() as http:
-            asked = {"model_name": "iris", "inputs": [tensor()], "raw_input_contents": [MATRIX.tobytes()]}
+            asked: dict[str, Any] = {"model_name": "iris", "inputs": [tensor()]}
+            asked["raw_input_contents"] = [MATRIX.tobytes()]
             names = [Client(channel).name(**asked), Client(channel).name(**asked, id="mine")]
             assert Client(channel).name(metadata=[("x-request-id", "yours")], **asked) == "yours"
             for name in (names[0], "mine", "yours"):

@@ -64,7 +64,8 @@ class Kept:
         settings = MonitoringSettings(log=LogSettings())
         place = Place("project", "shop", "pod")
         metrics = MonitoringMetrics(self.metrics.registry)
-        self.monitor = Monitor(settings, place, {}.__setitem__, metrics)
+        files: dict[str, bytes] = {}
+        self.monitor = Monitor(settings, place, files.__setitem__, metrics)
         self.keeper = RouteKeeper(self.path, self.load, self.state, self.metrics, self.monitor)
 
     def write(self, champion: str, previous: str | None = None) -> Route:
