@@ -87,12 +87,14 @@ async def never() -> None:
     """Keeps no route."""
 
 
-def application(predictor: Predictor | None = None, seconds: float = 1e-5) -> tuple[Application, ServerState]:
+def application(
+    predictor: Predictor | None = None, seconds: float = 1e-5, most: int = 1_000_000
+) -> tuple[Application, ServerState]:
     state, metrics = ServerState(), ServerMetrics()
     model = served(predictor or Constant(Answer(np.array([1.5]))), seconds)
     state.serving = Serving(Route(model_name="forest", champion=model.routed), model)
     admission = Admission(AdmissionLimits(), metrics)
-    return Application(Parts(state, metrics, admission, 1_000_000, never, make_admin(state))), state
+    return Application(Parts(state, metrics, admission, most, never, make_admin(state))), state
 
 
 def connected(app: Replying, *, short: bool = True) -> tuple[BoundedProtocol, Wire]:
@@ -203,6 +205,12 @@ async def test_a_request_in_pieces_is_answered_when_its_last_byte_is_there() -> 
     protocol.data_received(request()[-1:])
     assert Response(wire.sent).status == 200
     assert state.requests == 1
+
+
+async def test_a_body_beyond_the_limit_is_refused_on_the_long_way() -> None:
+    protocol, wire = connected(application(most=len(BODY) - 1)[0])
+    protocol.data_received(request())
+    assert (await sent(wire)).status == 413
 
 
 async def test_requests_behind_one_another_are_answered_in_order_also_behind_a_slow_one() -> None:

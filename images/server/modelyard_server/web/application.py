@@ -85,6 +85,7 @@ class Application:
         self._parts = parts
         self._state = parts.state
         self._inference = InferenceDialect()
+        self._short = min(INLINE_BYTES, parts.max_body_bytes)
         self._feedback = Feedback(parts.monitor, parts.admission, parts.max_body_bytes)
         self.ids = RequestIds()
         self._targets = {
@@ -113,7 +114,7 @@ class Application:
 
     def at_once(self, path: str, headers: Sequence[Header]) -> Turn | None:
         """What answers a short request with this head right where it is read; None where it takes the long way."""
-        target = self._target(path) if short_enough(headers) else None
+        target = self._target(path) if short_enough(headers, self._short) else None
         serving = self._state.serving
         if target is None or serving is None or self._state.draining:
             return None
