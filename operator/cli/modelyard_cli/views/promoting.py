@@ -52,6 +52,9 @@ def look_for(seen: PromotionSeen, version: str) -> Look:
     if candidate is not None and candidate.version == version:
         if gates is not None and gates.status == "False":
             return Look(State.FAILED, gates.reason, gates.message)
+        approval = current(seen.metadata, seen.status, PromotionCondition.APPROVED)
+        if approval is not None and approval.status == "False":
+            return Look(State.FAILED, approval.reason, approval.message)
         if candidate.refused is not None:
             return Look(State.FAILED, PromotionReason.MODEL_UNUSABLE, candidate.refused)
     return replace(look, state=State.WORKING) if look.state is State.DONE else look
