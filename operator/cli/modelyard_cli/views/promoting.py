@@ -22,7 +22,12 @@ def owner_of(promotions: Sequence[Document], model: str, stage: str) -> Document
         for document in promotions
         if document["spec"]["modelName"] == model and document["spec"].get("stage", _STAGE) == stage
     ]
-    return min(own, key=lambda document: str(document["metadata"]["creationTimestamp"]), default=None)
+    return min(own, key=_seniority, default=None)
+
+
+def _seniority(document: Document) -> tuple[str, str]:
+    meta = document["metadata"]
+    return str(meta["creationTimestamp"]), str(meta.get("uid", ""))
 
 
 def pointed_to(version: str) -> dict[str, str | None]:
