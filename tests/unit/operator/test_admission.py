@@ -4,8 +4,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
-
 from modelyard_api import labels
 from modelyard_api.conditions import find_condition
 from modelyard_api.contract.route import RouteState
@@ -143,15 +141,18 @@ def test_the_status_stays_small_however_long_postgres_is_silent() -> None:
     assert recorded(status, Recording(), 1)[0].history == status.history
 
 
-@pytest.mark.parametrize("again", [True, False])
-def test_a_new_champion_is_recorded_at_once(*, again: bool) -> None:
-    seen = promotion() if again else step(promotion(), facts(1))
-    known = facts(1)
-    route = direct(seen, known).route
-    assert route is not None
-    state = RouteState(route_digest=route.digest(), wanted_digest=route.digest())
-    plan = decide_promotion(seen, replace(known, fleet=Fleet(("pod",), frozenset({"pod"}), {"pod": state})))
-    assert plan.after == (0 if again else None)
+def test_a_new_champion_is_recorded_at_once_also_where_the_last_was_just_written() -> None:
+    def pause(seen: PromotionObject, known: PromotionFacts) -> float | None:
+        route = direct(seen, known).route
+        assert route is not None
+        state = RouteState(route_digest=route.digest(), wanted_digest=route.digest())
+        known = replace(known, fleet=Fleet(("pod",), frozenset({"pod"}), {"pod": state}))
+        return decide_promotion(seen, known).after
+
+    first = step(promotion(), facts(1))
+    assert pause(promotion(), facts(1)) == 0
+    assert pause(first, facts(1)) is None
+    assert pause(first, facts(1, 2, recording=Recording(number=1))) == 0
 
 
 def test_errands_have_one_job_for_one_purpose_and_their_pods_are_no_servers() -> None:

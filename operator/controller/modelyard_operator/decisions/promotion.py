@@ -20,7 +20,7 @@ from modelyard_api.v1alpha1.reasons import PromotionCondition, PromotionReason
 from modelyard_operator.decisions.admission import try_candidate
 from modelyard_operator.decisions.candidates import NoCandidate, Registry, choose
 from modelyard_operator.decisions.gates import GateFacts, Verdict
-from modelyard_operator.decisions.history import Recording, recorded, take_charge, unrecorded
+from modelyard_operator.decisions.history import Recording, recorded, take_charge
 from modelyard_operator.decisions.plan import LOOK_AGAIN_SECONDS, Refusal, false, true, unknown
 from modelyard_operator.objects.custom import PromotionObject, TrainingJobObject, Unreadable
 from modelyard_operator.objects.gates import GateEvidence
@@ -265,7 +265,8 @@ def _soonest(
     promotion: PromotionObject, facts: PromotionFacts, status: ModelPromotionStatus, after: float | None
 ) -> float | None:
     """When to look again: at once for a champion whose record was not begun, as our own write wakes nobody."""
-    if len(unrecorded(status)) > len(unrecorded(promotion.status)):
+    before = promotion.status.champion
+    if status.champion is not None and (before is None or status.champion.number != before.number):
         return 0
     pauses = [pause for pause in (after, facts.look_again) if pause is not None]
     if facts.registry is None and not isinstance(promotion.spec, Unreadable):
