@@ -122,7 +122,8 @@ def changes(candidate: Answers, champion: Answers, asked: Sequence[AskedMetric])
             raise DataError(f"{wanted.metric} is not a metric")
         drawn = draw(champion, candidate, wanted.metric, _DRAWS)
         sign = 1 if metric.direction is Direction.MAXIMIZE else -1
-        better_by = sign * (drawn.second - drawn.first)
+        # Of equals this is 0, and not the negative zero that is told as -0.
+        better_by = sign * (drawn.second - drawn.first) + 0.0
         if not math.isfinite(better_by):
             raise DataError(
                 f"{wanted.metric} is {drawn.second} of the candidate, {drawn.first} of the champion"
@@ -135,7 +136,7 @@ def changes(candidate: Answers, champion: Answers, asked: Sequence[AskedMetric])
                 candidate=drawn.second,
                 champion=drawn.first,
                 better_by=better_by,
-                at_least=lower_bound(sign * drawn.differences, wanted.confidence),
+                at_least=lower_bound(sign * drawn.differences + 0.0, wanted.confidence),
             )
         )
     return ImprovementOutcome(rows=rows, changes=found)

@@ -116,7 +116,9 @@ async def _run(context: Context, key: Key, parent: Parent, errand: Errand) -> Ra
     refusal = await make_job(context, errand.job(parent, told.start.attempt, told.start.failures))
     if refusal is None:
         return Ran()
-    return Ran(fault=refusal.message[:_LONGEST], after=None if refusal.final else LOOK_AGAIN_SECONDS)
+    if refusal.final:
+        return Ran(fault=refusal.message[:_LONGEST])
+    return Ran(waiting=refusal.message[:_LONGEST], after=LOOK_AGAIN_SECONDS)
 
 
 def _ran(told: Progress) -> Ran:
