@@ -206,6 +206,31 @@ REFUSED = [
         "expected string",
     ),
     (
+        "a query without a bound",
+        with_spec(PROMOTION, "gates", [{"prometheus": {"query": "up"}}]),
+        "min or max must be set",
+    ),
+    (
+        "a query without words",
+        with_spec(PROMOTION, "gates", [{"prometheus": {"query": "", "min": "1"}}]),
+        "should be at least 1 chars long",
+    ),
+    (
+        "two kinds of gate in one",
+        with_spec(PROMOTION, "gates", [{"signature": {}, "environment": {}}]),
+        "exactly one of metric, improvement, signature, environment, prometheus must be set",
+    ),
+    (
+        "a confidence of our own",
+        with_spec(PROMOTION, "gates", [{"improvement": {"metric": "rmse", "confidence": "0.5"}}]),
+        'supported values: "0.80", "0.90", "0.95", "0.99"',
+    ),
+    (
+        "an approval by nobody",
+        with_spec(PROMOTION, "approval", "Never"),
+        'supported values: "Automatic", "Manual"',
+    ),
+    (
         "no replicas",
         with_spec(PROMOTION, "serving", {"replicas": {"min": 0}}),
         "greater than or equal to 1",

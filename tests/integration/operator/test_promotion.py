@@ -9,9 +9,10 @@ import httpx
 import pytest
 
 from modelyard_api import labels
+from modelyard_api.contract.outcome import ImprovementOutcome, MetricChange, Outcome
 from tests.support import mlflow
 from tests.support.controlplane import ControlPlane
-from tests.support.kubeapi import DEPLOYMENT, PROMOTION, SERVICE, Document, KubeApi
+from tests.support.kubeapi import DEPLOYMENT, JOB, PROMOTION, SERVICE, Document, KubeApi
 from tests.support.mlflow import MLflowServer
 from tests.support.operating import Kubelet, condition, empty, install, running_operator
 from tests.support.ports import free_port
@@ -21,6 +22,20 @@ from tests.support.tracking import post
 from tests.support.waiting import until
 
 NAMESPACE = "promoting"
+_BETTER = (
+    Outcome(
+        improvement=ImprovementOutcome(
+            rows=4102,
+            changes=[
+                MetricChange(
+                    metric="rmse", confidence="0.95", candidate=0.3, champion=0.5, better_by=0.2, at_least=0.1
+                )
+            ],
+        )
+    )
+    .to_json()
+    .decode()
+)
 
 
 @dataclass(frozen=True)
@@ -85,6 +100,18 @@ class Stage:
             return seen if condition(seen, type_).get("reason") == reason else None
 
         return until(look, 30, f"{type_} with reason {reason}")
+
+    def jobs(self, kind: str) -> list[str]:
+        """Names of the Jobs of a step of the promotion."""
+        found = self.api.items(JOB, NAMESPACE, f"{labels.PROMOTION}=housing")
+        return [
+            job["metadata"]["name"]
+            for job in found
+            if job["metadata"]["annotations"][labels.RECIPE].startswith(kind)
+        ]
+
+    def await_job(self, kind: str) -> str:
+        return until(lambda: next(iter(self.jobs(kind)), None), 30, f"a Job for {kind}")
 
     def await_champion(self, version: str) -> Document:
         def look() -> Document | None:
@@ -231,6 +258,73 @@ def test_of_two_promotions_on_one_alias_the_older_one_owns_it(stage: Stage) -> N
     seen = stage.await_reason("Ready", "AliasConflict", "intruder")
     assert "housing is older" in condition(seen, "Ready")["message"]
     assert stage.api.read(DEPLOYMENT, NAMESPACE, "intruder") is None
+    stage.api.delete(PROMOTION, NAMESPACE, "housing")
+    stage.await_reason("Ready", "RollingOut", "intruder")
+    stage.api.delete(PROMOTION, NAMESPACE, "intruder")
+    for kind in (DEPLOYMENT, SERVICE):
+        stage.api.delete(kind, NAMESPACE, "intruder")
+
+
+def test_a_candidate_is_compared_with_the_champion_by_a_job_whose_pod_is_no_server(stage: Stage) -> None:
+    kubelet = Kubelet(stage.api, NAMESPACE)
+    old = stage.registry.register("seventh", rmse=0.5)
+    gates = [{"improvement": {"metric": "rmse"}}, {"signature": {}}]
+    stage.api.apply(PROMOTION, promotion("housing", NAMESPACE, modelName="seventh", gates=gates))
+    stage.pods.become_ready()
+    first = stage.await_champion(old)
+    assert {gate["observed"] for gate in first["status"]["candidate"]["gates"]} == {
+        "no version is in charge yet"
+    }
+
+    new = stage.registry.register("seventh", rmse=0.3)
+    compare, inspect = stage.await_job("improvement"), stage.await_job("inspection")
+    pod = kubelet.pod_of(compare)
+    assert pod["metadata"]["labels"]["modelyard.dev/promotion-step"] == "housing"
+    assert labels.PROMOTION not in pod["metadata"]["labels"]
+    kubelet.succeed(compare, _BETTER)
+    assert stage.await_reason("GatesPassed", "TryingGates")["status"]["champion"]["version"] == old
+    kubelet.succeed(inspect, '{"inspection": {"signature": ["input \\"a\\" is gone"], "inputs": 3}}')
+    refused = stage.await_reason("GatesPassed", "GateFailed")
+    message = condition(refused, "GatesPassed")["message"]
+    assert message.startswith(
+        'spec.gates[1]: signature: input "a" is gone, required is requests and answers of'
+    )
+    assert refused["status"]["champion"]["version"] == old
+
+    # Without the gate that failed nothing has to be compared again.
+    stage.api.apply(PROMOTION, promotion("housing", NAMESPACE, modelName="seventh", gates=gates[:1]))
+    done = stage.await_champion(new)
+    (gate,) = done["status"]["candidate"]["gates"]
+    assert gate["passed"] is True
+    assert gate["observed"] == ("0.3 after 0.5 on 4,102 common test rows, better by 0.2, by at least 0.1")
+    assert len(stage.jobs("improvement")) == 1
+
+
+def test_an_unapproved_candidate_waits_and_its_champions_are_recorded_in_order(stage: Stage) -> None:
+    kubelet = Kubelet(stage.api, NAMESPACE)
+    version = stage.registry.register("eighth", rmse=0.5)
+    wanted = promotion("housing", NAMESPACE, modelName="eighth", approval="Manual")
+    stage.api.apply(PROMOTION, wanted)
+    waiting = stage.await_reason("Ready", "WaitingForApproval")
+    assert f"approved-version={version}" in condition(waiting, "Approved")["message"]
+    assert stage.api.read(DEPLOYMENT, NAMESPACE, "housing") is None
+    change = {"metadata": {"annotations": {labels.APPROVED_VERSION: version}}}
+    assert stage.api.merge(PROMOTION, NAMESPACE, "housing", change).is_success
+    stage.await_reason("Ready", "RollingOut")
+    stage.pods.become_ready()
+    assert condition(stage.await_champion(version), "Recorded")["status"] == "False"
+    record = stage.await_job("champions")
+    kubelet.succeed(record, '{"champions": {"number": 1}}')
+    assert stage.await_reason("Recorded", "Recorded")["status"]["recorded"] == 1
+
+
+def test_without_a_prometheus_its_gate_fails_and_says_what_to_name(stage: Stage) -> None:
+    stage.registry.register("ninth", rmse=0.5)
+    gates = [{"prometheus": {"query": "sum(up)", "min": "1"}}]
+    stage.api.apply(PROMOTION, promotion("housing", NAMESPACE, modelName="ninth", gates=gates))
+    seen = stage.await_reason("Ready", "GateFailed")
+    assert "spec.gates[0]: prometheus sum(up): no Prometheus is known" in condition(seen, "Ready")["message"]
+    assert stage.api.read(DEPLOYMENT, NAMESPACE, "housing") is None
 
 
 def _refused(stage: Stage) -> Document | None:

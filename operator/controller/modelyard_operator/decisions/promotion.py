@@ -7,19 +7,23 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from modelyard_api import labels
-from modelyard_api.conditions import Condition, Observation, find_condition, merge_conditions
+from modelyard_api.conditions import Condition, ConditionStatus, Observation, find_condition, merge_conditions
 from modelyard_api.contract.route import Route, RoutedModel, RouteState
 from modelyard_api.v1alpha1.model_promotion import (
+    HISTORY_LIMIT,
     CandidateStatus,
     ModelPromotionSpec,
     ModelPromotionStatus,
     ServedModel,
 )
 from modelyard_api.v1alpha1.reasons import PromotionCondition, PromotionReason
+from modelyard_operator.decisions.admission import try_candidate
 from modelyard_operator.decisions.candidates import NoCandidate, Registry, choose
-from modelyard_operator.decisions.gates import GateFacts, Verdict, judge
+from modelyard_operator.decisions.gates import GateFacts, Verdict
+from modelyard_operator.decisions.history import Recording, recorded, take_charge
 from modelyard_operator.decisions.plan import LOOK_AGAIN_SECONDS, Refusal, false, true, unknown
 from modelyard_operator.objects.custom import PromotionObject, TrainingJobObject, Unreadable
+from modelyard_operator.objects.gates import GateEvidence
 from modelyard_operator.objects.registry import Version
 
 READY = PromotionCondition.READY
@@ -73,6 +77,12 @@ class PromotionFacts:
     """Why the server cannot be made, where that was tried."""
     patience_seconds: float = 120
     """How long pods may refuse a route before the champion's is put back."""
+    evidence: GateEvidence = field(default_factory=GateEvidence)
+    """What is known for the gates besides metrics."""
+    recording: Recording = field(default_factory=Recording)
+    """What became of writing champions into Postgres."""
+    look_again: float | None = None
+    """Seconds after which a step needs another look by itself."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +93,7 @@ class Direction:
     target: ServedModel | None
     candidate: CandidateStatus | None
     verdict: Verdict | NoCandidate | None
+    approval: Observation | None = None
 
 
 @dataclass(frozen=True)
@@ -104,17 +115,26 @@ def direct(promotion: PromotionObject, facts: PromotionFacts) -> Direction:
     chosen = choose(spec, facts.registry, facts.training_job)
     if isinstance(chosen, NoCandidate):
         return replace(stay, verdict=chosen)
-    verdict = judge(spec.gates, GateFacts(facts.registry.metrics_of(chosen)))
-    candidate = CandidateStatus(
-        version=chosen.version, gates=list(verdict.results), refused=_refused(promotion, chosen.version)
-    )
-    told = replace(stay, candidate=candidate, verdict=verdict)
-    if not verdict.passed or candidate.refused is not None:
+    trial = try_candidate(promotion, spec, gate_facts(promotion, facts, chosen), facts.now)
+    candidate = trial.candidate.model_copy(update={"refused": _refused(promotion, chosen.version)})
+    told = replace(stay, candidate=candidate, verdict=trial.verdict, approval=trial.approval)
+    if not trial.admitted or candidate.refused is not None:
         return told
     if champion is not None and champion.version == chosen.version:
         return told
     target = _served(chosen, facts.now)
     return replace(told, route=_route(spec, target, champion), target=target)
+
+
+def gate_facts(promotion: PromotionObject, facts: PromotionFacts, chosen: Version) -> GateFacts:
+    """What the gates of a candidate look at."""
+    champion = promotion.status.champion
+    return GateFacts(
+        metrics=facts.registry.metrics_of(chosen) if facts.registry is not None else {},
+        version=chosen.version,
+        champion=champion.version if champion is not None else None,
+        evidence=facts.evidence,
+    )
 
 
 def decide_promotion(promotion: PromotionObject, facts: PromotionFacts) -> PromotionPlan:
@@ -131,7 +151,7 @@ def decide_promotion(promotion: PromotionObject, facts: PromotionFacts) -> Promo
     if facts.refusal is not None:
         return _not_ready(promotion, facts, facts.refusal.reason, facts.refusal.message)
     direction = direct(promotion, facts)
-    judged = _judged(direction.verdict)
+    judged = _judged(direction)
     if direction.route is None or direction.target is None:
         return _without_champion(promotion, facts, spec, direction, judged)
     digest = direction.route.digest()
@@ -160,8 +180,7 @@ def _serve(
     alias = facts.registry.alias
     set_alias = target.version if alias != target.version else None
     if champion is None or champion.version != target.version:
-        history = [target, *status.history][: spec.history_limit]
-        status = status.model_copy(update={"champion": target, "previous": champion, "history": history})
+        status = take_charge(status, target, spec.history_limit)
     observed = [_ready(spec, target), *judged, _rolled_out(target)]
     observed += _alias(promotion, facts, spec, target)
     plan = _follow_up(promotion, facts, status, observed)
@@ -215,7 +234,8 @@ def _without_champion(
     elif spec.suspend:
         ready = false(READY, PromotionReason.SUSPENDED, "spec.suspend is true")
     elif judged:
-        ready = false(READY, judged[0].reason, judged[0].message)
+        held = next((told for told in judged if told.status != ConditionStatus.TRUE), judged[0])
+        ready = false(READY, held.reason, held.message)
     else:
         ready = false(READY, PromotionReason.PENDING, "Nothing is decided yet")
     return _follow_up(promotion, facts, status, [ready, *judged])
@@ -233,21 +253,37 @@ def _follow_up(
     after: float | None = None,
 ) -> PromotionPlan:
     generation = promotion.metadata.generation
+    limit = promotion.spec.history_limit if isinstance(promotion.spec, ModelPromotionSpec) else HISTORY_LIMIT
+    status, told = recorded(status, facts.recording, limit)
+    observed = [*observed, *told]
     conditions = merge_conditions(promotion.status.conditions, observed, generation=generation, now=facts.now)
     status = status.model_copy(update={"conditions": conditions, "observed_generation": generation})
-    if after is None and facts.registry is None and not isinstance(promotion.spec, Unreadable):
-        after = LOOK_AGAIN_SECONDS
-    return PromotionPlan(status, after=after)
+    return PromotionPlan(status, after=_soonest(promotion, facts, status, after))
 
 
-def _judged(verdict: Verdict | NoCandidate | None) -> list[Observation]:
+def _soonest(
+    promotion: PromotionObject, facts: PromotionFacts, status: ModelPromotionStatus, after: float | None
+) -> float | None:
+    """When to look again: at once for a champion whose record was not begun, as our own write wakes nobody."""
+    before = promotion.status.champion
+    if status.champion is not None and (before is None or status.champion.number != before.number):
+        return 0
+    pauses = [pause for pause in (after, facts.look_again) if pause is not None]
+    if facts.registry is None and not isinstance(promotion.spec, Unreadable):
+        pauses.append(LOOK_AGAIN_SECONDS)
+    return min(pauses, default=None)
+
+
+def _judged(direction: Direction) -> list[Observation]:
+    verdict = direction.verdict
     if verdict is None:
         return []
-    if isinstance(verdict, NoCandidate):
-        return [unknown(GATES_PASSED, verdict.reason, verdict.message)]
+    approval = [direction.approval] if direction.approval is not None else []
+    if isinstance(verdict, NoCandidate) or verdict.pending:
+        return [unknown(GATES_PASSED, verdict.reason, verdict.message), *approval]
     if verdict.passed:
-        return [true(GATES_PASSED, verdict.reason, verdict.message)]
-    return [false(GATES_PASSED, verdict.reason, verdict.message)]
+        return [true(GATES_PASSED, verdict.reason, verdict.message), *approval]
+    return [false(GATES_PASSED, verdict.reason, verdict.message), *approval]
 
 
 def _ready(spec: ModelPromotionSpec, served: ServedModel) -> Observation:

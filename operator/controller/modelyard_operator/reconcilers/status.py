@@ -117,4 +117,5 @@ def _is_warning(status: ResourceStatus, summary: Condition) -> bool:
         "Code",
         "GateFailed",
         "ModelUnusable",
+        "NotRecorded",
     }
