@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from modelyard_api.contract.route import RoleCounts, Route, RoutedModel, Trial
-from modelyard_api.contract.route import ServedRole as Role
+from modelyard_api.contract.route import RoleCounts, Route, RoutedModel, ServedRole, Trial
 from modelyard_server.errors import RequestError
 from modelyard_server.metrics import ModelMetrics
 from modelyard_server.models.loading import LoadedModel
 from modelyard_server.share import Share
+
+Role = ServedRole
+"""Why a version is held."""
 
 
 @dataclass

@@ -17,6 +17,7 @@ from modelyard_api.v1alpha1.common import (
     ResourceStatus,
     Toleration,
 )
+from modelyard_api.v1alpha1.rollout import Immediate, Rollback, Rollout, RolloutStatus, SwapStatus
 from modelyard_api.v1alpha1.training_job import ModelName
 
 
@@ -75,17 +76,6 @@ class Gate(OneOf):
     """A bound on a metric of the test part."""
 
 
-class Immediate(ApiModel):
-    """All traffic at once, after the new version is loaded and warm."""
-
-
-class Rollout(OneOf):
-    """How traffic moves to the candidate."""
-
-    immediate: Immediate | None = None
-    """All at once, without a failed request."""
-
-
 class Replicas(ApiModel):
     """How many server pods there are."""
 
@@ -130,6 +120,8 @@ class ModelPromotionSpec(ApiModel):
     """Tests in order; the first that fails is the reason."""
     rollout: Rollout = Rollout(immediate=Immediate())
     """How traffic moves."""
+    rollback: Rollback | None = None
+    """When a version that took charge gives way to the one before it; never if unset."""
     serving: Serving = Serving()
     """How the server runs."""
     suspend: bool = False
@@ -176,7 +168,9 @@ class CandidateStatus(StatusModel):
     gates: Annotated[list[GateResult], Field(max_length=20)] = []
     """Results in the order of the gates."""
     refused: Annotated[str, Field(max_length=512)] | None = None
-    """Why the servers did not take it, so that the champion stays; forgotten when the spec is edited."""
+    """Why the servers did not take it, or had to give it back; forgotten when the spec is edited."""
+    rollout: RolloutStatus | None = None
+    """How far its rollout has come."""
 
 
 class ModelPromotionStatus(ResourceStatus):
@@ -188,6 +182,8 @@ class ModelPromotionStatus(ResourceStatus):
     """The version in charge before."""
     candidate: CandidateStatus | None = None
     """The version last tried."""
+    last_swap: SwapStatus | None = None
+    """Requests during the rollout of the champion, and how many of them failed."""
     url: Annotated[str, Field(max_length=512)] | None = None
     """Address of the server inside the cluster."""
     ready_replicas: int = 0

@@ -11,13 +11,10 @@ from modelyard_api.v1alpha1.reasons import PromotionCondition, PromotionReason
 from modelyard_operator.cluster.kinds import CONFIG_MAP, DEPLOYMENT, POD, PROMOTION, SERVICE, TRAINING_JOB
 from modelyard_operator.cluster.store import Key
 from modelyard_operator.decisions.candidates import Registry, runs_needed
+from modelyard_operator.decisions.direction import PromotionFacts, direct
+from modelyard_operator.decisions.fleet import Fleet
 from modelyard_operator.decisions.plan import Refusal
-from modelyard_operator.decisions.promotion import (
-    Fleet,
-    PromotionFacts,
-    decide_promotion,
-    direct,
-)
+from modelyard_operator.decisions.promotion import decide_promotion
 from modelyard_operator.errors import (
     ForbiddenError,
     InvalidError,
@@ -33,7 +30,12 @@ from modelyard_operator.resources.common import Parent
 from modelyard_operator.resources.server import ServerPods, build_deployment, build_route_map, build_service
 from modelyard_operator.resources.steps import s3_endpoint
 
-_TOLD = (PromotionCondition.READY, PromotionCondition.GATES_PASSED, PromotionCondition.ALIAS)
+_TOLD = (
+    PromotionCondition.READY,
+    PromotionCondition.GATES_PASSED,
+    PromotionCondition.ROLLED_BACK,
+    PromotionCondition.ALIAS,
+)
 
 
 async def reconcile_promotion(context: Context, key: Key) -> Next:
@@ -160,6 +162,7 @@ async def _look_at_pods(context: Context, key: Key, route: Route) -> Fleet:
         pods=tuple(pod.metadata.name for pod in pods),
         ready=frozenset(pod.metadata.name for pod in pods if pod.is_ready),
         states=states,
+        restarts=sum(_restarts(pod) for pod in pods),
     )
 
 
@@ -171,6 +174,10 @@ async def _touch(context: Context, pod: Pod, digest: str) -> None:
         context.store.put(POD, await context.cluster.patch(POD, namespace, name, change))
     except NotFoundError:
         context.store.remove(POD, namespace, name, pod.metadata.uid)
+
+
+def _restarts(pod: Pod) -> int:
+    return sum(container.restart_count for container in pod.status.container_statuses or [])
 
 
 def _is_meant_to_live(pod: Pod) -> bool:

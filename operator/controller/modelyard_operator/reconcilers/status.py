@@ -117,4 +117,8 @@ def _is_warning(status: ResourceStatus, summary: Condition) -> bool:
         "Code",
         "GateFailed",
         "ModelUnusable",
+        "TooManyErrors",
+        "TooSlow",
+        "TooMuchDisagreement",
+        "ServerEnded",
     }
