@@ -187,13 +187,17 @@ def test_one_slow_answer_among_few_stops_no_canary() -> None:
     assert made.champion == "2"
 
 
-def test_a_shadow_that_agrees_takes_charge_and_one_that_does_not_is_given_up() -> None:
-    for disagreed, champion in ((40, "2"), (60, "1")):
-        made = world(SHADOW)
-        made.counts = lambda _, rows=disagreed: {"compared": 1000, "disagreed": rows}  # type: ignore[misc]
-        made.run(70)
-        assert made.champion == champion
-    assert made.condition("RolledBack") == ("True", "TooMuchDisagreement")
+@pytest.mark.parametrize(
+    ("disagreed", "champion", "reason"), [(40, "2", "RolledOut"), (60, "1", "TooMuchDisagreement")]
+)
+def test_a_shadow_that_agrees_takes_charge_and_one_that_does_not_is_given_up(
+    disagreed: int, champion: str, reason: str
+) -> None:
+    made = world(SHADOW)
+    made.counts = lambda _: {"compared": 1000, "disagreed": disagreed}
+    made.run(70)
+    assert made.champion == champion
+    assert made.condition("RolledBack")[1] == reason
 
 
 def test_the_operator_may_be_another_one_at_every_step() -> None:
@@ -243,15 +247,15 @@ def test_a_newer_version_takes_the_place_of_the_candidate_from_the_first_step() 
     assert (made.route.candidate.model.version, made.percent) == ("3", 10)
 
 
-def test_a_candidate_under_which_a_server_ends_is_given_up_at_once() -> None:
-    for rollout in (CANARY, {"immediate": {}}):
-        made = world(rollout)
-        made.error = "not there yet"
-        made.run(2)
-        made.restarts = 1
-        made.run(2)
-        assert made.champion == "1"
-        assert made.condition("RolledBack") == ("True", "ServerEnded")
+@pytest.mark.parametrize("rollout", [CANARY, {"immediate": {}}])
+def test_a_candidate_under_which_a_server_ends_is_given_up_at_once(rollout: dict[str, Any]) -> None:
+    made = world(rollout)
+    made.error = "not there yet"
+    made.run(2)
+    made.restarts = 1
+    made.run(2)
+    assert made.champion == "1"
+    assert made.condition("RolledBack") == ("True", "ServerEnded")
 
 
 def test_a_candidate_that_is_never_loaded_is_given_up() -> None:

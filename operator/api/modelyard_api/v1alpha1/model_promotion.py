@@ -20,6 +20,13 @@ from modelyard_api.v1alpha1.common import (
 from modelyard_api.v1alpha1.rollout import Immediate, Rollback, Rollout, RolloutStatus, SwapStatus
 from modelyard_api.v1alpha1.training_job import ModelName
 
+_CPU_IS_KNOWN = (
+    "!has(self.replicas) || !has(self.replicas.max) || !has(self.resources)"
+    " || (has(self.resources.requests) && 'cpu' in self.resources.requests)"
+    " || (has(self.resources.limits) && 'cpu' in self.resources.limits)"
+)
+_CPU_FAULT = "replicas.max needs resources.requests.cpu: the autoscaler compares with it"
+
 
 class Latest(ApiModel):
     """The newest version."""
@@ -79,12 +86,30 @@ class Gate(OneOf):
 class Replicas(ApiModel):
     """How many server pods there are."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            ("!has(self.max) || self.max >= (has(self.min) ? self.min : 1)", "max must be at least min"),
+            ("!has(self.targetCpuPercent) || has(self.max)", "targetCpuPercent needs max"),
+        )
+    )
+
     min: Annotated[int, Field(ge=1, le=100)] = 1
-    """Number of pods."""
+    """Number of pods, or the least one where there is a max."""
+    max: Annotated[int, Field(ge=1, le=100)] | None = None
+    """Greatest number of pods: an autoscaler chooses by their load. As many as min if unset."""
+    target_cpu_percent: Annotated[int, Field(ge=1, le=100)] = 70
+    """CPU at which more pods are made, as a percent of what a pod requests."""
+
+    @property
+    def scales(self) -> bool:
+        """Whether an autoscaler chooses the number."""
+        return self.max is not None and self.max > self.min
 
 
 class Serving(ApiModel):
     """How the server runs."""
+
+    model_config = ConfigDict(json_schema_extra=rules((_CPU_IS_KNOWN, _CPU_FAULT)))
 
     replicas: Replicas = Replicas()
     """How many pods."""
