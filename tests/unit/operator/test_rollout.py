@@ -129,6 +129,10 @@ def test_a_canary_goes_through_its_steps_and_then_takes_charge() -> None:
     assert shares == sorted(shares, key=[10, 50, 0].index)
     assert (made.champion, made.alias) == ("2", "2")
     assert made.condition("RolledBack") == ("False", "RolledOut")
+    candidate = made.seen.status.candidate
+    assert candidate is not None
+    assert candidate.rollout is not None
+    assert candidate.rollout.counts.requests == 300
     assert made.seen.status.last_swap is not None
     assert (made.seen.status.last_swap.version, made.seen.status.last_swap.requests) == ("2", 7)
 

@@ -158,7 +158,7 @@ class RolloutStatus(StatusModel):
     restarts: int = 0
     """Restarts of the server's containers before it began."""
     counts: RolloutCounts = RolloutCounts()
-    """What the candidate did in this step, as of countedAt."""
+    """What the candidate did in this step, or in the last one when they are over, as of countedAt."""
     counted_at: Annotated[str, Field(max_length=32)] | None = None
     """When that was looked at; it is noted every few seconds."""
 

@@ -124,17 +124,20 @@ def follow(state: RolloutStatus, look: Look) -> RolloutStatus:
     update: dict[str, object] = {"restarts": min(state.restarts, look.fleet.restarts)}
     if state.route_digest != look.digest:
         update |= {"route_digest": look.digest, "began": text(look.now), "since": None}
-        update |= {"counts": RolloutCounts(), "counted_at": None}
+        if state.step <= state.steps:
+            update |= {"counts": RolloutCounts(), "counted_at": None}
         return state.model_copy(update=update)
     if look.all_serve and state.since is None:
         update["since"] = text(look.now)
     if state.since is not None and _older(state.counted_at or state.since, _NOTE_SECONDS, look.now):
-        update |= {"counts": look.fleet.counts(look.digest, look.version), "counted_at": text(look.now)}
+        state = noted(state, look)
     return state.model_copy(update=update)
 
 
 def noted(state: RolloutStatus, look: Look) -> RolloutStatus:
-    """The state with the counts of this very moment, for its end."""
+    """The state with the counts of this very moment; those of the last step stay when the steps are over."""
+    if state.step > state.steps:
+        return state
     counts = look.fleet.counts(look.digest, look.version)
     return state.model_copy(update={"counts": counts, "counted_at": text(look.now)})
 
