@@ -19,7 +19,7 @@ from modelyard_runtime.errors import StepError
 from modelyard_server.errors import BundleError
 from modelyard_server.metrics import HeldVersion, ServerMetrics
 from modelyard_server.models.loading import LoadedModel
-from modelyard_server.serving import Role, ServedModel, Serving, Tried
+from modelyard_server.serving import Role, ServedModel, Serving, Tried, slow_after
 from modelyard_server.state import ServerState
 
 _POLL_SECONDS = 0.5
@@ -168,6 +168,7 @@ class RouteKeeper:
             if previous is not None and held is not None
             else None,
             tried=tried,
+            slow_seconds=slow_after(route.max_latency_seconds),
         )
 
     def _publish(self, serving: Serving) -> None:

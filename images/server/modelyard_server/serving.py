@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -48,6 +49,11 @@ class ServedModel:
         return self.routed.version
 
 
+def slow_after(seconds: str | None) -> float:
+    """Seconds after which an answer is slow; never where nothing is said."""
+    return float(seconds) if seconds is not None else math.inf
+
+
 @dataclass(frozen=True)
 class Tried:
     """A candidate that is loaded and warm, and who decides which requests it gets."""
@@ -63,12 +69,11 @@ class Tried:
     @classmethod
     def of(cls, served: ServedModel, trial: Trial) -> Tried:
         """With the numbers of the trial, read once."""
-        slow = trial.max_latency_seconds
         return cls(
             served=served,
             trial=trial,
             share=Share(trial.percent),
-            slow_seconds=float(slow) if slow is not None else float("inf"),
+            slow_seconds=slow_after(trial.max_latency_seconds),
             tolerance=float(trial.tolerance or 0),
         )
 
@@ -81,6 +86,8 @@ class Serving:
     champion: ServedModel
     previous: ServedModel | None = None
     tried: Tried | None = None
+    slow_seconds: float = math.inf
+    """Answers of the champion that take longer are slow."""
 
     @property
     def held(self) -> tuple[ServedModel, ...]:

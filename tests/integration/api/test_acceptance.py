@@ -254,7 +254,11 @@ REFUSED = [
         ),
         "at least 0 and at most 1",
     ),
-    ("a rollback without a limit", with_spec(PROMOTION, "rollback", {"windowSeconds": 60}), "Required"),
+    (
+        "a rollback without a limit",
+        with_spec(PROMOTION, "rollback", {"windowSeconds": 60}),
+        "onErrorPercent or onLatencySeconds must be set",
+    ),
     (
         "fewer replicas at most than at least",
         with_spec(PROMOTION, "serving", {"replicas": {"min": 3, "max": 2}}),

@@ -213,7 +213,7 @@ def test_the_operator_may_be_another_one_at_every_step() -> None:
                 "metadata": made.seen.metadata.to_wire(),
                 "spec": made.seen.spec.to_wire(),
                 "status": made.seen.status.to_wire(),
-            }  # type: ignore[union-attr]
+            }
         )
     assert made.champion == "2"
 
@@ -269,6 +269,17 @@ def test_a_candidate_that_is_never_loaded_is_given_up() -> None:
     assert made.condition("RolledBack") == ("False", "RolledOut")
     made.run(3)
     assert made.condition("RolledBack") == ("True", "ModelUnusable")
+
+
+def test_a_champion_that_is_slow_within_its_window_gives_way_to_the_one_before() -> None:
+    made = world({"immediate": {}}, rollback={"onLatencySeconds": "0.2"})
+    assert made.route.max_latency_seconds == "0.2"
+    made.run(3)
+    assert made.champion == "2"
+    made.counts = lambda number: {"requests": 200, "slow": 40} if number == "2" else {}
+    made.run(4)
+    assert made.champion == "1"
+    assert made.condition("RolledBack") == ("True", "TooSlow")
 
 
 def test_a_champion_that_fails_within_its_window_gives_way_to_the_one_before() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import httpx
 import numpy as np
 import pytest
@@ -117,6 +119,16 @@ async def test_a_shadow_is_compared_off_the_path_of_the_request() -> None:
     await server.application.idle()
     counts = server.candidate
     assert (counts.role, counts.requests, counts.compared, counts.disagreed) == (Role.SHADOW, 5, 5, 5)
+
+
+async def test_answers_of_the_champion_that_take_too_long_are_counted() -> None:
+    server = Server(ONES, TWOS, TrialMode.SHADOW, percent=1)
+    assert server.state.serving is not None
+    await server.ask()
+    server.state.serving = replace(server.state.serving, slow_seconds=0.0)
+    await server.ask()
+    champion = server.state.route_state().counts[0]
+    assert (champion.requests, champion.slow) == (2, 1)
 
 
 async def test_a_shadow_that_breaks_disagrees_and_nobody_notices() -> None:

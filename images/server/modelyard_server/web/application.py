@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -181,10 +182,10 @@ class Application:
             tried = serving.tried if target.version is None else None
             chosen = tried is not None and tried.share.takes(request_id(scope))
             if tried is None or not chosen:
-                return served, await _counted(served, work)
+                return served, await _counted(served, work, serving.slow_seconds)
             if tried.trial.mode is TrialMode.CANARY:
                 return await answer_with(tried, served, work, self._parts.metrics)
-            encoded = await _counted(served, work)
+            encoded = await _counted(served, work, serving.slow_seconds)
             self._shadows.offer(tried, served, target.dialect, body)
             return served, encoded
 
@@ -232,17 +233,20 @@ class Application:
         return HTTPStatus.OK if self._state.ready else HTTPStatus.SERVICE_UNAVAILABLE
 
 
-async def _counted(served: ServedModel, work: Work) -> bytes:
+async def _counted(served: ServedModel, work: Work, slow_seconds: float) -> bytes:
     """The answer of a version that answers for itself: its faults are counted, those of requests are not."""
     tally = served.tally
     tally.requests += 1
+    start = time.perf_counter()
     try:
-        return await work(served)
+        encoded = await work(served)
     except RequestError:
         raise
     except Exception:
         tally.errors += 1
         raise
+    tally.slow += time.perf_counter() - start > slow_seconds
+    return encoded
 
 
 def _json(document: dict[str, Any], status: int = HTTPStatus.OK) -> tuple[int, bytes, bytes]:

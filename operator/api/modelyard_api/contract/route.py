@@ -58,6 +58,8 @@ class Route(StatusModel):
     """Tried beside the champion."""
     previous: RoutedModel | None = None
     """Kept loaded for an instant way back."""
+    max_latency_seconds: DecimalString | None = None
+    """The champion's answers that take longer are counted as slow; None counts none."""
 
     def digest(self) -> str:
         """Identity of the route: ``sha256:…`` of its canonical JSON."""
@@ -84,7 +86,7 @@ class RoleCounts(StatusModel):
     """Of the champion: answers of 500 and above that were its own fault. Of a candidate: requests that the champion
     answered and it did not."""
     slow: int = 0
-    """Answers that took longer than the route's ``max_latency_seconds``."""
+    """Answers that took longer than ``max_latency_seconds`` of the trial, or of the route for its champion."""
     compared: int = 0
     """Rows of a shadow that were compared with the champion's answers."""
     disagreed: int = 0

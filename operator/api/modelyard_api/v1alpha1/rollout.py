@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from modelyard_api.base import ApiModel, OneOf, StatusModel, rules
 from modelyard_api.v1alpha1.common import DECIMAL_PATTERN
@@ -119,8 +119,19 @@ class Rollout(OneOf):
 class Rollback(ApiModel):
     """When a version that took charge gives way to the one before it."""
 
-    on_error_percent: LimitPercent
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "has(self.onErrorPercent) || has(self.onLatencySeconds)",
+                "onErrorPercent or onLatencySeconds must be set",
+            )
+        )
+    )
+
+    on_error_percent: LimitPercent | None = None
     """Percent of its requests that the new champion may fail to answer (status 500 and above)."""
+    on_latency_seconds: Seconds | None = None
+    """Seconds within which 99 of 100 of its answers must come."""
     window_seconds: Annotated[int, Field(ge=1, le=604800)] = 600
     """How long it is watched after it took charge."""
 

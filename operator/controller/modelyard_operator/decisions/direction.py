@@ -178,6 +178,7 @@ def _route(
         champion=_routed(champion),
         candidate=trial,
         previous=_routed(before) if before is not None else None,
+        max_latency_seconds=spec.rollback.on_latency_seconds if spec.rollback is not None else None,
     )
 
 

@@ -192,10 +192,11 @@ def judge_champion(spec: ModelPromotionSpec, state: RolloutStatus | None, look: 
         return None
     if state is not None and look.fleet.restarts > state.restarts:
         return server_ended(look.version, look.fleet.restarts - state.restarts)
-    counts = look.fleet.counts(look.digest, look.version)
-    return judge_counts(
-        look.version, counts, Limits(error_percent=spec.rollback.on_error_percent), final=False
+    limits = Limits(
+        error_percent=spec.rollback.on_error_percent, latency_seconds=spec.rollback.on_latency_seconds
     )
+    counts = look.fleet.counts(look.digest, look.version)
+    return judge_counts(look.version, counts, limits, final=False)
 
 
 def text(moment: datetime) -> str:
