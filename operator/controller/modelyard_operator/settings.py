@@ -55,6 +55,14 @@ class MLflowSettings(_Group):
     """Whether each project is a workspace of the server."""
 
 
+class PrometheusSettings(_Group):
+    """Whom gates of a ModelPromotion ask."""
+
+    url: str = ""
+    """Empty where there is none: gates that need it fail."""
+    timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 5
+
+
 class PodSettings(_Group):
     """A kind of pod that the operator makes."""
 
@@ -161,6 +169,7 @@ class Settings(BaseSettings):
     postgres: PostgresSettings = PostgresSettings()
     s3: S3Settings = S3Settings()
     mlflow: MLflowSettings = MLflowSettings()
+    prometheus: PrometheusSettings = PrometheusSettings()
     http: HttpSettings = HttpSettings()
     warm: WarmSettings = WarmSettings()
     loader: PodSettings = PodSettings(

@@ -1,163 +1,30 @@
 """ModelPromotion against a real MLflow: candidates, gates, the alias, and swaps that all pods have to confirm."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-
-import httpx
-import pytest
 
 from modelyard_api import labels
-from tests.support import mlflow
-from tests.support.controlplane import ControlPlane
-from tests.support.kubeapi import (
-    AUTOSCALER,
-    DEPLOYMENT,
-    DISRUPTION_BUDGET,
-    EVENT,
-    PROMOTION,
-    SERVICE,
-    Document,
-    KubeApi,
-)
-from tests.support.mlflow import MLflowServer
-from tests.support.operating import Kubelet, condition, empty, install, running_operator
-from tests.support.ports import free_port
+from modelyard_api.contract.outcome import ImprovementOutcome, MetricChange, Outcome
+from tests.support.kubeapi import DEPLOYMENT, PROMOTION, SERVICE, Document
+from tests.support.operating import Kubelet, condition
+from tests.support.promoting import Stage
 from tests.support.resources import promotion
-from tests.support.serving import ServerPods, answering
 from tests.support.waiting import until
 
 NAMESPACE = "promoting"
-
-
-@dataclass(frozen=True)
-class Registry:
-    """Writes into the project's registry as trainers do."""
-
-    client: httpx.Client
-
-    def register(self, model: str, **metrics: float) -> str:
-        """A finished run and the version that it made."""
-        self._post("registered-models/create", {"name": model}, known="RESOURCE_ALREADY_EXISTS")
-        self._post("experiments/create", {"name": model}, known="RESOURCE_ALREADY_EXISTS")
-        found = self.client.get("/api/2.0/mlflow/experiments/get-by-name", params={"experiment_name": model})
-        experiment = found.json()["experiment"]["experiment_id"]
-        run = self._post("runs/create", {"experiment_id": experiment, "start_time": 1})["run"]["info"][
-            "run_id"
-        ]
-        values = [{"key": k, "value": v, "timestamp": 1, "step": 0} for k, v in metrics.items()]
-        self._post("runs/log-batch", {"run_id": run, "metrics": values})
-        self._post("runs/update", {"run_id": run, "status": "FINISHED", "end_time": 2})
-        tags = {
-            labels.TAG_MODEL_DIGEST: f"sha256:{run}{run}",
-            labels.TAG_BUNDLE_URI: f"s3://modelyard/{NAMESPACE}/models/{run}{run}",
-            labels.TAG_DATASET_DIGEST: "sha256:" + "5" * 64,
-        }
-        version = self._post(
-            "model-versions/create",
-            {
-                "name": model,
-                "source": tags[labels.TAG_BUNDLE_URI],
-                "run_id": run,
-                "tags": [{"key": k, "value": v} for k, v in tags.items()],
-            },
+_BETTER = (
+    Outcome(
+        improvement=ImprovementOutcome(
+            rows=4102,
+            changes=[
+                MetricChange(
+                    metric="rmse", confidence="0.95", candidate=0.3, champion=0.5, better_by=0.2, at_least=0.1
+                )
+            ],
         )
-        return str(version["model_version"]["version"])
-
-    def alias(self, model: str, alias: str = "production") -> str | None:
-        found = self.client.get(
-            "/api/2.0/mlflow/registered-models/alias", params={"name": model, "alias": alias}
-        )
-        return str(found.json()["model_version"]["version"]) if found.is_success else None
-
-    def move_alias(self, model: str, version: str, alias: str = "production") -> None:
-        self._post("registered-models/alias", {"name": model, "alias": alias, "version": version})
-
-    def _post(self, path: str, body: Document, known: str = "") -> Document:
-        answer = self.client.post(f"/api/2.0/mlflow/{path}", json=body)
-        if known and answer.is_error and answer.json()["error_code"] == known:
-            return {}
-        assert answer.is_success, answer.text
-        found: Document = answer.json()
-        return found
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One promotion's surroundings."""
-
-    api: KubeApi
-    registry: Registry
-    pods: ServerPods
-
-    def promotion(self, name: str = "housing") -> Document:
-        return self.api.read(PROMOTION, NAMESPACE, name) or {}
-
-    def await_reason(self, type_: str, reason: str, name: str = "housing") -> Document:
-        def look() -> Document | None:
-            seen = self.promotion(name)
-            return seen if condition(seen, type_).get("reason") == reason else None
-
-        return until(look, 30, f"{type_} with reason {reason}")
-
-    def await_champion(self, version: str) -> Document:
-        def look() -> Document | None:
-            seen = self.promotion()
-            champion = seen.get("status", {}).get("champion", {})
-            return seen if champion.get("version") == version else None
-
-        return until(look, 30, f"champion {version}")
-
-
-@pytest.fixture(scope="module")
-def server_port() -> int:
-    return free_port()
-
-
-@pytest.fixture(scope="module")
-def promoting(
-    control_plane: ControlPlane,
-    kube: KubeApi,
-    mlflow_server: MLflowServer,
-    server_port: int,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Registry]:
-    """An operator that serves one project with a workspace."""
-    install(kube, [NAMESPACE, "promoting-platform"])
-    workspace = mlflow_server.make_project(NAMESPACE)
-    directory: Path = tmp_path_factory.mktemp("promoting")
-    (directory / "mlflow-username").write_text(mlflow._OPERATOR.username)
-    (directory / "mlflow-password").write_text(mlflow._OPERATOR.password)
-    settings = {
-        "NAMESPACE": "promoting-platform",
-        "MLFLOW__URL": mlflow_server.url,
-        "CREDENTIALS_DIRECTORY": str(directory),
-        "SERVER_PORT": str(server_port),
-        "ROLLOUT_PATIENCE_SECONDS": "2",
-        "RESYNC_SECONDS": "3",
-    }
-    with (
-        running_operator(control_plane, directory, [NAMESPACE], settings),
-        httpx.Client(
-            base_url=mlflow_server.url,
-            auth=(workspace.login.username, workspace.login.password),
-            headers={"X-MLFLOW-WORKSPACE": NAMESPACE},
-            timeout=30,
-            trust_env=False,
-        ) as client,
-    ):
-        yield Registry(client)
-
-
-@pytest.fixture
-def stage(kube: KubeApi, promoting: Registry, server_port: int) -> Iterator[Stage]:
-    with answering(ServerPods(kube, NAMESPACE, "housing", server_port)) as pods:
-        yield Stage(kube, promoting, pods)
-    empty(kube, NAMESPACE)
-    for kind in (DEPLOYMENT, SERVICE, DISRUPTION_BUDGET, AUTOSCALER):
-        kube.delete(kind, NAMESPACE, "housing")
-    Kubelet(kube, NAMESPACE)
+    )
+    .to_json()
+    .decode()
+)
 
 
 def test_a_version_that_passes_its_gate_is_served_and_gets_the_alias(stage: Stage) -> None:
@@ -246,94 +113,73 @@ def test_of_two_promotions_on_one_alias_the_older_one_owns_it(stage: Stage) -> N
     seen = stage.await_reason("Ready", "AliasConflict", "intruder")
     assert "housing is older" in condition(seen, "Ready")["message"]
     assert stage.api.read(DEPLOYMENT, NAMESPACE, "intruder") is None
+    stage.api.delete(PROMOTION, NAMESPACE, "housing")
+    stage.await_reason("Ready", "RollingOut", "intruder")
+    stage.api.delete(PROMOTION, NAMESPACE, "intruder")
+    for kind in (DEPLOYMENT, SERVICE):
+        stage.api.delete(kind, NAMESPACE, "intruder")
 
 
-CANARY = {
-    "canary": {
-        "steps": [{"percent": 10, "seconds": 2}, {"percent": 50, "seconds": 2}],
-        "maxErrorPercent": "1",
-    }
-}
-
-
-def _trying(stage: Stage, percent: int) -> bool:
-    route = stage.pods.route()
-    return route is not None and route.candidate is not None and route.candidate.percent == percent
-
-
-def test_a_canary_goes_through_its_steps_before_it_takes_charge(stage: Stage) -> None:
+def test_a_candidate_is_compared_with_the_champion_by_a_job_whose_pod_is_no_server(stage: Stage) -> None:
+    kubelet = Kubelet(stage.api, NAMESPACE)
     old = stage.registry.register("seventh", rmse=0.5)
-    stage.api.apply(PROMOTION, promotion("housing", NAMESPACE, modelName="seventh", rollout=CANARY))
+    gates = [{"improvement": {"metric": "rmse"}}, {"signature": {}}]
+    stage.api.apply(PROMOTION, promotion("housing", NAMESPACE, modelName="seventh", gates=gates))
     stage.pods.become_ready()
-    stage.await_champion(old)
-    new = str(int(old) + 1)
-    stage.pods.counts = {new: {"requests": 100}}
-    stage.registry.register("seventh", rmse=0.4)
-    until(lambda: _trying(stage, 10), 30, "the first step")
-    seen = stage.await_reason("Progressing", "Canary")
-    assert seen["status"]["champion"]["version"] == old
-    assert stage.registry.alias("seventh") == old
-    until(lambda: _trying(stage, 50), 30, "the second step")
+    first = stage.await_champion(old)
+    assert {gate["observed"] for gate in first["status"]["candidate"]["gates"]} == {
+        "no version is in charge yet"
+    }
+
+    new = stage.registry.register("seventh", rmse=0.3)
+    compare, inspect = stage.await_job("improvement"), stage.await_job("inspection")
+    pod = kubelet.pod_of(compare)
+    assert pod["metadata"]["labels"]["modelyard.dev/promotion-step"] == "housing"
+    assert labels.PROMOTION not in pod["metadata"]["labels"]
+    kubelet.succeed(compare, _BETTER)
+    assert stage.await_reason("GatesPassed", "TryingGates")["status"]["champion"]["version"] == old
+    kubelet.succeed(inspect, '{"inspection": {"signature": ["input \\"a\\" is gone"], "inputs": 3}}')
+    refused = stage.await_reason("GatesPassed", "GateFailed")
+    message = condition(refused, "GatesPassed")["message"]
+    assert message.startswith(
+        'spec.gates[1]: signature: input "a" is gone, required is requests and answers of'
+    )
+    assert refused["status"]["champion"]["version"] == old
+
+    # Without the gate that failed nothing has to be compared again.
+    stage.api.apply(PROMOTION, promotion("housing", NAMESPACE, modelName="seventh", gates=gates[:1]))
     done = stage.await_champion(new)
-    assert done["status"]["candidate"]["rollout"]["counts"]["requests"] == 100
-    assert done["status"]["lastSwap"]["version"] == new
-    assert stage.registry.alias("seventh") == new
+    (gate,) = done["status"]["candidate"]["gates"]
+    assert gate["passed"] is True
+    assert gate["observed"] == ("0.3 after 0.5 on 4,102 common test rows, better by 0.2, by at least 0.1")
+    assert len(stage.jobs("improvement")) == 1
 
 
-def test_a_canary_that_fails_is_given_up_and_an_event_says_why(stage: Stage) -> None:
-    old = stage.registry.register("eighth", rmse=0.5)
-    stage.api.apply(PROMOTION, promotion("housing", NAMESPACE, modelName="eighth", rollout=CANARY))
+def test_an_unapproved_candidate_waits_and_its_champions_are_recorded_in_order(stage: Stage) -> None:
+    kubelet = Kubelet(stage.api, NAMESPACE)
+    version = stage.registry.register("eighth", rmse=0.5)
+    wanted = promotion("housing", NAMESPACE, modelName="eighth", approval="Manual")
+    stage.api.apply(PROMOTION, wanted)
+    waiting = stage.await_reason("Ready", "WaitingForApproval")
+    assert f"approved-version={version}" in condition(waiting, "Approved")["message"]
+    assert stage.api.read(DEPLOYMENT, NAMESPACE, "housing") is None
+    change = {"metadata": {"annotations": {labels.APPROVED_VERSION: version}}}
+    assert stage.api.merge(PROMOTION, NAMESPACE, "housing", change).is_success
+    stage.await_reason("Ready", "RollingOut")
     stage.pods.become_ready()
-    stage.await_champion(old)
-    stage.pods.counts = {str(int(old) + 1): {"requests": 20, "errors": 20}}
-    stage.registry.register("eighth", rmse=0.4)
-    seen = stage.await_reason("RolledBack", "TooManyErrors")
-    assert "failed to answer 20 of 20 requests, 1 % are allowed" in condition(seen, "RolledBack")["message"]
-    assert seen["status"]["champion"]["version"] == old
-    until(lambda: (route := stage.pods.route()) and route.candidate is None, 30, "the champion's route")
-    assert stage.registry.alias("eighth") == old
-    told = [event for event in stage.api.items(EVENT, NAMESPACE) if event.get("reason") == "TooManyErrors"]
-    assert told[0]["type"] == "Warning"
+    assert condition(stage.await_champion(version), "Recorded")["status"] == "False"
+    record = stage.await_job("champions")
+    kubelet.succeed(record, '{"champions": {"number": 1}}')
+    assert stage.await_reason("Recorded", "Recorded")["status"]["recorded"] == 1
 
 
-def test_a_champion_that_fails_gives_alias_route_and_record_back(stage: Stage) -> None:
-    old = stage.registry.register("ninth", rmse=0.5)
-    rollback = {"onErrorPercent": "5", "windowSeconds": 600}
-    stage.api.apply(PROMOTION, promotion("housing", NAMESPACE, modelName="ninth", rollback=rollback))
-    stage.pods.become_ready()
-    stage.await_champion(old)
-    new = stage.registry.register("ninth", rmse=0.4)
-    stage.await_champion(new)
-    stage.pods.counts = {new: {"requests": 100, "errors": 60}}
-    stage.await_reason("RolledBack", "TooManyErrors")
-    done = stage.await_champion(old)
-    assert [item["version"] for item in done["status"]["history"]] == [old, new, old]
-    assert done["status"]["candidate"]["refused"]
-    until(lambda: stage.registry.alias("ninth") == old, 30, "the alias")
-
-
-def test_an_autoscaler_comes_and_goes_with_the_spec(stage: Stage) -> None:
-    stage.registry.register("tenth", rmse=0.5)
-
-    def serve(**replicas: int) -> None:
-        wanted = promotion("housing", NAMESPACE, modelName="tenth", serving={"replicas": replicas})
-        stage.api.apply(PROMOTION, wanted)
-
-    def replicas() -> int:
-        found = stage.api.read(DEPLOYMENT, NAMESPACE, "housing")
-        return int(found["spec"]["replicas"]) if found else 0
-
-    serve(min=3)
-    until(lambda: replicas() == 3, 30, "three pods")
-    budget = until(lambda: stage.api.read(DISRUPTION_BUDGET, NAMESPACE, "housing"), 30, "a budget")
-    assert budget["spec"]["maxUnavailable"] == 1
-    serve(min=2, max=5, targetCpuPercent=60)
-    scaler = until(lambda: stage.api.read(AUTOSCALER, NAMESPACE, "housing"), 30, "an autoscaler")
-    assert (scaler["spec"]["minReplicas"], scaler["spec"]["maxReplicas"]) == (2, 5)
-    assert replicas() == 3
-    serve(min=2)
-    until(lambda: stage.api.read(AUTOSCALER, NAMESPACE, "housing") is None, 30, "no autoscaler")
-    until(lambda: replicas() == 2, 30, "two pods")
+def test_without_a_prometheus_its_gate_fails_and_says_what_to_name(stage: Stage) -> None:
+    stage.registry.register("ninth", rmse=0.5)
+    gates = [{"prometheus": {"query": "sum(up)", "min": "1"}}]
+    stage.api.apply(PROMOTION, promotion("housing", NAMESPACE, modelName="ninth", gates=gates))
+    seen = stage.await_reason("Ready", "GateFailed")
+    assert "spec.gates[0]: prometheus sum(up): no Prometheus is known" in condition(seen, "Ready")["message"]
+    assert stage.api.read(DEPLOYMENT, NAMESPACE, "housing") is None
 
 
 def _refused(stage: Stage) -> Document | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
 from modelyard_api.base import STORED_DEFAULT_KEY, ApiModel, OneOf, StatusModel, immutable, rules
 from modelyard_api.v1alpha1.common import (
-    DecimalString,
     LabelMap,
     MetricName,
     ObjectMeta,
@@ -17,6 +16,7 @@ from modelyard_api.v1alpha1.common import (
     ResourceStatus,
     Toleration,
 )
+from modelyard_api.v1alpha1.gates import Gate, GateResult
 from modelyard_api.v1alpha1.rollout import Immediate, Rollback, Rollout, RolloutStatus, SwapStatus
 from modelyard_api.v1alpha1.training_job import ModelName
 
@@ -26,6 +26,8 @@ _CPU_IS_KNOWN = (
     " || (has(self.resources.limits) && 'cpu' in self.resources.limits)"
 )
 _CPU_FAULT = "replicas.max needs resources.requests.cpu: the autoscaler compares with it"
+HISTORY_LIMIT = 20
+"""Entries of status.history at most: those that Postgres does not have yet are kept beyond spec.historyLimit."""
 
 
 class Latest(ApiModel):
@@ -57,30 +59,6 @@ class Candidate(OneOf):
     """The version that a TrainingJob made."""
     best: Best | None = None
     """The best version by a metric."""
-
-
-class MetricGate(ApiModel):
-    """A bound on a metric of the test part."""
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            ("has(self.min) || has(self.max)", "min or max must be set"),
-        )
-    )
-
-    name: MetricName
-    """Metric."""
-    min: DecimalString | None = None
-    """Least value that passes."""
-    max: DecimalString | None = None
-    """Greatest value that passes."""
-
-
-class Gate(OneOf):
-    """A test that a candidate must pass."""
-
-    metric: MetricGate | None = None
-    """A bound on a metric of the test part."""
 
 
 class Replicas(ApiModel):
@@ -143,6 +121,8 @@ class ModelPromotionSpec(ApiModel):
     """Which version is tried."""
     gates: Annotated[list[Gate], Field(max_length=20)] = []
     """Tests in order; the first that fails is the reason."""
+    approval: Literal["Automatic", "Manual"] = "Automatic"
+    """Manual: a candidate that passed waits until the annotation modelyard.dev/approved-version names its version."""
     rollout: Rollout = Rollout(immediate=Immediate())
     """How traffic moves."""
     rollback: Rollback | None = None
@@ -152,7 +132,7 @@ class ModelPromotionSpec(ApiModel):
     suspend: bool = False
     """True keeps champion and server as they are, whatever candidates appear."""
     history_limit: Annotated[int, Field(ge=1, le=10)] = 10
-    """Entries of status.history."""
+    """Entries of status.history; Postgres has all of them."""
 
 
 class ServedModel(StatusModel):
@@ -170,19 +150,8 @@ class ServedModel(StatusModel):
     """Address of the bundle."""
     since: Annotated[str, Field(max_length=32)]
     """When it took charge."""
-
-
-class GateResult(StatusModel):
-    """What a gate saw."""
-
-    gate: Annotated[str, Field(max_length=128)]
-    """Which gate."""
-    required: Annotated[str, Field(max_length=128)]
-    """What it requires."""
-    observed: Annotated[str, Field(max_length=128)]
-    """What it saw."""
-    passed: bool
-    """Whether the candidate passes."""
+    number: int = 0
+    """Which one of the champions of this ModelPromotion it is, from 1."""
 
 
 class CandidateStatus(StatusModel):
@@ -192,6 +161,12 @@ class CandidateStatus(StatusModel):
     """Version in the registry."""
     gates: Annotated[list[GateResult], Field(max_length=20)] = []
     """Results in the order of the gates."""
+    against: Annotated[str, Field(max_length=16)] | None = None
+    """Version in charge when the gates were tried; absent where none was."""
+    gates_digest: Annotated[str, Field(max_length=71)] | None = None
+    """Identity of the gates that were tried."""
+    admitted_at: Annotated[str, Field(max_length=32)] | None = None
+    """When it had passed all gates and was approved; from then on the same gates are not asked again."""
     refused: Annotated[str, Field(max_length=512)] | None = None
     """Why the servers did not take it, or had to give it back; forgotten when the spec is edited."""
     rollout: RolloutStatus | None = None
@@ -213,8 +188,10 @@ class ModelPromotionStatus(ResourceStatus):
     """Address of the server inside the cluster."""
     ready_replicas: int = 0
     """Server pods that serve the present route."""
-    history: Annotated[list[ServedModel], Field(max_length=10)] = []
+    history: Annotated[list[ServedModel], Field(max_length=HISTORY_LIMIT)] = []
     """Versions that were in charge, the latest first."""
+    recorded: int = 0
+    """Number of the last champion that Postgres has."""
 
 
 class ModelPromotion(StatusModel):

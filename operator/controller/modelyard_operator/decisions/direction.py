@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from modelyard_api import labels
-from modelyard_api.conditions import find_condition
+from modelyard_api.conditions import Observation, find_condition
 from modelyard_api.contract.route import Route, RoutedModel, Trial
 from modelyard_api.v1alpha1.model_promotion import (
     CandidateStatus,
@@ -16,12 +16,15 @@ from modelyard_api.v1alpha1.model_promotion import (
 )
 from modelyard_api.v1alpha1.reasons import PromotionCondition
 from modelyard_api.v1alpha1.rollout import RolloutStatus
+from modelyard_operator.decisions.admission import try_candidate
 from modelyard_operator.decisions.candidates import NoCandidate, Registry, choose
 from modelyard_operator.decisions.fleet import Fleet
-from modelyard_operator.decisions.gates import GateFacts, Verdict, judge
+from modelyard_operator.decisions.gates import GateFacts, Verdict
+from modelyard_operator.decisions.history import Recording
 from modelyard_operator.decisions.plan import Refusal
 from modelyard_operator.decisions.rollout import Stage, begin, pause, stage_of, stages, text
 from modelyard_operator.objects.custom import PromotionObject, TrainingJobObject, Unreadable
+from modelyard_operator.objects.gates import GateEvidence
 from modelyard_operator.objects.registry import Version
 
 
@@ -42,6 +45,12 @@ class PromotionFacts:
     """Why the server cannot be made, where that was tried."""
     patience_seconds: float = 120
     """How long pods may refuse a route before the champion's is put back."""
+    evidence: GateEvidence = field(default_factory=GateEvidence)
+    """What is known for the gates besides metrics."""
+    recording: Recording = field(default_factory=Recording)
+    """What became of writing champions into Postgres."""
+    look_again: float | None = None
+    """Seconds after which a step needs another look by itself."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,7 @@ class Direction:
     """Who is in charge once all pods serve the route."""
     candidate: CandidateStatus | None
     verdict: Verdict | NoCandidate | None
+    approval: Observation | None = None
     stage: Stage | None = None
     """Step of the rollout that the route is about, where it has steps and one is under way."""
 
@@ -81,19 +91,30 @@ def direct(promotion: PromotionObject, facts: PromotionFacts) -> Direction:
     chosen = choose(spec, facts.registry, facts.training_job)
     if isinstance(chosen, NoCandidate):
         return replace(stay, verdict=chosen)
-    verdict = judge(spec.gates, GateFacts(facts.registry.metrics_of(chosen)))
-    candidate = CandidateStatus(
-        version=chosen.version,
-        gates=list(verdict.results),
-        refused=_refused(promotion, chosen.version),
-        rollout=_rollout_of(promotion, chosen.version),
+    tried = try_candidate(promotion, spec, gate_facts(promotion, facts, chosen), facts.now)
+    candidate = tried.candidate.model_copy(
+        update={
+            "refused": _refused(promotion, chosen.version),
+            "rollout": _rollout_of(promotion, chosen.version),
+        }
     )
-    told = replace(stay, candidate=candidate, verdict=verdict)
-    if not verdict.passed or candidate.refused is not None:
+    told = replace(stay, candidate=candidate, verdict=tried.verdict, approval=tried.approval)
+    if not tried.admitted or candidate.refused is not None:
         return replace(told, candidate=_paused(candidate, champion))
     if champion is not None and champion.version == chosen.version:
         return told
     return _roll_out(promotion, facts, told, _served(chosen, facts.now))
+
+
+def gate_facts(promotion: PromotionObject, facts: PromotionFacts, chosen: Version) -> GateFacts:
+    """What the gates of a candidate look at."""
+    champion = promotion.status.champion
+    return GateFacts(
+        metrics=facts.registry.metrics_of(chosen) if facts.registry is not None else {},
+        version=chosen.version,
+        champion=champion.version if champion is not None else None,
+        evidence=facts.evidence,
+    )
 
 
 def _roll_out(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from modelyard_api.conditions import Observation, find_condition, merge_conditions
+from modelyard_api.conditions import ConditionStatus, Observation, find_condition, merge_conditions
 from modelyard_api.v1alpha1.model_promotion import (
+    HISTORY_LIMIT,
     CandidateStatus,
     ModelPromotionSpec,
     ModelPromotionStatus,
@@ -17,7 +18,7 @@ from modelyard_api.v1alpha1.rollout import RolloutStatus
 from modelyard_operator.decisions.candidates import NoCandidate
 from modelyard_operator.decisions.direction import Direction, PromotionFacts, direct, way_back
 from modelyard_operator.decisions.evidence import Breach
-from modelyard_operator.decisions.gates import Verdict
+from modelyard_operator.decisions.history import recorded, take_charge
 from modelyard_operator.decisions.plan import LOOK_AGAIN_SECONDS, false, true, unknown
 from modelyard_operator.decisions.rollout import (
     Look,
@@ -77,7 +78,7 @@ class _Case:
     @property
     def judged(self) -> list[Observation]:
         """What the gates say."""
-        return _judged(self.direction.verdict)
+        return _judged(self.direction)
 
     def with_rollout(self, state: RolloutStatus, refused: str | None = None) -> _Case:
         """The same with another state of the rollout, or with its candidate given up."""
@@ -193,15 +194,12 @@ def _serve(case: _Case) -> PromotionPlan:
     status = case.status
     if not in_charge:
         back = way_back(before) is not None
-        status = status.model_copy(
-            update={
-                "champion": target,
-                # Who had to give way is not what one goes back to.
-                "previous": None if back else before.champion,
-                "history": [target, *status.history][: spec.history_limit],
-                "last_swap": case.look.fleet.swap(case.look.digest, target.version),
-            }
+        status = take_charge(status, target, spec.history_limit).model_copy(
+            update={"last_swap": case.look.fleet.swap(case.look.digest, target.version)}
         )
+        if back:
+            # Who had to give way is not what one goes back to.
+            status = status.model_copy(update={"previous": None})
         after = WATCH_SECONDS if spec.rollback is not None and status.previous is not None else None
         if not back:
             observed.append(
@@ -279,14 +277,15 @@ def _without_champion(
     spec: ModelPromotionSpec,
     direction: Direction,
 ) -> PromotionPlan:
-    judged = _judged(direction.verdict)
+    judged = _judged(direction)
     status = promotion.status.model_copy(update={"candidate": direction.candidate})
     if facts.registry is None:
         ready = false(READY, PromotionReason.PLATFORM, facts.trouble)
     elif spec.suspend:
         ready = false(READY, PromotionReason.SUSPENDED, "spec.suspend is true")
     elif judged:
-        ready = false(READY, judged[0].reason, judged[0].message)
+        held = next((told for told in judged if told.status != ConditionStatus.TRUE), judged[0])
+        ready = false(READY, held.reason, held.message)
     else:
         ready = false(READY, PromotionReason.PENDING, "Nothing is decided yet")
     return _follow_up(promotion, facts, status, [ready, *judged])
@@ -304,21 +303,37 @@ def _follow_up(
     after: float | None = None,
 ) -> PromotionPlan:
     generation = promotion.metadata.generation
+    limit = promotion.spec.history_limit if isinstance(promotion.spec, ModelPromotionSpec) else HISTORY_LIMIT
+    status, told = recorded(status, facts.recording, limit)
+    observed = [*observed, *told]
     conditions = merge_conditions(promotion.status.conditions, observed, generation=generation, now=facts.now)
     status = status.model_copy(update={"conditions": conditions, "observed_generation": generation})
-    if after is None and facts.registry is None and not isinstance(promotion.spec, Unreadable):
-        after = LOOK_AGAIN_SECONDS
-    return PromotionPlan(status, after=after)
+    return PromotionPlan(status, after=_soonest(promotion, facts, status, after))
 
 
-def _judged(verdict: Verdict | NoCandidate | None) -> list[Observation]:
+def _soonest(
+    promotion: PromotionObject, facts: PromotionFacts, status: ModelPromotionStatus, after: float | None
+) -> float | None:
+    """When to look again: at once for a champion whose record was not begun, as our own write wakes nobody."""
+    before = promotion.status.champion
+    if status.champion is not None and (before is None or status.champion.number != before.number):
+        return 0
+    pauses = [pause for pause in (after, facts.look_again) if pause is not None]
+    if facts.registry is None and not isinstance(promotion.spec, Unreadable):
+        pauses.append(LOOK_AGAIN_SECONDS)
+    return min(pauses, default=None)
+
+
+def _judged(direction: Direction) -> list[Observation]:
+    verdict = direction.verdict
     if verdict is None:
         return []
-    if isinstance(verdict, NoCandidate):
-        return [unknown(GATES_PASSED, verdict.reason, verdict.message)]
+    approval = [direction.approval] if direction.approval is not None else []
+    if isinstance(verdict, NoCandidate) or verdict.pending:
+        return [unknown(GATES_PASSED, verdict.reason, verdict.message), *approval]
     if verdict.passed:
-        return [true(GATES_PASSED, verdict.reason, verdict.message)]
-    return [false(GATES_PASSED, verdict.reason, verdict.message)]
+        return [true(GATES_PASSED, verdict.reason, verdict.message), *approval]
+    return [false(GATES_PASSED, verdict.reason, verdict.message), *approval]
 
 
 def _ready(spec: ModelPromotionSpec, served: ServedModel) -> Observation:

@@ -16,6 +16,7 @@ from modelyard_operator.decisions.memory import Growth
 from modelyard_operator.resources.step_job import JobDefaults
 from modelyard_operator.serving.client import Servers
 from modelyard_operator.serving.pages import Pages
+from modelyard_operator.serving.prometheus import Prometheus
 from modelyard_operator.serving.warm import WarmLoaders
 from modelyard_operator.settings import Settings
 from modelyard_operator.step_metrics import StepMetrics
@@ -35,6 +36,7 @@ class Context:
     tracking: Tracking
     earlier: EarlierRuns
     servers: Servers
+    prometheus: Prometheus
     pages: Pages
     warm_loaders: WarmLoaders
     step_metrics: StepMetrics
@@ -44,6 +46,7 @@ class Context:
         """Ends all connections."""
         await self.tracking.close()
         await self.servers.close()
+        await self.prometheus.close()
         await self.pages.close()
         await self.warm_loaders.close()
         await self.cluster.close()

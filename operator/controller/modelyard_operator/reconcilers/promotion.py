@@ -34,6 +34,7 @@ from modelyard_operator.errors import (
 from modelyard_operator.objects.custom import PromotionObject, TrainingJobObject
 from modelyard_operator.objects.pods import Pod
 from modelyard_operator.reconcilers.context import AGAIN, DONE, Context, Next
+from modelyard_operator.reconcilers.errands import run_errands
 from modelyard_operator.reconcilers.status import write_status
 from modelyard_operator.resources.common import Parent
 from modelyard_operator.resources.scaling import build_autoscaler, build_disruption_budget, replicas_of
@@ -43,8 +44,10 @@ from modelyard_operator.resources.steps import s3_endpoint
 _TOLD = (
     PromotionCondition.READY,
     PromotionCondition.GATES_PASSED,
+    PromotionCondition.APPROVED,
     PromotionCondition.ROLLED_BACK,
     PromotionCondition.ALIAS,
+    PromotionCondition.RECORDED,
 )
 
 
@@ -53,7 +56,7 @@ async def reconcile_promotion(context: Context, key: Key) -> Next:
     promotion = context.store.get(PROMOTION, key.namespace, key.name)
     if promotion is None or promotion.metadata.deletion_timestamp is not None:
         return DONE
-    facts = await _gather(context, key, promotion)
+    facts = await run_errands(context, key, promotion, await _gather(context, key, promotion))
     route = direct(promotion, facts).route
     if route is not None and isinstance(promotion.spec, ModelPromotionSpec) and not facts.owner:
         refusal = await _bring_up(context, promotion, promotion.spec, route)
@@ -169,7 +172,7 @@ async def _keep_autoscaler(context: Context, parent: Parent, wanted: Replicas) -
 
 async def _look_at_pods(context: Context, key: Key, route: Route) -> Fleet:
     """What the pods serve; those that do not know the route yet are touched, so that their kubelet looks at once."""
-    pods = [pod for pod in context.store.children(POD, key) if _is_meant_to_live(pod)]
+    pods = [pod for pod in context.store.children(POD, key) if _is_server(pod) and _is_meant_to_live(pod)]
     addresses = {
         pod.metadata.name: pod.status.pod_ip
         for pod in pods
@@ -202,6 +205,11 @@ async def _touch(context: Context, pod: Pod, digest: str) -> None:
 
 def _restarts(pod: Pod) -> int:
     return sum(container.restart_count for container in pod.status.container_statuses or [])
+
+
+def _is_server(pod: Pod) -> bool:
+    """Pods of a promotion's steps are its children too."""
+    return pod.metadata.label(labels.PROMOTION) is not None
 
 
 def _is_meant_to_live(pod: Pod) -> bool:

@@ -121,4 +121,5 @@ def _is_warning(status: ResourceStatus, summary: Condition) -> bool:
         "TooSlow",
         "TooMuchDisagreement",
         "ServerEnded",
+        "NotRecorded",
     }
