@@ -257,7 +257,7 @@ REFUSED = [
     (
         "a rollback without a limit",
         with_spec(PROMOTION, "rollback", {"windowSeconds": 60}),
-        "onErrorPercent or onLatencySeconds must be set",
+        "onErrorPercent, onLatencySeconds or onQuery must be set",
     ),
     (
         "fewer replicas at most than at least",

@@ -10,12 +10,15 @@ import pytest
 
 from modelyard_api.conditions import find_condition
 from modelyard_api.contract.route import RoleCounts, Route, RouteState, ServedRole
+from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec
 from modelyard_operator.decisions.candidates import Registry
 from modelyard_operator.decisions.direction import PromotionFacts, direct
 from modelyard_operator.decisions.evidence import binomial_tail, exceeds
 from modelyard_operator.decisions.fleet import Fleet
 from modelyard_operator.decisions.promotion import decide_promotion
+from modelyard_operator.decisions.rollout import query_of
 from modelyard_operator.objects.custom import PromotionObject
+from modelyard_operator.objects.gates import QueryAnswer
 from tests.unit.operator.making import later, promotion, version
 
 CANARY = {
@@ -44,6 +47,8 @@ class World:
     error: str = ""
     """What pods say of a route with version 2 instead of serving it."""
     mlflow: bool = True
+    answer: QueryAnswer | None = None
+    """Of Prometheus."""
     alias: str | None = None
 
     def facts(self) -> PromotionFacts:
@@ -51,6 +56,10 @@ class World:
             versions=tuple(version(n) for n in sorted(self.versions, reverse=True)), alias=self.alias
         )
         known = PromotionFacts(now=later(self.now), registry=registry if self.mlflow else None)
+        spec = self.seen.spec
+        assert isinstance(spec, ModelPromotionSpec)
+        if query_of(spec, self.seen.status, known.now):
+            known = replace(known, watched=self.answer)
         route = direct(self.seen, known).route
         return replace(known, fleet=self.fleet(route) if route is not None else Fleet())
 
@@ -308,6 +317,38 @@ def test_a_way_back_needs_no_answer_of_mlflow_for_the_servers_and_one_for_the_re
     made.mlflow = True
     made.run(2)
     assert (made.champion, made.alias) == ("1", "1")
+
+
+DRIFT = {"onQuery": {"query": "max(drift)", "max": "0.2"}}
+
+
+def test_a_step_ends_only_when_prometheus_answers_and_stops_when_the_answer_is_out_of_bounds() -> None:
+    made = world(CANARY, rollback=DRIFT)
+    for nothing in (None, QueryAnswer(fault="it does not answer"), QueryAnswer((float("nan"),))):
+        made.answer = nothing
+        made.run(50)
+        assert made.percent == 10
+    made.answer = QueryAnswer((0.1,))
+    made.run(2)
+    assert made.percent == 50
+    made.answer = QueryAnswer((0.1, 0.3))
+    made.run(2)
+    assert (made.champion, made.percent) == ("1", 0)
+    assert made.condition("RolledBack") == ("True", "QueryOutOfBounds")
+
+
+def test_a_champion_under_which_an_answer_leaves_its_bounds_gives_way_and_an_outage_is_no_reason() -> None:
+    made = world({"immediate": {}}, rollback=DRIFT)
+    made.run(3)
+    assert made.champion == "2"
+    for nothing in (None, QueryAnswer(fault="it does not answer"), QueryAnswer((float("nan"),))):
+        made.answer = nothing
+        made.run(5)
+        assert made.champion == "2"
+    made.answer = QueryAnswer((0.3,))
+    made.run(3)
+    assert made.champion == "1"
+    assert made.condition("RolledBack") == ("True", "QueryOutOfBounds")
 
 
 @pytest.mark.parametrize("spec", [{}, {"rollback": ROLLBACK}])

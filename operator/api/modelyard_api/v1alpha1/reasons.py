@@ -205,6 +205,8 @@ class PromotionReason(StrEnum):
     """More than one of 100 answers of the candidate took longer than is allowed."""
     TOO_MUCH_DISAGREEMENT = "TooMuchDisagreement"
     """The candidate answered more rows otherwise than the champion than is allowed."""
+    QUERY_OUT_OF_BOUNDS = "QueryOutOfBounds"
+    """Prometheus answered with a value out of the bounds of spec.rollback.onQuery."""
     SERVER_ENDED = "ServerEnded"
     """A server's container ended while the version was rolled out or watched."""
     GATES_PASSED = "GatesPassed"

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from modelyard_api.base import ApiModel, OneOf, StatusModel, rules
 from modelyard_api.v1alpha1.common import DECIMAL_PATTERN
+from modelyard_api.v1alpha1.gates import PrometheusGate
 
 _PERCENT_FAULT = "a limit in percent is at least 0 and at most 100"
 _SECONDS_FAULT = "must be more than 0 seconds"
@@ -122,8 +123,8 @@ class Rollback(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=rules(
             (
-                "has(self.onErrorPercent) || has(self.onLatencySeconds)",
-                "onErrorPercent or onLatencySeconds must be set",
+                "has(self.onErrorPercent) || has(self.onLatencySeconds) || has(self.onQuery)",
+                "onErrorPercent, onLatencySeconds or onQuery must be set",
             )
         )
     )
@@ -132,6 +133,8 @@ class Rollback(ApiModel):
     """Percent of its requests that the new champion may fail to answer (status 500 and above)."""
     on_latency_seconds: Seconds | None = None
     """Seconds within which 99 of 100 of its answers must come."""
+    on_query: PrometheusGate | None = None
+    """Bounds of what Prometheus answers, also in the steps of a rollout. Without a value nothing goes back, and no step ends."""
     window_seconds: Annotated[int, Field(ge=1, le=604800)] = 600
     """How long it is watched after it took charge."""
 

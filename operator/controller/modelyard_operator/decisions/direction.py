@@ -24,7 +24,7 @@ from modelyard_operator.decisions.history import Recording
 from modelyard_operator.decisions.plan import Refusal
 from modelyard_operator.decisions.rollout import Stage, begin, pause, stage_of, stages, text
 from modelyard_operator.objects.custom import PromotionObject, TrainingJobObject, Unreadable
-from modelyard_operator.objects.gates import GateEvidence
+from modelyard_operator.objects.gates import GateEvidence, QueryAnswer
 from modelyard_operator.objects.registry import Version
 
 
@@ -49,6 +49,8 @@ class PromotionFacts:
     """What is known for the gates besides metrics."""
     recording: Recording = field(default_factory=Recording)
     """What became of writing champions into Postgres."""
+    watched: QueryAnswer | None = None
+    """Answer to spec.rollback.onQuery, where it was asked."""
     look_again: float | None = None
     """Seconds after which a step needs another look by itself."""
 

@@ -23,9 +23,11 @@ from modelyard_operator.decisions.plan import LOOK_AGAIN_SECONDS, false, true, u
 from modelyard_operator.decisions.rollout import (
     Look,
     follow,
+    is_answered,
     is_over,
     is_watched,
     judge_champion,
+    judge_query,
     judge_stage,
     next_step,
     noted,
@@ -148,7 +150,7 @@ def _roll_on(case: _Case, state: RolloutStatus) -> PromotionPlan:
     state = follow(state, look)
     breach = obstacle(state, look)
     if breach is None and stage is not None:
-        breach = judge_stage(stage, state, look)
+        breach = judge_stage(stage, state, look) or judge_query(case.spec, look.version, case.facts.watched)
     if breach is not None:
         return _give_up(case, noted(state, look), breach)
     if stage is None:
@@ -156,7 +158,7 @@ def _roll_on(case: _Case, state: RolloutStatus) -> PromotionPlan:
         return _serve(case) if look.all_serve else _rolling(case)
     message = f"Step {state.step} of {state.steps}: {stage.told(look.version)}"
     after = POLL_SECONDS
-    if is_over(stage, state, look):
+    if is_over(stage, state, look) and is_answered(case.spec, case.facts.watched):
         state, after = next_step(stages(case.spec), noted(state, look)), AT_ONCE
     elif not look.all_serve:
         message = f"{message}; {_serving(case)}"
@@ -223,7 +225,10 @@ def _watch(case: _Case) -> Breach | None:
     candidate = case.status.candidate
     same = candidate is not None and candidate.version == case.target.version
     state = candidate.rollout if candidate is not None and same else None
-    return judge_champion(case.spec, state, case.look) if _is_watched(case) else None
+    if not _is_watched(case):
+        return None
+    counted = judge_champion(case.spec, state, case.look)
+    return counted or judge_query(case.spec, case.target.version, case.facts.watched)
 
 
 def _turn_back(case: _Case, breach: Breach) -> PromotionPlan:

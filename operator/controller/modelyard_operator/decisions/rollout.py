@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from modelyard_api.conditions import shorten
 from modelyard_api.contract.route import RoutedModel, Trial, TrialMode
-from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec
+from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec, ModelPromotionStatus
 from modelyard_api.v1alpha1.reasons import PromotionReason
 from modelyard_api.v1alpha1.rollout import Rollout, RolloutCounts, RolloutStatus
 from modelyard_operator.decisions.evidence import Breach, Limits, judge_counts
 from modelyard_operator.decisions.fleet import Fleet
+from modelyard_operator.decisions.gates.kind import bounds, within
+from modelyard_operator.objects.gates import QueryAnswer
 
 LOAD_SECONDS = 600.0
 """How long pods may take to load a version."""
+_QUERY_SHOWN = 200
 _NOTE_SECONDS = 10.0
 """Pause between notes of the counts in status."""
 
@@ -197,6 +202,41 @@ def judge_champion(spec: ModelPromotionSpec, state: RolloutStatus | None, look: 
     )
     counts = look.fleet.counts(look.digest, look.version)
     return judge_counts(look.version, counts, limits, final=False)
+
+
+def query_of(spec: ModelPromotionSpec, status: ModelPromotionStatus, now: datetime) -> str:
+    """The query that a version on its way, or lately in charge, is watched by; nothing where none is asked for."""
+    champion, candidate = status.champion, status.candidate
+    if spec.rollback is None or spec.rollback.on_query is None or champion is None:
+        return ""
+    on_its_way = (
+        candidate is not None
+        and candidate.version != champion.version
+        and candidate.rollout is not None
+        and candidate.refused is None
+    )
+    return spec.rollback.on_query.query if on_its_way or is_watched(spec, champion.since, now) else ""
+
+
+def is_answered(spec: ModelPromotionSpec, answer: QueryAnswer | None) -> bool:
+    """Whether the query, if there is one, says anything."""
+    if spec.rollback is None or spec.rollback.on_query is None:
+        return True
+    return answer is not None and any(math.isfinite(value) for value in answer.values)
+
+
+def judge_query(spec: ModelPromotionSpec, version: str, answer: QueryAnswer | None) -> Breach | None:
+    """Whether Prometheus answers with a value out of bounds. What is no number, as a share of no requests, says nothing."""
+    if spec.rollback is None or spec.rollback.on_query is None or answer is None:
+        return None
+    asked = spec.rollback.on_query
+    values = [value for value in answer.values if not math.isnan(value)]
+    outside = next((value for value in values if not within(value, asked.min, asked.max)), None)
+    if outside is None:
+        return None
+    query = shorten(" ".join(asked.query.split()), _QUERY_SHOWN)
+    message = f"{query} is {outside:.6g}, required is {bounds(asked.min, asked.max)}, with version {version}"
+    return Breach(PromotionReason.QUERY_OUT_OF_BOUNDS, message)
 
 
 def text(moment: datetime) -> str:

@@ -119,6 +119,7 @@ def _is_warning(status: ResourceStatus, summary: Condition) -> bool:
         "ModelUnusable",
         "TooManyErrors",
         "TooSlow",
+        "QueryOutOfBounds",
         "TooMuchDisagreement",
         "ServerEnded",
         "NotRecorded",
