@@ -31,6 +31,13 @@ def answer(served: ServedModel, dialect: Dialect, body: bytes) -> bytes:
     return encoded
 
 
+def predictions(served: ServedModel, dialect: Dialect, body: bytes) -> np.ndarray:
+    """What a version predicts for a request body, one value a row. Raises as ``answer`` does, and counts nothing."""
+    query = dialect.read(parse(body), served.model.reader)
+    matrix = served.model.reader.matrix(query.rows)
+    return _predict(served, query, matrix).predictions
+
+
 def parse(body: bytes) -> Any:  # noqa: ANN401  any JSON
     """The JSON of a body. Raises RequestError with the position of what is wrong in it."""
     if not body:

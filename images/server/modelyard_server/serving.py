@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+import math
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from modelyard_api.contract.route import Route, RoutedModel
+from modelyard_api.contract.route import RoleCounts, Route, RoutedModel, ServedRole, Trial
 from modelyard_server.errors import RequestError
 from modelyard_server.metrics import ModelMetrics
 from modelyard_server.models.loading import LoadedModel
+from modelyard_server.share import Share
+
+Role = ServedRole
+"""Why a version is held."""
 
 
-class Role(StrEnum):
-    """Why a version is held."""
+@dataclass
+class Tally:
+    """Counts of a version under one route; the fields are those of ``RoleCounts``. Used from the event loop only."""
 
-    CHAMPION = "champion"
-    PREVIOUS = "previous"
+    requests: int = 0
+    errors: int = 0
+    slow: int = 0
+    compared: int = 0
+    disagreed: int = 0
 
 
 @dataclass(frozen=True)
@@ -28,11 +36,46 @@ class ServedModel:
     routed: RoutedModel
     model: LoadedModel
     metrics: ModelMetrics
+    tally: Tally = field(default_factory=Tally)
+
+    @property
+    def counts(self) -> RoleCounts:
+        """The tally as the operator reads it."""
+        return RoleCounts(role=self.role, version=self.version, **vars(self.tally))
 
     @property
     def version(self) -> str:
         """Version in the registry."""
         return self.routed.version
+
+
+def slow_after(seconds: str | None) -> float:
+    """Seconds after which an answer is slow; never where nothing is said."""
+    return float(seconds) if seconds is not None else math.inf
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A candidate that is loaded and warm, and who decides which requests it gets."""
+
+    served: ServedModel
+    trial: Trial
+    share: Share
+    slow_seconds: float
+    """Answers that take longer are slow."""
+    tolerance: float
+    """Share of the larger of two numbers by which they may differ."""
+
+    @classmethod
+    def of(cls, served: ServedModel, trial: Trial) -> Tried:
+        """With the numbers of the trial, read once."""
+        return cls(
+            served=served,
+            trial=trial,
+            share=Share(trial.percent),
+            slow_seconds=slow_after(trial.max_latency_seconds),
+            tolerance=float(trial.tolerance or 0),
+        )
 
 
 @dataclass(frozen=True)
@@ -42,11 +85,15 @@ class Serving:
     route: Route
     champion: ServedModel
     previous: ServedModel | None = None
+    tried: Tried | None = None
+    slow_seconds: float = math.inf
+    """Answers of the champion that take longer are slow."""
 
     @property
     def held(self) -> tuple[ServedModel, ...]:
         """All versions, the champion first."""
-        return (self.champion,) if self.previous is None else (self.champion, self.previous)
+        candidate = self.tried.served if self.tried is not None else None
+        return tuple(each for each in (self.champion, candidate, self.previous) if each is not None)
 
     @property
     def versions(self) -> list[str]:

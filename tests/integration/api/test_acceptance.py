@@ -231,6 +231,79 @@ REFUSED = [
         'supported values: "Automatic", "Manual"',
     ),
     (
+        "a canary without steps",
+        with_spec(PROMOTION, "rollout", {"canary": {"steps": []}}),
+        "at least 1 items",
+    ),
+    (
+        "a canary of 0 percent",
+        with_spec(PROMOTION, "rollout", {"canary": {"steps": [{"percent": 0, "seconds": 60}]}}),
+        "greater than or equal to 1",
+    ),
+    (
+        "more errors than requests",
+        with_spec(
+            PROMOTION,
+            "rollout",
+            {"canary": {"steps": [{"percent": 10, "seconds": 60}], "maxErrorPercent": "101"}},
+        ),
+        "at least 0 and at most 100",
+    ),
+    (
+        "a latency of nothing",
+        with_spec(
+            PROMOTION,
+            "rollout",
+            {"canary": {"steps": [{"percent": 10, "seconds": 60}], "maxLatencySeconds": "0"}},
+        ),
+        "must be more than 0 seconds",
+    ),
+    (
+        "a canary that is a shadow",
+        with_spec(
+            PROMOTION,
+            "rollout",
+            {
+                "canary": {"steps": [{"percent": 10, "seconds": 60}]},
+                "shadow": {"seconds": 60, "maxDisagreementPercent": "5"},
+            },
+        ),
+        "exactly one of immediate, canary, shadow must be set",
+    ),
+    (
+        "a tolerance of more than the number",
+        with_spec(
+            PROMOTION,
+            "rollout",
+            {"shadow": {"seconds": 60, "maxDisagreementPercent": "5", "tolerance": "1.5"}},
+        ),
+        "at least 0 and at most 1",
+    ),
+    (
+        "a rollback without a limit",
+        with_spec(PROMOTION, "rollback", {"windowSeconds": 60}),
+        "onErrorPercent, onLatencySeconds or onQuery must be set",
+    ),
+    (
+        "fewer replicas at most than at least",
+        with_spec(PROMOTION, "serving", {"replicas": {"min": 3, "max": 2}}),
+        "max must be at least min",
+    ),
+    (
+        "a load to aim at without a choice",
+        with_spec(PROMOTION, "serving", {"replicas": {"min": 3, "targetCpuPercent": 50}}),
+        "targetCpuPercent needs max",
+    ),
+    (
+        "an autoscaler without a request to compare with",
+        with_spec(
+            PROMOTION,
+            "serving",
+            {"replicas": {"min": 1, "max": 2}, "resources": {"requests": {"memory": "1Gi"}}},
+        ),
+        "replicas.max needs resources.requests.cpu",
+    ),
+    (
         "no replicas",
         with_spec(PROMOTION, "serving", {"replicas": {"min": 0}}),
         "greater than or equal to 1",

@@ -10,8 +10,10 @@ from modelyard_api.contract.route import RouteState
 from modelyard_api.contract.steps import AskedMetric
 from modelyard_api.v1alpha1.model_promotion import HISTORY_LIMIT, ModelPromotionSpec
 from modelyard_operator.decisions.candidates import Registry
+from modelyard_operator.decisions.direction import PromotionFacts, direct
+from modelyard_operator.decisions.fleet import Fleet
 from modelyard_operator.decisions.history import Recording, recorded, take_charge, unrecorded
-from modelyard_operator.decisions.promotion import Fleet, PromotionFacts, decide_promotion, direct
+from modelyard_operator.decisions.promotion import decide_promotion
 from modelyard_operator.objects.custom import PromotionObject
 from modelyard_operator.objects.gates import GateEvidence, QueryAnswer, Wanted
 from modelyard_operator.resources.common import Parent

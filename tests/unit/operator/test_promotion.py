@@ -10,15 +10,11 @@ from modelyard_api.contract.route import RouteState
 from modelyard_api.v1alpha1.gates import Gate
 from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec
 from modelyard_operator.decisions.candidates import NoCandidate, Registry, choose, runs_needed
+from modelyard_operator.decisions.direction import PromotionFacts, direct
+from modelyard_operator.decisions.fleet import Fleet
 from modelyard_operator.decisions.gates import GateFacts, judge
 from modelyard_operator.decisions.history import Recording
-from modelyard_operator.decisions.promotion import (
-    Fleet,
-    PromotionFacts,
-    PromotionPlan,
-    decide_promotion,
-    direct,
-)
+from modelyard_operator.decisions.promotion import PromotionPlan, decide_promotion
 from modelyard_operator.objects.custom import PromotionObject
 from modelyard_operator.objects.registry import Version
 from tests.unit.operator.making import NOW, later, promotion, version

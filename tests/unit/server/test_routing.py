@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from modelyard_api.contract.bundle import Bundle
-from modelyard_api.contract.route import Route, RoutedModel
+from modelyard_api.contract.route import Route, RoutedModel, Trial, TrialMode
 from modelyard_runtime.errors import PlatformError
 from modelyard_server.errors import BundleError
 from modelyard_server.metrics import ServerMetrics
@@ -59,9 +59,14 @@ class Kept:
         self.metrics = ServerMetrics()
         self.keeper = RouteKeeper(self.path, self.load, self.state, self.metrics)
 
-    def write(self, champion: str, previous: str | None = None) -> Route:
+    def write(self, champion: str, previous: str | None = None, candidate: str | None = None) -> Route:
         route = Route(
-            model_name="m", champion=version(champion), previous=version(previous) if previous else None
+            model_name="m",
+            champion=version(champion),
+            previous=version(previous) if previous else None,
+            candidate=Trial(model=version(candidate), mode=TrialMode.CANARY, percent=10)
+            if candidate
+            else None,
         )
         fresh = self.path.with_suffix(".new")
         fresh.write_text(json.dumps(route.to_wire()))
@@ -185,3 +190,69 @@ async def test_a_missing_file_is_told_and_waited_for(kept: Kept) -> None:
     route = kept.write("1")
     await kept.keeper.look(now=0.5)
     assert kept.serves(route)
+
+
+async def test_a_candidate_is_held_beside_the_champion_and_the_version_before_it(kept: Kept) -> None:
+    kept.write("2", "1")
+    await kept.keeper.look(now=0.0)
+    route = kept.write("2", "1", candidate="3")
+    await kept.keeper.look(now=1.0)
+    assert kept.serves(route)
+    assert kept.state.serving is not None
+    assert kept.state.serving.versions == ["2", "3", "1"]
+    assert [str(each.role) for each in kept.state.route_state().counts] == [
+        "champion",
+        "candidate",
+        "previous",
+    ]
+    assert kept.load.asked == ["2", "1", "3"]
+
+
+async def test_a_champion_does_not_wait_for_its_candidate(kept: Kept) -> None:
+    kept.write("1", candidate="2")
+    during: list[str | None] = []
+    kept.load.before = lambda: during.append(kept.state.route_state().version)
+    await kept.keeper.look(now=0.0)
+    assert during == [None, "1"]
+
+
+async def test_a_refused_candidate_leaves_the_champion_of_its_route_in_charge(kept: Kept) -> None:
+    kept.load.failures["2"] = [BundleError("bad bytes")]
+    wanted = kept.write("1", candidate="2")
+    await kept.keeper.look(now=0.0)
+    state = kept.state.route_state()
+    assert (state.version, state.error) == ("1", "version 2 of model m: bad bytes")
+    assert state.wanted_digest == wanted.digest() != state.route_digest
+    assert kept.state.ready
+
+
+async def test_a_candidate_takes_charge_without_being_loaded_again_and_its_counts_begin_anew(
+    kept: Kept,
+) -> None:
+    kept.write("1", candidate="2")
+    await kept.keeper.look(now=0.0)
+    assert kept.state.serving is not None
+    assert kept.state.serving.tried is not None
+    kept.state.serving.tried.served.tally.requests = 40
+    route = kept.write("2", "1")
+    await kept.keeper.look(now=1.0)
+    assert kept.serves(route)
+    assert kept.load.asked == ["1", "2"]
+    assert [each.requests for each in kept.state.route_state().counts] == [0, 0]
+
+
+async def test_requests_of_a_rollout_are_counted_from_the_first_route_that_named_its_version(
+    kept: Kept,
+) -> None:
+    kept.write("1")
+    await kept.keeper.look(now=0.0)
+    kept.state.count(200)
+    kept.write("1", candidate="2")
+    await kept.keeper.look(now=1.0)
+    kept.state.count(200)
+    kept.state.count(503)
+    kept.write("2", "1")
+    await kept.keeper.look(now=2.0)
+    kept.state.count(200)
+    state = kept.state.route_state()
+    assert (state.requests, state.rollout_requests, state.rollout_errors) == (4, 3, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+from modelyard_api.contract.route import TrialMode
 from modelyard_server import SERVER_VERSION
 from modelyard_server.admission import Admission
 from modelyard_server.dataplane import answer, encode
@@ -22,6 +24,7 @@ from modelyard_server.errors import Header, NotReadyError, RequestError
 from modelyard_server.metrics import ServerMetrics
 from modelyard_server.serving import ServedModel
 from modelyard_server.state import ServerState
+from modelyard_server.trial import Shadows, Work, answer_with
 from modelyard_server.web.asgi import (
     TEXT,
     ClientGoneError,
@@ -30,6 +33,7 @@ from modelyard_server.web.asgi import (
     Scope,
     Send,
     read_body,
+    request_id,
     respond,
 )
 
@@ -73,6 +77,7 @@ class Application:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._state = parts.state
+        self._shadows = Shadows(parts.metrics)
         self._inference = InferenceDialect()
         self._fixed = {
             "/predict": Target(TypedDialect(), "/predict"),
@@ -106,6 +111,10 @@ class Application:
         else:
             await self._parts.admin(scope, receive, send)
 
+    async def idle(self) -> None:
+        """Returns when no request is being repeated for a shadow."""
+        await self._shadows.idle()
+
     async def _live_through(self, receive: Receive, send: Send) -> None:
         await receive()
         keeper = asyncio.ensure_future(self._parts.keep_route())
@@ -115,6 +124,7 @@ class Application:
         with suppress(asyncio.CancelledError):
             await keeper
         self._parts.admission.close()
+        self._shadows.close()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _model_path(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -161,16 +171,30 @@ class Application:
             raise RequestError(
                 f"{scope['path']} is asked with POST", HTTPStatus.METHOD_NOT_ALLOWED, [(b"allow", b"POST")]
             )
-        served = self._state.demand().find(target.model, target.version)
+        serving = self._state.demand()
+        served = serving.find(target.model, target.version)
         head = RequestHead.of(scope)
         head.demand_json()
         limit = self._parts.max_body_bytes
         with self._parts.admission.body(min(head.content_length or 0, limit)):
             body = await read_body(head, receive, limit)
-            work = partial(answer, served, target.dialect, body)
-            if served.model.light and len(body) <= _INLINE_BYTES:
-                return served, work()
-            return served, await self._parts.admission.in_thread(work)
+            work = partial(self._work, target.dialect, body)
+            tried = serving.tried if target.version is None else None
+            chosen = tried is not None and tried.share.takes(request_id(scope))
+            if tried is None or not chosen:
+                return served, await _counted(served, work, serving.slow_seconds)
+            if tried.trial.mode is TrialMode.CANARY:
+                return await answer_with(tried, served, work, self._parts.metrics)
+            encoded = await _counted(served, work, serving.slow_seconds)
+            self._shadows.offer(tried, served, target.dialect, body)
+            return served, encoded
+
+    async def _work(self, dialect: Dialect, body: bytes, served: ServedModel) -> bytes:
+        """The answer of a version, on the event loop where that takes no time."""
+        work = partial(answer, served, dialect, body)
+        if served.model.light and len(body) <= _INLINE_BYTES:
+            return work()
+        return await self._parts.admission.in_thread(work)
 
     def _model_page(self, name: str, version: str | None, *, ready: bool) -> tuple[int, bytes]:
         try:
@@ -207,6 +231,22 @@ class Application:
 
     def _readiness(self) -> int:
         return HTTPStatus.OK if self._state.ready else HTTPStatus.SERVICE_UNAVAILABLE
+
+
+async def _counted(served: ServedModel, work: Work, slow_seconds: float) -> bytes:
+    """The answer of a version that answers for itself: its faults are counted, those of requests are not."""
+    tally = served.tally
+    tally.requests += 1
+    start = time.perf_counter()
+    try:
+        encoded = await work(served)
+    except RequestError:
+        raise
+    except Exception:
+        tally.errors += 1
+        raise
+    tally.slow += time.perf_counter() - start > slow_seconds
+    return encoded
 
 
 def _json(document: dict[str, Any], status: int = HTTPStatus.OK) -> tuple[int, bytes, bytes]:

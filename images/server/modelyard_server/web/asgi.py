@@ -57,6 +57,11 @@ class RequestHead:
             )
 
 
+def request_id(scope: Scope) -> bytes:
+    """What the client calls its request (``X-Request-Id``); empty where it does not."""
+    return next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+
+
 async def read_body(head: RequestHead, receive: Receive, limit: int) -> bytes:
     """The whole body. Raises RequestError 413 as soon as it is known to be longer than ``limit`` bytes."""
     if head.content_length is not None and head.content_length > limit:

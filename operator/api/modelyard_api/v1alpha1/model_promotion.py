@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from modelyard_api.base import STORED_DEFAULT_KEY, ApiModel, OneOf, StatusModel, immutable
+from modelyard_api.base import STORED_DEFAULT_KEY, ApiModel, OneOf, StatusModel, immutable, rules
 from modelyard_api.v1alpha1.common import (
     LabelMap,
     MetricName,
@@ -17,8 +17,15 @@ from modelyard_api.v1alpha1.common import (
     Toleration,
 )
 from modelyard_api.v1alpha1.gates import Gate, GateResult
+from modelyard_api.v1alpha1.rollout import Immediate, Rollback, Rollout, RolloutStatus, SwapStatus
 from modelyard_api.v1alpha1.training_job import ModelName
 
+_CPU_IS_KNOWN = (
+    "!has(self.replicas) || !has(self.replicas.max) || !has(self.resources)"
+    " || (has(self.resources.requests) && 'cpu' in self.resources.requests)"
+    " || (has(self.resources.limits) && 'cpu' in self.resources.limits)"
+)
+_CPU_FAULT = "replicas.max needs resources.requests.cpu: the autoscaler compares with it"
 HISTORY_LIMIT = 20
 """Entries of status.history at most: those that Postgres does not have yet are kept beyond spec.historyLimit."""
 
@@ -54,26 +61,33 @@ class Candidate(OneOf):
     """The best version by a metric."""
 
 
-class Immediate(ApiModel):
-    """All traffic at once, after the new version is loaded and warm."""
-
-
-class Rollout(OneOf):
-    """How traffic moves to the candidate."""
-
-    immediate: Immediate | None = None
-    """All at once, without a failed request."""
-
-
 class Replicas(ApiModel):
     """How many server pods there are."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            ("!has(self.max) || self.max >= (has(self.min) ? self.min : 1)", "max must be at least min"),
+            ("!has(self.targetCpuPercent) || has(self.max)", "targetCpuPercent needs max"),
+        )
+    )
+
     min: Annotated[int, Field(ge=1, le=100)] = 1
-    """Number of pods."""
+    """Number of pods, or the least one where there is a max."""
+    max: Annotated[int, Field(ge=1, le=100)] | None = None
+    """Greatest number of pods: an autoscaler chooses by their load. As many as min if unset."""
+    target_cpu_percent: Annotated[int, Field(ge=1, le=100)] = 70
+    """CPU at which more pods are made, as a percent of what a pod requests."""
+
+    @property
+    def scales(self) -> bool:
+        """Whether an autoscaler chooses the number."""
+        return self.max is not None and self.max > self.min
 
 
 class Serving(ApiModel):
     """How the server runs."""
+
+    model_config = ConfigDict(json_schema_extra=rules((_CPU_IS_KNOWN, _CPU_FAULT)))
 
     replicas: Replicas = Replicas()
     """How many pods."""
@@ -111,6 +125,8 @@ class ModelPromotionSpec(ApiModel):
     """Manual: a candidate that passed waits until the annotation modelyard.dev/approved-version names its version."""
     rollout: Rollout = Rollout(immediate=Immediate())
     """How traffic moves."""
+    rollback: Rollback | None = None
+    """When a version that took charge gives way to the one before it; never if unset."""
     serving: Serving = Serving()
     """How the server runs."""
     suspend: bool = False
@@ -152,7 +168,9 @@ class CandidateStatus(StatusModel):
     admitted_at: Annotated[str, Field(max_length=32)] | None = None
     """When it had passed all gates and was approved; from then on the same gates are not asked again."""
     refused: Annotated[str, Field(max_length=512)] | None = None
-    """Why the servers did not take it, so that the champion stays; forgotten when the spec is edited."""
+    """Why the servers did not take it, or had to give it back; forgotten when the spec is edited."""
+    rollout: RolloutStatus | None = None
+    """How far its rollout has come."""
 
 
 class ModelPromotionStatus(ResourceStatus):
@@ -164,6 +182,8 @@ class ModelPromotionStatus(ResourceStatus):
     """The version in charge before."""
     candidate: CandidateStatus | None = None
     """The version last tried."""
+    last_swap: SwapStatus | None = None
+    """Requests during the rollout of the champion, and how many of them failed."""
     url: Annotated[str, Field(max_length=512)] | None = None
     """Address of the server inside the cluster."""
     ready_replicas: int = 0

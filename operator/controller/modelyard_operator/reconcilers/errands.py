@@ -12,9 +12,10 @@ from modelyard_operator.cluster.store import Key
 from modelyard_operator.decisions.admission import still_wanted
 from modelyard_operator.decisions.attempts import Progress, State, owned_jobs, progress
 from modelyard_operator.decisions.candidates import choose
+from modelyard_operator.decisions.direction import PromotionFacts, gate_facts
 from modelyard_operator.decisions.history import Recording, unrecorded
 from modelyard_operator.decisions.plan import LOOK_AGAIN_SECONDS
-from modelyard_operator.decisions.promotion import PromotionFacts, gate_facts
+from modelyard_operator.decisions.rollout import query_of
 from modelyard_operator.objects.custom import PromotionObject
 from modelyard_operator.objects.gates import Evidence, GateEvidence
 from modelyard_operator.objects.registry import Version
@@ -53,7 +54,11 @@ async def run_errands(
     parent = Parent("ModelPromotion", meta.namespace, meta.name, meta.uid, meta.generation)
     facts = await _record(context, key, parent, promotion, facts)
     facts = replace(facts, evidence=GateEvidence(server_image=context.settings.server.image))
-    if facts.owner or facts.registry is None or spec.suspend:
+    if facts.owner or spec.suspend:
+        return facts
+    if query := query_of(spec, promotion.status, facts.now):
+        facts = replace(facts, watched=await context.prometheus.ask(query))
+    if facts.registry is None:
         return facts
     chosen = choose(spec, facts.registry, facts.training_job)
     if not isinstance(chosen, Version):
