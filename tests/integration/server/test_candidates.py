@@ -43,9 +43,10 @@ def test_a_canary_gets_its_share_takes_charge_and_goes_back_under_load_without_a
         for percent in (10, 50):
             server.await_route(server.route(old, candidate=canary(new, percent)))
             until(lambda: counts(server, "2").requests >= 50, what="requests of the candidate")
-            asked, all_asked = (counts(server, number).requests for number in ("2", "1"))
-            assert asked / (asked + all_asked) == pytest.approx(percent / 100, rel=0.1)
-            assert counts(server, "2").errors == 0
+            seen = {each.version: each for each in server.state().counts}
+            asked = seen["2"].requests
+            assert asked / (asked + seen["1"].requests) == pytest.approx(percent / 100, rel=0.1)
+            assert seen["2"].errors == 0
         server.await_route(server.route(new, old))
         until(lambda: counts(server, "2").requests >= 50, what="requests of the new champion")
         server.await_route(server.route(old))
