@@ -7,7 +7,6 @@ import ctypes
 import gc
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_runtime.errors import StepError
 from modelyard_server.errors import BundleError
 from modelyard_server.metrics import HeldVersion, ServerMetrics
+from modelyard_server.models.arriving import Arriving, Load, SupersededError
 from modelyard_server.models.loading import LoadedModel
 from modelyard_server.serving import Role, ServedModel, Serving, Tried, slow_after
 from modelyard_server.state import ServerState
@@ -28,9 +28,6 @@ _LONGEST_PAUSE = 30.0
 
 _log = logging.getLogger(__name__)
 
-Load = Callable[[RoutedModel], LoadedModel]
-"""Fetches and builds a model; called in a thread. Raises BundleError for good, StepError for now."""
-
 
 @dataclass(frozen=True)
 class _Seen:
@@ -40,13 +37,19 @@ class _Seen:
     modified: int
     size: int
 
+    @classmethod
+    def of(cls, path: Path) -> _Seen:
+        """The file as it is. Raises OSError."""
+        stat = path.stat()
+        return cls(stat.st_ino, stat.st_mtime_ns, stat.st_size)
+
 
 class RouteKeeper:
     """Follows the route file. A route that cannot be served leaves the one before it in charge."""
 
     def __init__(self, path: Path, load: Load, state: ServerState, metrics: ServerMetrics) -> None:
         self._path = path
-        self._load = load
+        self._arriving = Arriving(load)
         self._state = state
         self._metrics = metrics
         self._seen: _Seen | None = None
@@ -66,28 +69,37 @@ class RouteKeeper:
             await asyncio.sleep(_POLL_SECONDS)
 
     async def look(self, now: float) -> None:
-        """One look: reads the file if it is another one, and works towards its route."""
+        """One look: reads the file if it is another one, and works towards its route until the file is yet another."""
         if self._changed():
             self._settled, self._pause, self._retry_at = not self._read(), _FIRST_PAUSE, now
         if self._settled or self._route is None or now < self._retry_at:
             return
-        if await self._serve(self._route):
-            self._settled = True
+        try:
+            if await self._serve(self._route):
+                self._settled = True
+                return
+        except SupersededError:
             return
         self._retry_at = now + self._pause
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
     def _changed(self) -> bool:
         try:
-            stat = self._path.stat()
+            seen = _Seen.of(self._path)
         except OSError as error:
             if self._state.serving is None:
                 self._state.error = f"the route file {self._path} cannot be read: {error.strerror}"
             return False
-        seen = _Seen(stat.st_ino, stat.st_mtime_ns, stat.st_size)
         changed = seen != self._seen
         self._seen = seen
         return changed
+
+    def _is_wanted(self) -> bool:
+        """Whether the file is still the one that was read."""
+        try:
+            return _Seen.of(self._path) == self._seen
+        except OSError:
+            return True
 
     def _read(self) -> bool:
         """Whether the file holds a route."""
@@ -148,7 +160,7 @@ class RouteKeeper:
 
     async def _model(self, routed: RoutedModel) -> LoadedModel:
         held = self._held(routed)
-        return held if held is not None else await asyncio.to_thread(self._load, routed)
+        return held if held is not None else await self._arriving.model(routed, self._is_wanted)
 
     def _held(self, routed: RoutedModel) -> LoadedModel | None:
         held = self._state.serving.held if self._state.serving else ()

@@ -1,6 +1,8 @@
 """The route keeper, one look at a time, with a loader that a test steers."""
 
+import asyncio
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -161,6 +163,32 @@ async def test_a_newer_route_does_not_wait_for_the_pause_of_the_one_before(kept:
     newer = kept.write("2")
     await kept.keeper.look(now=0.1)
     assert kept.serves(newer)
+
+
+async def test_a_load_without_end_keeps_nobody_from_the_next_route_and_is_not_begun_twice(kept: Kept) -> None:
+    good = kept.write("1")
+    await kept.keeper.look(now=0.0)
+    begun, let = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        let.wait(30)
+
+    kept.load.before = hold
+    slow = kept.write("1", candidate="2")
+    looking = asyncio.create_task(kept.keeper.look(now=1.0))
+    await asyncio.to_thread(begun.wait, 30)
+    assert kept.serves(good)
+    newer = kept.write("1")
+    await looking
+    await kept.keeper.look(now=2.0)
+    assert kept.serves(newer)
+    kept.write("1", candidate="2")
+    looking = asyncio.create_task(kept.keeper.look(now=3.0))
+    let.set()
+    await looking
+    assert kept.serves(slow)
+    assert kept.load.asked == ["1", "2"]
 
 
 async def test_a_previous_version_that_cannot_be_loaded_is_done_without(kept: Kept) -> None:
