@@ -162,6 +162,8 @@ class Settings(BaseSettings):
     """Port on which pods of Datasets and of TrainingJobs with tuning say how far they are."""
     rollout_patience_seconds: float = 120
     """How long pods may refuse a new version before the champion's route is put back."""
+    rollout_load_seconds: float = 600
+    """How long pods may take to load a new version, with nothing against it, before the champion's route is put back."""
 
     lease: LeaseSettings = LeaseSettings()
     retry: RetrySettings = RetrySettings()

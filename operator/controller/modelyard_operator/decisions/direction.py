@@ -45,6 +45,8 @@ class PromotionFacts:
     """Why the server cannot be made, where that was tried."""
     patience_seconds: float = 120
     """How long pods may refuse a route before the champion's is put back."""
+    load_seconds: float = 600
+    """How long they may take to load what it names."""
     evidence: GateEvidence = field(default_factory=GateEvidence)
     """What is known for the gates besides metrics."""
     recording: Recording = field(default_factory=Recording)

@@ -123,6 +123,7 @@ def _case(
         fleet=facts.fleet,
         wanted=spec.serving.replicas.min,
         patience_seconds=facts.patience_seconds,
+        load_seconds=facts.load_seconds,
         now=facts.now,
     )
     status = promotion.status.model_copy(

@@ -7,18 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from modelyard_api.conditions import shorten
+from modelyard_api.conditions import find_condition, shorten
 from modelyard_api.contract.route import RoutedModel, Trial, TrialMode
 from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec, ModelPromotionStatus
-from modelyard_api.v1alpha1.reasons import PromotionReason
+from modelyard_api.v1alpha1.reasons import PromotionCondition, PromotionReason
 from modelyard_api.v1alpha1.rollout import Rollout, RolloutCounts, RolloutStatus
 from modelyard_operator.decisions.evidence import Breach, Limits, judge_counts
 from modelyard_operator.decisions.fleet import Fleet
 from modelyard_operator.decisions.gates.kind import bounds, within
 from modelyard_operator.objects.gates import QueryAnswer
 
-LOAD_SECONDS = 600.0
-"""How long pods may take to load a version."""
 _QUERY_SHOWN = 200
 _NOTE_SECONDS = 10.0
 """Pause between notes of the counts in status."""
@@ -116,6 +114,8 @@ class Look:
     """Least number of pods."""
     patience_seconds: float
     """How long pods may refuse the route."""
+    load_seconds: float
+    """How long they may take to load the version."""
     now: datetime
 
     @property
@@ -156,8 +156,8 @@ def obstacle(state: RolloutStatus, look: Look) -> Breach | None:
     error = look.fleet.error(look.digest)
     if error and _older(state.began, look.patience_seconds, look.now):
         return Breach(PromotionReason.MODEL_UNUSABLE, error)
-    if _older(state.began, LOAD_SECONDS, look.now):
-        message = f"version {look.version} is not served by all pods after {LOAD_SECONDS:.0f} s"
+    if _older(state.began, look.load_seconds, look.now):
+        message = f"version {look.version} is not served by all pods after {look.load_seconds:.0f} s"
         return Breach(PromotionReason.MODEL_UNUSABLE, f"{message}: {error}" if error else message)
     return None
 
@@ -202,6 +202,17 @@ def judge_champion(spec: ModelPromotionSpec, state: RolloutStatus | None, look: 
     )
     counts = look.fleet.counts(look.digest, look.version)
     return judge_counts(look.version, counts, limits, final=False)
+
+
+def gave_way(before: ModelPromotionStatus, after: ModelPromotionStatus) -> str | None:
+    """The reason, where a version had to give way between one status and the next."""
+    candidate, known = after.candidate, before.candidate
+    if candidate is None or candidate.refused is None:
+        return None
+    if known is not None and known.version == candidate.version and known.refused is not None:
+        return None
+    told = find_condition(after.conditions, PromotionCondition.ROLLED_BACK)
+    return told.reason if told is not None else None
 
 
 def query_of(spec: ModelPromotionSpec, status: ModelPromotionStatus, now: datetime) -> str:

@@ -104,6 +104,7 @@ def _assemble(settings: Settings, credentials: Credentials, leadership: Leadersh
         pages=Pages(settings.progress_port, clock),
         warm_loaders=WarmLoaders(settings.progress_port, clock),
         step_metrics=metrics.steps,
+        promotion_metrics=metrics.promotions,
         clock=clock,
     )
     metrics.leader.set_function(lambda: float(_is_well(leadership.check)))

@@ -13,6 +13,7 @@ from modelyard_operator.cluster.events import EventRecorder
 from modelyard_operator.cluster.store import Store
 from modelyard_operator.decisions.attempts import Pauses
 from modelyard_operator.decisions.memory import Growth
+from modelyard_operator.promotion_metrics import PromotionMetrics
 from modelyard_operator.resources.step_job import JobDefaults
 from modelyard_operator.serving.client import Servers
 from modelyard_operator.serving.pages import Pages
@@ -40,6 +41,7 @@ class Context:
     pages: Pages
     warm_loaders: WarmLoaders
     step_metrics: StepMetrics
+    promotion_metrics: PromotionMetrics
     clock: Callable[[], datetime]
 
     async def close(self) -> None:

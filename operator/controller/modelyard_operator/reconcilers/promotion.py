@@ -24,6 +24,7 @@ from modelyard_operator.decisions.direction import PromotionFacts, direct
 from modelyard_operator.decisions.fleet import Fleet
 from modelyard_operator.decisions.plan import Refusal
 from modelyard_operator.decisions.promotion import decide_promotion
+from modelyard_operator.decisions.rollout import gave_way
 from modelyard_operator.errors import (
     ForbiddenError,
     InvalidError,
@@ -71,11 +72,18 @@ async def reconcile_promotion(context: Context, key: Key) -> Next:
             plan = decide_promotion(promotion, replace(facts, registry=None, trouble=str(error)))
     if not await write_status(context, PROMOTION, promotion, plan.status, *_TOLD):
         return AGAIN
+    if (reason := gave_way(promotion.status, plan.status)) is not None:
+        context.promotion_metrics.count_rollback(key.namespace, key.name, reason)
     return Next(plan.after)
 
 
 async def _gather(context: Context, key: Key, promotion: PromotionObject) -> PromotionFacts:
-    facts = PromotionFacts(now=context.clock(), patience_seconds=context.settings.rollout_patience_seconds)
+    settings = context.settings
+    facts = PromotionFacts(
+        now=context.clock(),
+        patience_seconds=settings.rollout_patience_seconds,
+        load_seconds=settings.rollout_load_seconds,
+    )
     spec = promotion.spec
     if not isinstance(spec, ModelPromotionSpec):
         return facts
