@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from modelyard_api.contract.route import STATE_PATH, Route, RoutedModel, RouteState
+from modelyard_api.contract.route import STATE_PATH, Route, RoutedModel, RouteState, Trial
 from modelyard_api.contract.steps import (
     CREDENTIALS_VARIABLE,
     S3_ACCESS_KEY,
@@ -69,9 +69,11 @@ class ServerProcess:
         """What it wrote so far."""
         return (self.directory / "server.log").read_text()
 
-    def route(self, champion: RoutedModel, previous: RoutedModel | None = None) -> Route:
+    def route(
+        self, champion: RoutedModel, previous: RoutedModel | None = None, candidate: Trial | None = None
+    ) -> Route:
         """Writes the route file, whole or not at all, as a ConfigMap volume does."""
-        route = Route(model_name=self.model_name, champion=champion, previous=previous)
+        route = Route(model_name=self.model_name, champion=champion, previous=previous, candidate=candidate)
         self.write_route(json.dumps(route.to_wire()))
         return route
 
