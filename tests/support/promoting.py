@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from modelyard_api import labels
+from modelyard_api.contract.route import RoutedModel
 from tests.support import mlflow
 from tests.support.controlplane import ControlPlane
 from tests.support.kubeapi import (
@@ -21,7 +22,7 @@ from tests.support.kubeapi import (
     KubeApi,
 )
 from tests.support.mlflow import MLflowServer
-from tests.support.operating import Kubelet, condition, empty, install, running_operator
+from tests.support.operating import Operator, condition, empty, install, running_operator
 from tests.support.ports import free_port
 from tests.support.serving import ServerPods, answering
 from tests.support.tracking import post
@@ -35,8 +36,8 @@ class Registry:
     client: httpx.Client
     project: str
 
-    def register(self, model: str, **metrics: float) -> str:
-        """A finished run and the version that it made."""
+    def register(self, model: str, bundle: RoutedModel | None = None, **metrics: float) -> str:
+        """A finished run and the version that it made, of a bundle that is there or of one that nobody will read."""
         post(self.client, "registered-models/create", {"name": model}, known="RESOURCE_ALREADY_EXISTS")
         post(self.client, "experiments/create", {"name": model}, known="RESOURCE_ALREADY_EXISTS")
         found = self.client.get("/api/2.0/mlflow/experiments/get-by-name", params={"experiment_name": model})
@@ -48,8 +49,10 @@ class Registry:
         post(self.client, "runs/log-batch", {"run_id": run, "metrics": values})
         post(self.client, "runs/update", {"run_id": run, "status": "FINISHED", "end_time": 2})
         tags = {
-            labels.TAG_MODEL_DIGEST: f"sha256:{run}{run}",
-            labels.TAG_BUNDLE_URI: f"s3://modelyard/{self.project}/models/{run}{run}",
+            labels.TAG_MODEL_DIGEST: bundle.model_digest if bundle else f"sha256:{run}{run}",
+            labels.TAG_BUNDLE_URI: bundle.bundle_uri
+            if bundle
+            else f"s3://modelyard/{self.project}/models/{run}{run}",
             labels.TAG_DATASET_DIGEST: "sha256:" + "5" * 64,
         }
         version = post(
@@ -75,12 +78,21 @@ class Registry:
 
 
 @dataclass(frozen=True)
+class Promoting:
+    """A project's registry, and the operator that serves it."""
+
+    registry: Registry
+    operator: Operator
+
+
+@dataclass(frozen=True)
 class Stage:
     """One promotion's surroundings."""
 
     api: KubeApi
     registry: Registry
     pods: ServerPods
+    operator: Operator
 
     def promotion(self, name: str = "housing") -> Document:
         return self.api.read(PROMOTION, self.registry.project, name) or {}
@@ -104,13 +116,13 @@ class Stage:
     def await_job(self, kind: str) -> str:
         return until(lambda: next(iter(self.jobs(kind)), None), 30, f"a Job for {kind}")
 
-    def await_champion(self, version: str) -> Document:
+    def await_champion(self, version: str, seconds: float = 30) -> Document:
         def look() -> Document | None:
             seen = self.promotion()
             champion = seen.get("status", {}).get("champion", {})
             return seen if champion.get("version") == version else None
 
-        return until(look, 30, f"champion {version}")
+        return until(look, seconds, f"champion {version}")
 
 
 @pytest.fixture(scope="module")
@@ -125,8 +137,8 @@ def promoting(
     mlflow_server: MLflowServer,
     server_port: int,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Registry]:
-    """An operator that serves the module's NAMESPACE, a project with a workspace."""
+) -> Iterator[Promoting]:
+    """An operator that serves the module's NAMESPACE, a project with a workspace, perhaps with SETTINGS of its own."""
     project: str = request.module.NAMESPACE
     install(request.getfixturevalue("kube"), [project, f"{project}-platform"])
     workspace = mlflow_server.make_project(project)
@@ -140,9 +152,10 @@ def promoting(
         "SERVER_PORT": str(server_port),
         "ROLLOUT_PATIENCE_SECONDS": "2",
         "RESYNC_SECONDS": "3",
+        **getattr(request.module, "SETTINGS", {}),
     }
     with (
-        running_operator(control_plane, directory, [project], settings),
+        running_operator(control_plane, directory, [project], settings) as operator,
         httpx.Client(
             base_url=mlflow_server.url,
             auth=(workspace.login.username, workspace.login.password),
@@ -151,14 +164,22 @@ def promoting(
             trust_env=False,
         ) as client,
     ):
-        yield Registry(client, project)
+        yield Promoting(Registry(client, project), operator)
 
 
 @pytest.fixture
-def stage(kube: KubeApi, promoting: Registry, server_port: int) -> Iterator[Stage]:
-    with answering(ServerPods(kube, promoting.project, "housing", server_port)) as pods:
-        yield Stage(kube, promoting, pods)
-    empty(kube, promoting.project)
+def unserved(kube: KubeApi, promoting: Promoting, server_port: int) -> Iterator[Stage]:
+    """A stage whose server is the test's affair."""
+    project = promoting.registry.project
+    pods = ServerPods(kube, project, "housing", server_port)
+    yield Stage(kube, promoting.registry, pods, promoting.operator)
+    empty(kube, project)
     for kind in (DEPLOYMENT, SERVICE, DISRUPTION_BUDGET, AUTOSCALER):
-        kube.delete(kind, promoting.project, "housing")
-    Kubelet(kube, promoting.project)
+        kube.delete(kind, project, "housing")
+
+
+@pytest.fixture
+def stage(unserved: Stage) -> Iterator[Stage]:
+    """A stage whose pods serve whatever they should."""
+    with answering(unserved.pods):
+        yield unserved

@@ -48,6 +48,8 @@ class ServerProcess:
     model_name: str = MODEL
     options: dict[str, Any] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
+    s3_url: str | None = None
+    """Where the server finds its store, if something stands between."""
     process: Process | None = None
     cold: bool = False
     """Whether it is an interpreter of its own, which has none but its own packages on its path."""
@@ -95,7 +97,7 @@ class ServerProcess:
             model_name=self.model_name,
             route_path=str(self.directory / "route.json"),
             port=self.port,
-            s3=self.s3.endpoint(self.project),
+            s3=self.s3.endpoint(self.project, self.s3_url),
             **{"drain_seconds": 0.0, **self.options},
         )
         environment = os.environ | {
