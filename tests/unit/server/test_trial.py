@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from collections import Counter
 from dataclasses import replace
 
 import httpx
@@ -12,6 +15,7 @@ from modelyard_api.contract.route import RoleCounts, Route, Trial, TrialMode
 from modelyard_server.admission import Admission, AdmissionLimits
 from modelyard_server.metrics import ServerMetrics
 from modelyard_server.models.predictor import Answer, Predictor
+from modelyard_server.monitoring.tap import Tap
 from modelyard_server.serving import Role, Serving, Tried
 from modelyard_server.share import Share
 from modelyard_server.state import ServerState
@@ -28,8 +32,10 @@ class Server:
 
     def __init__(self, champion: Predictor, candidate: Predictor, mode: TrialMode, percent: int) -> None:
         self.state, self.metrics = ServerState(), ServerMetrics()
+        self.tap = Tap(1_000_000)
         role = Role.SHADOW if mode is TrialMode.SHADOW else Role.CANDIDATE
-        first, second = served(champion), served(candidate, version="8", role=role)
+        first = replace(served(champion), tap=self.tap)
+        second = replace(served(candidate, version="8", role=role), tap=self.tap)
         trial = Trial(
             model=second.routed, mode=mode, percent=percent, max_latency_seconds="5", tolerance="0.1"
         )
@@ -52,6 +58,11 @@ class Server:
         headers = {"x-request-id": request_id} if request_id else {}
         answer = await self.client.post(path, json=ROW, headers=headers)
         return answer.status_code, answer.headers.get("x-modelyard-model-version", "")
+
+    def logged(self) -> list[tuple[str, str, str]]:
+        """Request id, version and role of each answer that was left to the log since it was last asked."""
+        entries, _ = self.tap.take()
+        return [(each.request_id, each.served.version, str(each.served.role)) for each in entries]
 
     @property
     def candidate(self) -> RoleCounts:
@@ -84,6 +95,50 @@ async def test_a_canary_answers_its_share_and_says_so() -> None:
     assert versions.count("8") == 10
     assert (server.candidate.requests, server.candidate.errors) == (10, 0)
     assert server.state.route_state().counts[0].requests == 40
+
+
+async def test_the_log_names_the_version_that_answered_and_a_shadow_beside_it() -> None:
+    canary = Server(ONES, TWOS, TrialMode.CANARY, percent=100)
+    await canary.ask("a")
+    assert canary.logged() == [("a", "8", "candidate")]
+    broken = Server(ONES, Constant(RuntimeError("crash")), TrialMode.CANARY, percent=100)
+    await broken.ask("b")
+    assert broken.logged() == [("b", "7", "champion")]
+    shadow = Server(ONES, TWOS, TrialMode.SHADOW, percent=100)
+    await shadow.ask("c")
+    await shadow.application.trials.idle()
+    assert shadow.logged() == [("c", "7", "champion"), ("c", "8", "shadow")]
+
+
+SHORT = [(b"content-type", b"application/json"), (b"content-length", b"30")]
+
+
+def test_what_is_answered_at_once_is_the_champions_own_and_counts_for_it() -> None:
+    server = Server(ONES, TWOS, TrialMode.CANARY, percent=100)
+    assert server.application.at_once("/predict", SHORT) is None, "the candidate's share decides"
+    named = server.application.at_once("/v2/models/forest/versions/7/infer", SHORT)
+    assert named is not None
+    assert server.state.serving is not None
+    server.state.serving = replace(server.state.serving, tried=None, slow_seconds=0.0)
+    turn = server.application.at_once("/predict", SHORT)
+    assert turn is not None
+    assert turn(json.dumps(ROW).encode()).status == 200
+    assert turn(b"{}").status == 400
+    counts = server.state.route_state().counts[0]
+    assert (counts.requests, counts.errors, counts.slow) == (2, 0, 1)
+
+
+@pytest.mark.parametrize("mode", list(TrialMode))
+async def test_rows_that_are_gathered_are_asked_of_one_version(mode: TrialMode) -> None:
+    server = Server(ONES, TWOS, mode, percent=50)
+    serving = server.state.serving
+    assert serving is not None
+    assert serving.tried is not None
+    for each in (serving.champion, serving.tried.served):
+        object.__setattr__(each, "model", replace(each.model, gathers=True))
+    answers = await asyncio.gather(*(server.ask() for _ in range(20)))
+    wanted = {"7": 10, "8": 10} if mode is TrialMode.CANARY else {"7": 20}
+    assert Counter(version for _, version in answers) == wanted
 
 
 @pytest.mark.parametrize(
