@@ -189,6 +189,16 @@ def test_cache_explain_asks_by_a_copy_that_is_gone_afterwards(kube: KubeApi, tmp
     assert kube.read(kind, NAMESPACE, "asked") is None
 
 
+def test_cache_explain_leaves_a_job_alone_that_has_the_name_of_its_copy(
+    kube: KubeApi, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kind = OWN_KINDS["TrainingJob"]
+    kube.apply(kind, training_job("mine-explain", NAMESPACE))
+    assert run(["cache", "explain", written(tmp_path, training_job("mine", NAMESPACE)), "-n", NAMESPACE]) != 0
+    assert "trainingjob/mine-explain is there and is no question" in capsys.readouterr().err
+    assert kube.read(kind, NAMESPACE, "mine-explain") is not None
+
+
 def test_cache_explain_reads_what_a_job_took(
     kube: KubeApi, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -60,7 +60,7 @@ def explain(target: Target, *, files: Sequence[str], timeout: float, output: For
 def _explain(cluster: Cluster, document: Document, timeout: float) -> Explained:
     from modelyard_cli.cluster.kinds import TRAINING_JOB
     from modelyard_cli.following import wait_for
-    from modelyard_cli.views.caching import explained, look_for_answer, question
+    from modelyard_cli.views.caching import explained, is_question, look_for_answer, question
     from modelyard_cli.views.look import State
 
     name = document["metadata"]["name"]
@@ -68,11 +68,19 @@ def _explain(cluster: Cluster, document: Document, timeout: float) -> Explained:
     if there is not None:
         return explained(name, there)
     asked = question(document)
+    copy = asked["metadata"]["name"]
+    known = cluster.find(TRAINING_JOB, copy)
+    if known is not None and not is_question(known):
+        # The copy is removed in the end, and somebody's own job must not be.
+        raise CommandError(
+            f"trainingjob/{copy} is there and is no question of this command, which needs the name",
+            remedy="Give the job of the file another name for the question",
+        )
+    cluster.apply(TRAINING_JOB, asked)
     try:
-        cluster.apply(TRAINING_JOB, asked)
-        answer, look = wait_for(cluster, TRAINING_JOB, asked["metadata"]["name"], look_for_answer, timeout)
+        answer, look = wait_for(cluster, TRAINING_JOB, copy, look_for_answer, timeout)
     finally:
-        cluster.delete(TRAINING_JOB, asked["metadata"]["name"])
+        cluster.delete(TRAINING_JOB, copy)
     if look.state is State.FAILED:
         raise CommandError(f"trainingjob/{name}: {look.line()}")
     return explained(name, answer)

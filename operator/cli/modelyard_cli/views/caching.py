@@ -46,6 +46,11 @@ def question(document: Document) -> Document:
     return {**document, "metadata": {**metadata, "name": name, "annotations": annotations}}
 
 
+def is_question(document: Document) -> bool:
+    """Whether an object is such a copy, which one that was interrupted has left."""
+    return bool(document["metadata"].get("annotations", {}).get(DRY_RUN) == "true")
+
+
 def look_for_answer(document: Document) -> Look:
     """Whether the question is answered."""
     seen = training_job_seen(document)
