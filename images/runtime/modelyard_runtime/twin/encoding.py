@@ -232,6 +232,7 @@ def tables_of(node: Node, *, whole: bool) -> Tables:
     knows = node.numbers("knowsMissing", np.bool_, features)
     refuses = node.flag("refusesUnknown")
     tables = []
+    known = 0
     for at in range(features):
         values: tuple[str, ...] | list[float]
         if f"values{at}" in node.texts:
@@ -241,6 +242,7 @@ def tables_of(node: Node, *, whole: bool) -> Tables:
         codes = node.numbers(f"codes{at}", np.float64, len(values))
         if whole and not _are_columns(np.concatenate([codes, missing, unknown]), width):
             raise node.broken(f"codes{at}")
+        known += len(values) + 1
         tables.append(
             Table(
                 codes=dict(zip(values, codes.tolist(), strict=True)),
@@ -248,6 +250,8 @@ def tables_of(node: Node, *, whole: bool) -> Tables:
                 unknown=None if refuses else float(unknown[at]),
             )
         )
+    if whole and width > known:
+        raise node.broken("width")  # columns that no value can be in
     return Tables(tuple(tables))
 
 
