@@ -87,8 +87,11 @@ class Application:
         target = self._target(path)
         if target is not None:
             await self._predict(target, scope, receive, send)
-        elif scope["method"] in _READING and (reply := await self._pages.find(path)) is not None:
-            await respond(send, reply.status, reply.body, reply.content_type)
+        elif (page := self._pages.find(path)) is not None:
+            reply = (
+                await page() if scope["method"] in _READING else refused(self._inference, _only_read(path))
+            )
+            await respond(send, reply.status, reply.body, reply.content_type, reply.headers)
         else:
             await self._parts.admin(scope, receive, send)
 
@@ -196,3 +199,9 @@ class Application:
     def _count(self, target: Target, reply: Reply) -> None:
         self._state.count(reply.status)
         self._parts.metrics.requests.labels(target.path, reply.code).inc()
+
+
+def _only_read(path: str) -> RequestError:
+    return RequestError(
+        f"{path} is asked with GET", HTTPStatus.METHOD_NOT_ALLOWED, [(b"allow", b"GET, HEAD")]
+    )
