@@ -5,6 +5,7 @@ processes from making the same thing; what a killed one left behind is removed b
 """
 
 import fcntl
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,17 +54,24 @@ class Store:
 
 
 def replace_link(link: Path, target: Path) -> None:
-    """Points a symbolic link somewhere else in one step, so that no reader finds it missing."""
+    """Points a symbolic link somewhere else in one step, so that no reader finds it missing; any number may do so."""
+    if link.is_symlink() and link.readlink() == target:
+        return
     link.parent.mkdir(parents=True, exist_ok=True)
-    fresh = link.with_name(f".{link.name}.new")
+    fresh = _beside(link)
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(target)
     fresh.rename(link)
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Writes a file so that a reader sees the old text or the new one, never half of it."""
+    """Writes a file so that a reader sees the old text or the new one, never half of it; any number may do so."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.new")
+    fresh = _beside(path)
     fresh.write_text(text)
     fresh.rename(path)
+
+
+def _beside(path: Path) -> Path:
+    """A name that no other process uses, on the same file system."""
+    return path.with_name(f".{path.name}.{os.getpid()}")

@@ -1,5 +1,6 @@
 """Reading MLflow over REST, to see what a run really left there."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +17,10 @@ class Tracking:
 
     def runs_of(self, uid: str) -> list[dict[str, Any]]:
         """Every run that carries the uid of a TrainingJob, finished or not."""
-        experiments = self._post("experiments/search", {"max_results": 1000}).get("experiments", [])
+        experiments = post(self.client, "experiments/search", {"max_results": 1000}).get("experiments", [])
         ids = [experiment["experiment_id"] for experiment in experiments]
         query = {"experiment_ids": ids, "filter": f"tags.`{RUN_TAG_UID}` = '{uid}'", "max_results": 100}
-        found: list[dict[str, Any]] = self._post("runs/search", query).get("runs", []) if ids else []
+        found: list[dict[str, Any]] = post(self.client, "runs/search", query).get("runs", []) if ids else []
         return found
 
     def files_of(self, run_id: str, path: str) -> set[str]:
@@ -51,8 +52,12 @@ class Tracking:
         found: list[dict[str, Any]] = answer.json().get("model_versions", [])
         return found
 
-    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        answer = self.client.post(f"/api/2.0/mlflow/{path}", json=body)
-        assert answer.is_success, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
+
+def post(client: httpx.Client, path: str, body: Mapping[str, Any], known: str = "") -> dict[str, Any]:
+    """What MLflow answers; nothing where it refuses with the code that is ``known``, such as that of what is there."""
+    answer = client.post(f"/api/2.0/mlflow/{path}", json=dict(body))
+    if known and answer.is_error and answer.json()["error_code"] == known:
+        return {}
+    assert answer.is_success, answer.text
+    found: dict[str, Any] = answer.json()
+    return found

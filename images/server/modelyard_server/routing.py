@@ -19,6 +19,7 @@ from modelyard_runtime.errors import StepError
 from modelyard_server.errors import BundleError
 from modelyard_server.metrics import HeldVersion, ServerMetrics
 from modelyard_server.models.loading import LoadedModel
+from modelyard_server.monitoring.monitor import Monitor
 from modelyard_server.serving import Role, ServedModel, Serving
 from modelyard_server.state import ServerState
 
@@ -44,8 +45,16 @@ class _Seen:
 class RouteKeeper:
     """Follows the route file. A route that cannot be served leaves the one before it in charge."""
 
-    def __init__(self, path: Path, load: Load, state: ServerState, metrics: ServerMetrics) -> None:
+    def __init__(
+        self,
+        path: Path,
+        load: Load,
+        state: ServerState,
+        metrics: ServerMetrics,
+        monitor: Monitor | None = None,
+    ) -> None:
         self._path = path
+        self._monitor = monitor
         self._load = load
         self._state = state
         self._metrics = metrics
@@ -151,6 +160,8 @@ class RouteKeeper:
         self._state.error = None
         held = [HeldVersion(served.routed, served.role, served.model.compiled) for served in serving.held]
         self._metrics.show_versions(route.model_name, held)
+        if self._monitor is not None:
+            self._monitor.keep(serving.held)
         _log.info("serving", extra={"model": route.model_name, "versions": serving.versions})
 
     def _named(self, route: Route, routed: RoutedModel, role: Role, model: LoadedModel) -> ServedModel:
@@ -160,7 +171,8 @@ class RouteKeeper:
             if column.type is ColumnType.TEXT
         ]
         metrics = self._metrics.of_model(route.model_name, routed.version, role, texts)
-        return ServedModel(route.model_name, role, routed, model, metrics)
+        tap = None if self._monitor is None else self._monitor.tap_of(model)
+        return ServedModel(route.model_name, role, routed, model, metrics, tap)
 
     def _fail(self, route: Route, message: str, result: str) -> None:
         version = route.champion.version

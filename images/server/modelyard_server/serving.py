@@ -11,6 +11,7 @@ from modelyard_api.contract.route import Route, RoutedModel
 from modelyard_server.errors import Header, RequestError
 from modelyard_server.metrics import ModelMetrics
 from modelyard_server.models.loading import LoadedModel
+from modelyard_server.monitoring.tap import Tap
 
 
 class Role(StrEnum):
@@ -29,6 +30,8 @@ class ServedModel:
     routed: RoutedModel
     model: LoadedModel
     metrics: ModelMetrics
+    tap: Tap | None = None
+    """Takes the answers for the prediction log and for drift; None where nobody looks at them."""
 
     @property
     def version(self) -> str:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from modelyard_api import labels
+from modelyard_api.catalog.training_job import check_training_job
 from modelyard_api.contract.outcome import TrainOutcome
 from modelyard_api.contract.steps import TrainStep
 from modelyard_api.contract.training_record import RECORD_FILE, TrainingRecord
 from modelyard_api.digests import canonical_json
-from modelyard_api.judging import check_training_job
 from modelyard_api.metrics import METRICS
 from modelyard_api.v1alpha1.training_job import DatasetVersion
 from modelyard_runtime.errors import StepError

@@ -7,25 +7,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from modelyard_api.catalog import Problem, check_evaluation, check_pipeline, check_tuning
+from modelyard_api.catalog.training_job import check_training_job
 from modelyard_api.metrics import METRICS, find_metric
 from modelyard_api.schedule import schedule_fault
 from modelyard_api.v1alpha1 import DatasetSpec, ModelPromotionSpec, TrainingJobSpec
 from modelyard_api.v1alpha1.training_job import ReplaySpec
 
 Spec = DatasetSpec | TrainingJobSpec | ReplaySpec | ModelPromotionSpec
-
-
-def check_training_job(spec: TrainingJobSpec | ReplaySpec) -> list[Problem]:
-    """Faults of pipeline, evaluation and tuning by the catalog; only MLflow knows those of a run to replay."""
-    if isinstance(spec, ReplaySpec):
-        return []
-    weights = spec.sample_weight_column is not None
-    return [
-        *check_pipeline(spec.pipeline, spec.task, weights=weights),
-        *check_evaluation(spec.evaluation, spec.task),
-        *check_tuning(spec),
-    ]
 
 
 def best_metric_fault(spec: ModelPromotionSpec) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Iterator
 from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,13 +15,22 @@ from bringup.paths import REPOSITORY
 from modelyard_cli.validation.documents import parse, read_files
 from modelyard_cli.validation.judge import judge
 from tests.integration.api import test_acceptance, test_bad_datasets
-from tests.integration.cli.conftest import NAMESPACE
 from tests.support.controlplane import ControlPlane
-from tests.support.kubeapi import OWN_KINDS, Document, KubeApi
+from tests.support.kubeapi import OWN_KINDS, Document, KubeApi, kube_api
+from tests.support.operating import install
 from tests.support.resources import dataset, promotion, training_job
 
+NAMESPACE = "words"
+"""Of its own: what is there already would be refused for that alone."""
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SAMPLES = sorted((REPOSITORY / "manifests" / "samples").glob("*.yaml"))
+
+
+@pytest.fixture(scope="module")
+def kube(control_plane: ControlPlane) -> Iterator[KubeApi]:
+    with kube_api(control_plane.kubeconfig) as api:
+        install(api, [NAMESPACE])
+        yield api
 
 
 def rule(**fields: object) -> Document:

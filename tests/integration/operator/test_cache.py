@@ -18,6 +18,7 @@ from tests.support.kubeapi import DATASET, TRAINING_JOB, Document, KubeApi
 from tests.support.mlflow import MLflowProject, MLflowServer
 from tests.support.operating import Kubelet, condition, empty, install, running_operator
 from tests.support.resources import dataset, loaded, trained, training_job
+from tests.support.tracking import post
 
 NAMESPACE = "cached"
 IMAGE = "modelyard/trainer:0.1.0-0123456789ab"
@@ -33,7 +34,7 @@ class Trainers:
     def train(self, step: Document) -> str:
         """A finished run with metrics, a model and a version of it."""
         name = step["spec"]["datasetRef"]["name"]
-        made = self._post("experiments/create", {"name": name}, known="RESOURCE_ALREADY_EXISTS")
+        made = post(self.client, "experiments/create", {"name": name}, known="RESOURCE_ALREADY_EXISTS")
         if not made:
             found = self.client.get(
                 "/api/2.0/mlflow/experiments/get-by-name", params={"experiment_name": name}
@@ -45,20 +46,20 @@ class Trainers:
             labels.TAG_CACHE_INGREDIENTS: cache.get("ingredients"),
         }
         pairs = [{"key": key, "value": value} for key, value in tags.items() if value]
-        run = self._post("runs/create", {"experiment_id": made["experiment_id"], "tags": pairs})["run"][
-            "info"
-        ]
+        run = post(self.client, "runs/create", {"experiment_id": made["experiment_id"], "tags": pairs})[
+            "run"
+        ]["info"]
         id_ = str(run["run_id"])
         metric = {"key": "rmse", "value": 0.25, "timestamp": 1, "step": 0}
-        self._post("runs/log-batch", {"run_id": id_, "metrics": [metric]})
+        post(self.client, "runs/log-batch", {"run_id": id_, "metrics": [metric]})
         self._upload(run["artifact_uri"])
         ended = int(time.time() * 1000)
-        self._post("runs/update", {"run_id": id_, "status": "FINISHED", "end_time": ended})
+        post(self.client, "runs/update", {"run_id": id_, "status": "FINISHED", "end_time": ended})
         self._register(step["spec"]["register"]["modelName"], id_)
         return id_
 
     def delete(self, run: str) -> None:
-        self._post("runs/delete", {"run_id": run})
+        post(self.client, "runs/delete", {"run_id": run})
 
     def _upload(self, artifact_uri: str) -> None:
         place = artifact_uri.split("mlflow-artifacts:/", 1)[1].lstrip("/")
@@ -68,22 +69,14 @@ class Trainers:
         assert answer.is_success, answer.text
 
     def _register(self, model: str, run: str) -> None:
-        self._post("registered-models/create", {"name": model}, known="RESOURCE_ALREADY_EXISTS")
+        post(self.client, "registered-models/create", {"name": model}, known="RESOURCE_ALREADY_EXISTS")
         tags = {
             labels.TAG_MODEL_DIGEST: "sha256:" + "7" * 64,
             labels.TAG_BUNDLE_URI: "s3://modelyard/cached/a",
         }
         pairs = [{"key": key, "value": value} for key, value in tags.items()]
         body = {"name": model, "source": "s3://modelyard/cached/a", "run_id": run, "tags": pairs}
-        self._post("model-versions/create", body)
-
-    def _post(self, path: str, body: Document, known: str = "") -> Document:
-        answer = self.client.post(f"/api/2.0/mlflow/{path}", json=body)
-        if known and answer.is_error and answer.json()["error_code"] == known:
-            return {}
-        assert answer.is_success, answer.text
-        found: Document = answer.json()
-        return found
+        post(self.client, "model-versions/create", body)
 
 
 @pytest.fixture(scope="module")

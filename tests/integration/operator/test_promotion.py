@@ -17,6 +17,7 @@ from tests.support.operating import Kubelet, condition, empty, install, running_
 from tests.support.ports import free_port
 from tests.support.resources import promotion
 from tests.support.serving import ServerPods, answering
+from tests.support.tracking import post
 from tests.support.waiting import until
 
 NAMESPACE = "promoting"
@@ -30,22 +31,23 @@ class Registry:
 
     def register(self, model: str, **metrics: float) -> str:
         """A finished run and the version that it made."""
-        self._post("registered-models/create", {"name": model}, known="RESOURCE_ALREADY_EXISTS")
-        self._post("experiments/create", {"name": model}, known="RESOURCE_ALREADY_EXISTS")
+        post(self.client, "registered-models/create", {"name": model}, known="RESOURCE_ALREADY_EXISTS")
+        post(self.client, "experiments/create", {"name": model}, known="RESOURCE_ALREADY_EXISTS")
         found = self.client.get("/api/2.0/mlflow/experiments/get-by-name", params={"experiment_name": model})
         experiment = found.json()["experiment"]["experiment_id"]
-        run = self._post("runs/create", {"experiment_id": experiment, "start_time": 1})["run"]["info"][
+        run = post(self.client, "runs/create", {"experiment_id": experiment, "start_time": 1})["run"]["info"][
             "run_id"
         ]
         values = [{"key": k, "value": v, "timestamp": 1, "step": 0} for k, v in metrics.items()]
-        self._post("runs/log-batch", {"run_id": run, "metrics": values})
-        self._post("runs/update", {"run_id": run, "status": "FINISHED", "end_time": 2})
+        post(self.client, "runs/log-batch", {"run_id": run, "metrics": values})
+        post(self.client, "runs/update", {"run_id": run, "status": "FINISHED", "end_time": 2})
         tags = {
             labels.TAG_MODEL_DIGEST: f"sha256:{run}{run}",
             labels.TAG_BUNDLE_URI: f"s3://modelyard/{NAMESPACE}/models/{run}{run}",
             labels.TAG_DATASET_DIGEST: "sha256:" + "5" * 64,
         }
-        version = self._post(
+        version = post(
+            self.client,
             "model-versions/create",
             {
                 "name": model,
@@ -63,15 +65,7 @@ class Registry:
         return str(found.json()["model_version"]["version"]) if found.is_success else None
 
     def move_alias(self, model: str, version: str, alias: str = "production") -> None:
-        self._post("registered-models/alias", {"name": model, "alias": alias, "version": version})
-
-    def _post(self, path: str, body: Document, known: str = "") -> Document:
-        answer = self.client.post(f"/api/2.0/mlflow/{path}", json=body)
-        if known and answer.is_error and answer.json()["error_code"] == known:
-            return {}
-        assert answer.is_success, answer.text
-        found: Document = answer.json()
-        return found
+        post(self.client, "registered-models/alias", {"name": model, "alias": alias, "version": version})
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from modelyard_operator.tracking.client import Tracking
 from tests.support import mlflow
 from tests.support.mlflow import MLflowProject, MLflowServer
 from tests.support.ports import free_port
+from tests.support.tracking import post
 
 PROJECT = "tracked"
 
@@ -36,14 +37,18 @@ async def tracking(workspace: MLflowProject, tmp_path: Path) -> AsyncIterator[Tr
 def run(workspace: MLflowProject) -> str:
     """A finished run with a metric, and two versions of a model made of it."""
     with workspace.tracking() as reader:
-        experiment = reader._post("experiments/create", {"name": "houses"})["experiment_id"]
-        made = reader._post("runs/create", {"experiment_id": experiment})["run"]["info"]["run_id"]
+        experiment = post(reader.client, "experiments/create", {"name": "houses"})["experiment_id"]
+        made = post(reader.client, "runs/create", {"experiment_id": experiment})["run"]["info"]["run_id"]
         metric = {"key": "rmse", "value": 0.5, "timestamp": 1, "step": 0}
-        reader._post("runs/log-batch", {"run_id": made, "metrics": [metric]})
-        reader._post("runs/update", {"run_id": made, "status": "FINISHED"})
-        reader._post("registered-models/create", {"name": "housing"})
+        post(reader.client, "runs/log-batch", {"run_id": made, "metrics": [metric]})
+        post(reader.client, "runs/update", {"run_id": made, "status": "FINISHED"})
+        post(reader.client, "registered-models/create", {"name": "housing"})
         for _ in range(2):
-            reader._post("model-versions/create", {"name": "housing", "source": "s3://a/b", "run_id": made})
+            post(
+                reader.client,
+                "model-versions/create",
+                {"name": "housing", "source": "s3://a/b", "run_id": made},
+            )
     return str(made)
 
 

@@ -103,14 +103,14 @@ def appear(api: KubeApi, namespace: str) -> None:
 def served(
     control_plane: ControlPlane, kube: KubeApi, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Warm]:
-    """An operator that hands over loads of up to 30 rows, and waits 5 seconds for them to begin."""
+    """An operator that hands over loads of up to 30 rows, and waits for them to begin longer than it takes to start."""
     install(kube, [NAME])
     directory: Path = tmp_path_factory.mktemp("warm")
     settings = {
         "IDENTITY": "the-one",
         "LEASE__NAME": "warm",
         "WARM__MAX_ROWS": "30",
-        "WARM__BEGIN_SECONDS": "5",
+        "WARM__BEGIN_SECONDS": "12",
     }
 
     def content() -> bytes:

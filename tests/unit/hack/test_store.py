@@ -102,6 +102,24 @@ def test_a_link_is_pointed_elsewhere(tmp_path: Path) -> None:
     assert link.readlink() == tmp_path / "new"
 
 
+def test_processes_may_replace_a_link_at_once(tmp_path: Path) -> None:
+    code = """
+import sys, time
+from pathlib import Path
+from bringup.store import replace_link
+
+link = Path(sys.argv[1])
+end, number = time.monotonic() + 1, 0
+while time.monotonic() < end:
+    replace_link(link, Path(f"{sys.argv[2]}{number}"))
+    number += 1
+"""
+    link = tmp_path / "kubectl"
+    processes = [subprocess.Popen([sys.executable, "-c", code, link, name]) for name in ("a", "b")]
+    assert [process.wait(60) for process in processes] == [0, 0]
+    assert [item.name for item in tmp_path.iterdir()] == ["kubectl"]
+
+
 def test_a_file_is_written_whole_into_a_new_directory(tmp_path: Path) -> None:
     write_whole(tmp_path / "build" / "values.json", "{}")
     assert (tmp_path / "build" / "values.json").read_text() == "{}"

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from modelyard_api.contract.route import Route, RoutedModel
 from modelyard_api.contract.steps import SERVER_VARIABLE, STEP_VARIABLE, ServerSettings, Step
 from modelyard_api.v1alpha1.dataset import DatasetSpec
 from modelyard_api.v1alpha1.dataset_status import DatasetStatus
-from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec
+from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec, Serving
 from modelyard_api.v1alpha1.training_job import DatasetVersion, TrainingJobSpec
 from modelyard_operator.objects.steps import Due, Pinned, References, StepKind, Trigger
 from modelyard_operator.objects.workloads import Job
@@ -89,13 +89,18 @@ def tuner() -> Job:
     return build_step_job(StepJob(owner, (), 1, step, spec, SETTINGS.trainer, keys, workers=2), DEFAULTS)
 
 
-def server() -> ServerPods:
-    spec = promotion(serving={"replicas": {"min": 2}}).spec
+def server(**serving: Any) -> ServerPods:  # noqa: ANN401  JSON
+    spec = promotion(serving={"replicas": {"min": 2}, **serving}).spec
     assert isinstance(spec, ModelPromotionSpec)
     owner = parent("ModelPromotion", "housing")
     return ServerPods(
         owner, spec, s3_endpoint("demo", SETTINGS), SETTINGS.server, "modelyard-project", "IfNotPresent", 8080
     )
+
+
+def closed_server() -> ServerPods:
+    limits = {"maxBodyBytes": 4096, "maxRows": 10, "requestSeconds": 5}
+    return server(auth={"keysSecret": {"name": "housing-clients"}}, limits=limits)
 
 
 def route() -> Route:
@@ -109,6 +114,7 @@ MADE = {
     "trainer-job": trainer(),
     "tuner-job": tuner(),
     "server-deployment": build_deployment(server()),
+    "server-deployment-with-keys": build_deployment(closed_server()),
     "server-service": build_service(server().parent),
     "server-route": build_route_map(server().parent, route()),
 }
@@ -161,9 +167,36 @@ def test_pods_read_their_step_back_as_it_was_meant() -> None:
     assert step.train is not None
     assert step.train.spec == training_job(**RUN_ELSEWHERE).spec
     assert step.train.data == DATA
-    container = build_deployment(server()).spec.template.spec.containers[0]
+    assert settings_of(server()).model_name == "housing"
+
+
+def settings_of(pods: ServerPods) -> ServerSettings:
+    container = build_deployment(pods).spec.template.spec.containers[0]
     settings = next(item.value for item in container.env or [] if item.name == SERVER_VARIABLE)
-    assert ServerSettings.model_validate_json(settings or "").model_name == "housing"
+    return ServerSettings.model_validate_json(settings or "")
+
+
+def test_a_server_logs_what_its_promotion_says_and_nothing_by_itself() -> None:
+    assert settings_of(server()).monitoring.log is None
+    told = settings_of(
+        server(predictionLog={"samplePercent": "12.5"}, drift={"windowRows": 200, "falseAlarmPercent": "0.1"})
+    ).monitoring
+    assert told.log is not None
+    assert told.log.sample_percent == "12.5"
+    assert (told.drift.window_rows, told.drift.false_alarm_percent) == (200, "0.1")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"predictionLog": {"samplePercent": "0"}},
+        {"drift": {"falseAlarmPercent": "20.1"}},
+        {"drift": {"windowRows": 99}},
+    ],
+)
+def test_monitoring_that_would_tell_nothing_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Serving.model_validate(wrong)
 
 
 def test_a_sweep_is_told_everything_that_is_referred_to() -> None:

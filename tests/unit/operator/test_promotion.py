@@ -172,6 +172,44 @@ def test_alias_and_record_move_once_the_pods_serve_it() -> None:
     assert told.status.ready_replicas == 1
 
 
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ([(True, None), (True, None)], (True, None)),
+        ([(True, None), (False, "2 of 9 labels differ")], (False, "2 of 9 labels differ")),
+        ([(True, None), (None, None)], (None, None)),
+        ([(False, "x" * 300)], (False, "x" * 256)),
+    ],
+    ids=["all by the program", "one by scikit-learn", "one of an older release", "a long reason"],
+)
+def test_the_status_says_what_answers_for_the_champion_and_forgets_it_of_the_one_before(
+    said: list[tuple[bool | None, str | None]], expected: tuple[bool | None, str | None]
+) -> None:
+    seen, known = promotion(), facts(1)
+    route = direct(seen, known).route
+    assert route is not None
+    states = {
+        f"pod-{number}": RouteState(
+            route_digest=route.digest(),
+            wanted_digest=route.digest(),
+            compiled=compiled,
+            not_compiled_because=why,
+        )
+        for number, (compiled, why) in enumerate(said)
+    }
+    told = after(
+        seen, decide_promotion(seen, replace(known, fleet=Fleet(tuple(states), frozenset(states), states)))
+    )
+    champion = told.status.champion
+    assert champion is not None
+    assert (champion.compiled, champion.not_compiled_because) == expected
+    assert told.status.history[0].compiled is None
+    known = facts(1, 2, alias="1")
+    swapped = after(told, decide_promotion(told, replace(known, fleet=fleet(direct(told, known).route))))
+    assert swapped.status.previous is not None
+    assert (swapped.status.previous.version, swapped.status.previous.compiled) == ("1", None)
+
+
 def test_at_rest_nothing_changes() -> None:
     seen = in_charge(1)
     known = facts(1, alias="1")

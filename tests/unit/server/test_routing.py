@@ -7,12 +7,16 @@ from pathlib import Path
 import pytest
 
 from modelyard_api.contract.bundle import Bundle
+from modelyard_api.contract.monitoring import LogSettings, MonitoringSettings
 from modelyard_api.contract.route import Route, RoutedModel
 from modelyard_runtime.errors import PlatformError
 from modelyard_server.errors import BundleError
 from modelyard_server.metrics import ServerMetrics
 from modelyard_server.models.loading import LoadedModel
 from modelyard_server.models.scikit import SklearnPredictor
+from modelyard_server.monitoring.logbook import Place
+from modelyard_server.monitoring.metrics import MonitoringMetrics
+from modelyard_server.monitoring.monitor import Monitor
 from modelyard_server.routing import RouteKeeper
 from modelyard_server.signature import Reader, Signature
 from modelyard_server.state import ServerState
@@ -57,7 +61,11 @@ class Kept:
         self.load = Loader()
         self.state = ServerState()
         self.metrics = ServerMetrics()
-        self.keeper = RouteKeeper(self.path, self.load, self.state, self.metrics)
+        settings = MonitoringSettings(log=LogSettings())
+        place = Place("project", "shop", "pod")
+        metrics = MonitoringMetrics(self.metrics.registry)
+        self.monitor = Monitor(settings, place, {}.__setitem__, metrics)
+        self.keeper = RouteKeeper(self.path, self.load, self.state, self.metrics, self.monitor)
 
     def write(self, champion: str, previous: str | None = None) -> Route:
         route = Route(
@@ -185,3 +193,12 @@ async def test_a_missing_file_is_told_and_waited_for(kept: Kept) -> None:
     route = kept.write("1")
     await kept.keeper.look(now=0.5)
     assert kept.serves(route)
+
+
+async def test_every_version_that_is_held_leaves_its_answers_to_the_monitor(kept: Kept) -> None:
+    kept.write("2", previous="1")
+    await kept.keeper.look(0.0)
+    serving = kept.state.serving
+    assert serving is not None
+    assert [each.version for each in serving.held] == ["2", "1"]
+    assert all(each.tap is kept.monitor.tap for each in serving.held)

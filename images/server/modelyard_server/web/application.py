@@ -11,20 +11,34 @@ from functools import partial
 from http import HTTPStatus
 from weakref import WeakKeyDictionary
 
+from modelyard_api.contract.monitoring import FEEDBACK_PATH
 from modelyard_server.admission import Admission
-from modelyard_server.dataplane import answer, read, write
+from modelyard_server.dataplane import Asked, answer, predict, read, write
 from modelyard_server.dialects.base import Dialect
 from modelyard_server.dialects.binary import BinaryInferenceDialect
 from modelyard_server.dialects.inference import InferenceDialect
 from modelyard_server.dialects.mlflow import MLflowDialect
 from modelyard_server.dialects.typed import TypedDialect
 from modelyard_server.errors import Header, RequestError
-from modelyard_server.gathering import Gatherer
+from modelyard_server.gathering import MOST_ROWS, Gatherer
 from modelyard_server.metrics import ServerMetrics
+from modelyard_server.models.predictor import Answer
+from modelyard_server.monitoring.monitor import Monitor
 from modelyard_server.processes.siblings import Alone
 from modelyard_server.serving import ServedModel
 from modelyard_server.state import ServerState
-from modelyard_server.web.asgi import ClientGoneError, Receive, RequestHead, Scope, Send, read_body, respond
+from modelyard_server.web.asgi import (
+    ClientGoneError,
+    Receive,
+    RequestHead,
+    RequestIds,
+    Scope,
+    Send,
+    demand_post,
+    read_body,
+    respond,
+)
+from modelyard_server.web.feedback import Feedback
 from modelyard_server.web.lane import INLINE_BYTES, short_enough
 from modelyard_server.web.pages import Pages
 from modelyard_server.web.replies import Reply, Turn, answered, broken, refused
@@ -61,6 +75,8 @@ class Parts:
     """Answers what is not asked often."""
     siblings: Alone = field(default_factory=Alone)
     """The other processes of the pod."""
+    monitor: Monitor | None = None
+    """Looks at the answers for as long as the application lives."""
 
 
 class Application:
@@ -70,6 +86,8 @@ class Application:
         self._parts = parts
         self._state = parts.state
         self._inference = InferenceDialect()
+        self._feedback = Feedback(parts.monitor, parts.admission, parts.max_body_bytes)
+        self.ids = RequestIds()
         self._targets = {
             "/predict": Target(TypedDialect(), "/predict"),
             "/invocations": Target(MLflowDialect(), "/invocations"),
@@ -87,6 +105,8 @@ class Application:
         target = self._target(path)
         if target is not None:
             await self._predict(target, scope, receive, send)
+        elif path == FEEDBACK_PATH:
+            await self._take_labels(scope, receive, send)
         elif (page := self._pages.find(path)) is not None:
             reply = (
                 await page() if scope["method"] in _READING else refused(self._inference, _only_read(path))
@@ -106,22 +126,36 @@ class Application:
         except RequestError:
             return None
         model = served.model
-        return partial(self._reply, target, served) if model.light and not model.gathers else None
+        if not model.light or model.gathers:
+            return None
+        return partial(self._reply, target, served, self.ids.of(headers))
 
-    def _reply(self, target: Target, served: ServedModel, body: bytes) -> Reply:
+    def _reply(self, target: Target, served: ServedModel, request_id: str, body: bytes) -> Reply:
         """The answer to a whole request, which never fails."""
         try:
-            reply = answered(served, answer(served, target.dialect, body))
+            reply = answered(served, answer(served, target.dialect, body, request_id), request_id)
         except RequestError as error:
-            reply = refused(target.dialect, error)
+            reply = refused(target.dialect, error, request_id)
         except Exception:  # noqa: BLE001  whatever it was, the client gets an answer
             _log.exception("a request failed")
-            reply = broken(target.dialect)
+            reply = broken(target.dialect, request_id)
         self._count(target, reply)
         return reply
 
+    async def predict(self, served: ServedModel, asked: Asked) -> Answer:
+        """The answer to a request that was read elsewhere, in the way that suits the model. Raises as the model does."""
+        model = served.model
+        if model.gathers:
+            return await self._gatherer(served).predict(asked)
+        if model.light and asked.query.rows.count <= MOST_ROWS:
+            return predict(model.predictor, asked)
+        return await self._parts.admission.in_thread(partial(predict, model.predictor, asked))
+
     async def _live_through(self, receive: Receive, send: Send) -> None:
         await receive()
+        monitor = self._parts.monitor
+        if monitor is not None:
+            monitor.start()
         keeper = asyncio.ensure_future(self._parts.keep_route())
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -129,6 +163,8 @@ class Application:
         with suppress(asyncio.CancelledError):
             await keeper
         self._parts.admission.close()
+        if monitor is not None:
+            await asyncio.to_thread(monitor.close)
         await send({"type": "lifespan.shutdown.complete"})
 
     def _target(self, path: str) -> Target | None:
@@ -146,26 +182,34 @@ class Application:
         return found
 
     async def _predict(self, target: Target, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = self.ids.of(scope["headers"])
         try:
             with self._parts.admission.request():
-                served, body = await self._answer(target, scope, receive)
-            reply = answered(served, body)
+                served, body = await self._answer(target, scope, receive, request_id)
+            reply = answered(served, body, request_id)
         except ClientGoneError:
             return
         except RequestError as error:
-            reply = refused(target.dialect, error)
+            reply = refused(target.dialect, error, request_id)
         except Exception:  # noqa: BLE001  whatever it was, the client gets an answer
             _log.exception("a request failed")
-            reply = broken(target.dialect)
+            reply = broken(target.dialect, request_id)
         self._count(target, reply)
         headers = [*reply.headers, (b"connection", b"close")] if self._state.draining else reply.headers
         await respond(send, reply.status, reply.body, reply.content_type, headers)
 
-    async def _answer(self, target: Target, scope: Scope, receive: Receive) -> tuple[ServedModel, bytes]:
-        if scope["method"] != "POST":
-            raise RequestError(
-                f"{scope['path']} is asked with POST", HTTPStatus.METHOD_NOT_ALLOWED, [(b"allow", b"POST")]
-            )
+    async def _take_labels(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            reply = await self._feedback.answer(scope, receive)
+        except ClientGoneError:
+            return
+        self._parts.metrics.requests.labels(FEEDBACK_PATH, reply.code).inc()
+        await respond(send, reply.status, reply.body, headers=reply.headers)
+
+    async def _answer(
+        self, target: Target, scope: Scope, receive: Receive, request_id: str
+    ) -> tuple[ServedModel, bytes]:
+        demand_post(scope)
         served = self._state.demand().find(target.model, target.version)
         head = RequestHead.of(scope)
         binary = head.json_length is not None and target.dialect is self._inference
@@ -176,19 +220,20 @@ class Application:
             body = await read_body(head, receive, limit)
             if binary:
                 rest, body = body[head.json_length :], body[: head.json_length]
-                return served, await self._work(served, BinaryInferenceDialect(rest), body)
-            return served, await self._work(served, target.dialect, body)
+                return served, await self._work(served, BinaryInferenceDialect(rest), body, request_id)
+            return served, await self._work(served, target.dialect, body, request_id)
 
-    async def _work(self, served: ServedModel, dialect: Dialect, body: bytes) -> bytes:
+    async def _work(self, served: ServedModel, dialect: Dialect, body: bytes, request_id: str) -> bytes:
         """A long body goes to a thread as it is; a short one is read here, and its rows may be asked with others."""
         model = served.model
         short = len(body) <= INLINE_BYTES
         if short and model.gathers:
-            asked = read(served, dialect, body)
+            asked = read(served, dialect, body, request_id)
             return write(served, dialect, asked, await self._gatherer(served).predict(asked))
+        work = partial(answer, served, dialect, body, request_id)
         if short and model.light:
-            return answer(served, dialect, body)
-        return await self._parts.admission.in_thread(partial(answer, served, dialect, body))
+            return work()
+        return await self._parts.admission.in_thread(work)
 
     def _gatherer(self, served: ServedModel) -> Gatherer:
         found = self._gatherers.get(served)

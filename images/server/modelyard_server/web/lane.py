@@ -8,21 +8,16 @@ in any way out of the ordinary goes the long way, through the ASGI application, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Protocol
 
 from modelyard_server.errors import Header
-from modelyard_server.web.asgi import BINARY, JSON
+from modelyard_server.web.asgi import BINARY, JSON, Receive, Scope, Send
 from modelyard_server.web.replies import Reply, Turn
 
 INLINE_BYTES = 16 * 1024
 """A longer body takes longer to read than a light model to answer it; it goes to a thread."""
-_REASONS = {
-    200: b"OK",
-    400: b"Bad Request",
-    422: b"Unprocessable Entity",
-    500: b"Internal Server Error",
-    503: b"Service Unavailable",
-}
+_REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 _SPECIAL = frozenset(
     {b"content-encoding", b"expect", b"transfer-encoding", b"upgrade", b"connection", BINARY}
 )
@@ -31,7 +26,11 @@ _MOST_DIGITS = 5
 
 
 class Replying(Protocol):
-    """What the lane asks of the application."""
+    """An ASGI application that answers some requests at once."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request on the long way, or the life of the application."""
+        ...
 
     def at_once(self, path: str, headers: Sequence[Header]) -> Turn | None:
         """What answers a request with this head at once, its names in lower case; None where it takes the long way."""

@@ -25,6 +25,7 @@ from modelyard_trainer.evaluation.plots.style import (
     figure,
     png,
     remark,
+    remark_below_title,
     short,
 )
 from modelyard_trainer.tuning.mirror import study_with
@@ -123,17 +124,7 @@ def _importance(searched: Searched) -> Figure:
     axes.xaxis.set_major_formatter("{x:.0f} %")
     axes.set_xlabel(f"share of the differences of {searched.metric}")
     axes.set_title("Importance of parameters", pad=20)
-    axes.annotate(
-        f"fANOVA on {len(searched.completed)} completed trials",
-        (1, 1),
-        xytext=(0, 3),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        fontsize=7.5,
-        color=GREY,
-        ha="right",
-        va="bottom",
-    )
+    remark_below_title(axes, f"fANOVA on {len(searched.completed)} completed trials")
     return drawn
 
 

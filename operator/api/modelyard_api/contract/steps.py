@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from modelyard_api.base import OneOf, StatusModel
+from modelyard_api.contract.monitoring import MonitoringSettings
 from modelyard_api.v1alpha1.common import ColumnName
 from modelyard_api.v1alpha1.dataset import Split
 from modelyard_api.v1alpha1.loading import ColumnSpec, Fail, HashOrder, OnReject, Order
@@ -22,6 +23,8 @@ SERVER_VARIABLE = "MODELYARD_SERVER"
 CREDENTIALS_DIRECTORY = "/var/run/modelyard/credentials"
 SOURCE_DIRECTORY = "/var/run/modelyard/source"
 """Where the keys of the source's Secret are, as files; empty if there is no such Secret."""
+KEYS_DIRECTORY = "/var/run/modelyard/keys"
+"""Where a server sees the keys of its clients as files; empty if the Secret is not there."""
 SOURCE_VARIABLE = "MODELYARD_SOURCE_CREDENTIALS"
 """Names another directory of the source's secret files, for a step outside a pod."""
 CREDENTIALS_VARIABLE = "MODELYARD_CREDENTIALS"
@@ -220,12 +223,21 @@ class ServerSettings(StatusModel):
     model_name: str
     route_path: str = "/etc/modelyard/route/route.json"
     port: int = 8080
+    grpc_port: int | None = None
+    """Port of the protocol's gRPC half; none where it is not asked for."""
     s3: S3Endpoint
     max_body_bytes: int = 10 * 1024 * 1024
+    max_rows: int = 100_000
+    """Rows of a request at most."""
+    request_seconds: float = 60.0
+    """From the first byte of a request to its last."""
+    keys_directory: str | None = None
+    """Where the keys of clients are; anyone may ask if unset."""
     max_model_bytes: int = 1024 * 1024 * 1024
     """Bytes of a bundle at most; it may come to twice as much when it is unpacked."""
     processes: int = 1
     """Processes that answer side by side, each with a copy of every model."""
     drain_seconds: float = 5.0
     """Time between SIGTERM and the end, in which requests are still answered but readiness is off."""
+    monitoring: MonitoringSettings = MonitoringSettings()
     log_level: str = "INFO"

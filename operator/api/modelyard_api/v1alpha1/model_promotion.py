@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 
 from modelyard_api.base import STORED_DEFAULT_KEY, ApiModel, OneOf, StatusModel, immutable, rules
 from modelyard_api.v1alpha1.common import (
@@ -12,12 +12,16 @@ from modelyard_api.v1alpha1.common import (
     LabelMap,
     MetricName,
     ObjectMeta,
+    Percent,
     ResourceName,
     ResourceRequirements,
     ResourceStatus,
     Toleration,
 )
+from modelyard_api.v1alpha1.sources import SecretRef
 from modelyard_api.v1alpha1.training_job import ModelName
+
+_MOST_FALSE_ALARMS = 20
 
 
 class Latest(ApiModel):
@@ -93,6 +97,56 @@ class Replicas(ApiModel):
     """Number of pods."""
 
 
+class Auth(ApiModel):
+    """Who may ask for predictions: whoever brings a key."""
+
+    keys_secret: SecretRef
+    """Secret of the same namespace: each entry is a client's name and its key, of 16 to 512 printable characters."""
+
+
+class RequestLimits(ApiModel):
+    """What a request may come to; more is refused with 413, and one that takes longer to come with 408."""
+
+    max_body_bytes: Annotated[int, Field(ge=1024, le=128 * 1024 * 1024)] = 10 * 1024 * 1024
+    """Bytes of its body."""
+    max_rows: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
+    """Rows that it asks predictions for."""
+    request_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
+    """From its first byte to its last."""
+
+
+class PredictionLog(ApiModel):
+    """Every prediction as rows of Parquet files on S3, and labels for them by POST /feedback."""
+
+    sample_percent: Percent = "100"
+    """Percent of the requests that are logged, chosen by their ids."""
+
+
+class Drift(ApiModel):
+    """How traffic is compared with the rows that the model was trained on."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "!has(self.falseAlarmPercent) || double(self.falseAlarmPercent) <= 20.0",
+                "falseAlarmPercent must be at most 20",
+            )
+        )
+    )
+
+    window_rows: Annotated[int, Field(ge=100, le=100_000)] = 500
+    """Rows that are judged at once, by each server process."""
+    false_alarm_percent: Percent = "1"
+    """Percent of the windows without drift in which some feature or the output is above its limit all the same."""
+
+    @field_validator("false_alarm_percent")
+    @classmethod
+    def _still_an_alarm(cls, value: str) -> str:
+        if float(value) > _MOST_FALSE_ALARMS:
+            raise ValueError(f"falseAlarmPercent must be at most {_MOST_FALSE_ALARMS}")
+        return value
+
+
 class Serving(ApiModel):
     """How the server runs."""
 
@@ -102,6 +156,14 @@ class Serving(ApiModel):
     """Processes of a pod that answer side by side; each holds the models itself and makes use of one more CPU."""
     resources: ResourceRequirements | None = None
     """Compute of a pod; the chart's default if unset."""
+    auth: Auth | None = None
+    """Who may ask; anyone who reaches the pods if unset."""
+    limits: RequestLimits = RequestLimits()
+    """What a request may come to."""
+    prediction_log: PredictionLog | None = None
+    """Logs predictions; unset, none are."""
+    drift: Drift = Drift()
+    """How drift is watched for."""
     node_selector: LabelMap | None = None
     """Labels that the node must have."""
     tolerations: Annotated[list[Toleration], Field(max_length=16)] = []
@@ -155,6 +217,10 @@ class ServedModel(StatusModel):
     """Address of the bundle."""
     since: Annotated[str, Field(max_length=32)]
     """When it took charge."""
+    compiled: bool | None = None
+    """Whether its compiled program answers in every pod; set of the champion alone."""
+    not_compiled_because: Annotated[str, Field(max_length=256)] | None = None
+    """Why scikit-learn answers instead, as a pod says it."""
 
 
 class GateResult(StatusModel):

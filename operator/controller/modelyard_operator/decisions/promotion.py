@@ -17,6 +17,7 @@ from modelyard_api.v1alpha1.model_promotion import (
 )
 from modelyard_api.v1alpha1.reasons import PromotionCondition, PromotionReason
 from modelyard_operator.decisions.candidates import NoCandidate, Registry, choose
+from modelyard_operator.decisions.compiled import answered_by, without_answer
 from modelyard_operator.decisions.gates import GateFacts, Verdict, judge
 from modelyard_operator.decisions.plan import LOOK_AGAIN_SECONDS, Refusal, false, true, unknown
 from modelyard_operator.objects.custom import PromotionObject, TrainingJobObject, Unreadable
@@ -42,11 +43,15 @@ class Fleet:
 
     def serving(self, digest: str) -> int:
         """Ready pods that serve the route."""
-        return sum(
-            1
-            for name in self.ready
+        return len(self.states_of(digest))
+
+    def states_of(self, digest: str) -> list[RouteState]:
+        """What ready pods that serve the route say, in the order of their names."""
+        return [
+            state
+            for name in sorted(self.ready)
             if (state := self.states.get(name)) is not None and state.route_digest == digest
-        )
+        ]
 
     def error(self, digest: str) -> str:
         """What a pod has against the route."""
@@ -141,7 +146,8 @@ def decide_promotion(promotion: PromotionObject, facts: PromotionFacts) -> Promo
     )
     if serving < spec.serving.replicas.min or serving < len(facts.fleet.ready):
         return _rolling(promotion, facts, replace(direction, candidate=direction.candidate), status, judged)
-    return _serve(promotion, facts, direction.target, status, judged)
+    target = answered_by(direction.target, facts.fleet.states_of(digest))
+    return _serve(promotion, facts, target, status, judged)
 
 
 def _serve(
@@ -160,8 +166,10 @@ def _serve(
     alias = facts.registry.alias
     set_alias = target.version if alias != target.version else None
     if champion is None or champion.version != target.version:
-        history = [target, *status.history][: spec.history_limit]
-        status = status.model_copy(update={"champion": target, "previous": champion, "history": history})
+        history = [without_answer(target), *status.history][: spec.history_limit]
+        previous = without_answer(champion) if champion is not None else None
+        status = status.model_copy(update={"previous": previous, "history": history})
+    status = status.model_copy(update={"champion": target})
     observed = [_ready(spec, target), *judged, _rolled_out(target)]
     observed += _alias(promotion, facts, spec, target)
     plan = _follow_up(promotion, facts, status, observed)

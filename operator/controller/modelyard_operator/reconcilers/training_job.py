@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from modelyard_api import labels
+from modelyard_api.catalog.training_job import check_training_job
 from modelyard_api.contract.steps import STEP_VARIABLE, Step
-from modelyard_api.judging import check_training_job
 from modelyard_api.v1alpha1.common import JobOptions
 from modelyard_api.v1alpha1.reasons import TrainingJobCondition
 from modelyard_api.v1alpha1.training_job import (

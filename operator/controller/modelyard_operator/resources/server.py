@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modelyard_api import labels
+from modelyard_api.contract.monitoring import DriftSettings, LogSettings, MonitoringSettings
 from modelyard_api.contract.route import ROUTE_FILE, Route
-from modelyard_api.contract.steps import SERVER_VARIABLE, S3Endpoint, ServerSettings
-from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec
+from modelyard_api.contract.steps import KEYS_DIRECTORY, SERVER_VARIABLE, S3Endpoint, ServerSettings
+from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec, Serving
 from modelyard_operator.objects.pods import (
     ConfigMapVolume,
     Container,
@@ -37,11 +38,19 @@ from modelyard_operator.objects.workloads import (
     ServiceSpec,
 )
 from modelyard_operator.resources.common import Parent
-from modelyard_operator.resources.pods import RESTRICTED, S3_KEYS, mounts, tmp_and_credentials
+from modelyard_operator.resources.pods import (
+    RESTRICTED,
+    S3_KEYS,
+    keys_mount,
+    keys_volume,
+    mounts,
+    tmp_and_credentials,
+)
 from modelyard_operator.settings import PodSettings
 
 _ROUTE_DIRECTORY = "/etc/modelyard/route"
 _PORT = "http"
+_GRPC, _GRPC_PORT = "grpc", 8081
 _PRE_STOP_SECONDS = 3
 _GRACE_SECONDS = 30
 
@@ -73,11 +82,15 @@ def build_route_map(parent: Parent, route: Route) -> ConfigMap:
 
 
 def build_service(parent: Parent) -> Service:
-    """The address of the promotion: port 80, so that a URL needs none."""
+    """The address of the promotion: port 80 for HTTP, so that a URL needs none, and gRPC on its own."""
     return Service(
         metadata=parent.meta(parent.name),
         spec=ServiceSpec(
-            selector=_selector(parent), ports=[ServicePort(name=_PORT, port=80, target_port=_PORT)]
+            selector=_selector(parent),
+            ports=[
+                ServicePort(name=_PORT, port=80, target_port=_PORT),
+                ServicePort(name=_GRPC, port=_GRPC_PORT, target_port=_GRPC),
+            ],
         ),
     )
 
@@ -117,6 +130,8 @@ def _pod(wanted: ServerPods) -> PodSpec:
     serving = wanted.spec.serving
     volumes = tmp_and_credentials(wanted.secret, S3_KEYS, wanted.pod.tmp_size)
     volumes.append(Volume(name="route", config_map=ConfigMapVolume(name=route_map_name(wanted.parent))))
+    if serving.auth is not None:
+        volumes.append(keys_volume(serving.auth.keys_secret.name))
     return PodSpec(
         containers=[_container(wanted)],
         service_account_name=wanted.pod.service_account,
@@ -131,26 +146,47 @@ def _pod(wanted: ServerPods) -> PodSpec:
     )
 
 
+def _monitoring(serving: Serving) -> MonitoringSettings:
+    log, drift = serving.prediction_log, serving.drift
+    return MonitoringSettings(
+        log=None if log is None else LogSettings(sample_percent=log.sample_percent),
+        drift=DriftSettings(window_rows=drift.window_rows, false_alarm_percent=drift.false_alarm_percent),
+    )
+
+
 def _container(wanted: ServerPods) -> Container:
     serving = wanted.spec.serving
+    auth, limits = serving.auth, serving.limits
     settings = ServerSettings(
         promotion=wanted.parent.name,
         project=wanted.parent.namespace,
         model_name=wanted.spec.model_name,
         route_path=f"{_ROUTE_DIRECTORY}/{ROUTE_FILE}",
         port=wanted.port,
+        grpc_port=_GRPC_PORT,
         s3=wanted.s3,
         processes=serving.processes,
+        max_body_bytes=limits.max_body_bytes,
+        max_rows=limits.max_rows,
+        request_seconds=limits.request_seconds,
+        keys_directory=KEYS_DIRECTORY if auth else None,
+        monitoring=_monitoring(serving),
     )
+    seen = [*mounts(), VolumeMount(name="route", mount_path=_ROUTE_DIRECTORY, read_only=True)]
+    if auth is not None:
+        seen.append(keys_mount())
     live, ready = (HttpGet(path=f"/v2/health/{word}", port=_PORT) for word in ("live", "ready"))
     return Container(
         name="server",
         image=wanted.pod.image,
         image_pull_policy=wanted.pull_policy,
         env=[EnvVar(name=SERVER_VARIABLE, value=settings.model_dump_json(by_alias=True, exclude_none=True))],
-        ports=[ContainerPort(name=_PORT, container_port=wanted.port)],
+        ports=[
+            ContainerPort(name=_PORT, container_port=wanted.port),
+            ContainerPort(name=_GRPC, container_port=_GRPC_PORT),
+        ],
         resources=serving.resources or wanted.pod.resources,
-        volume_mounts=[*mounts(), VolumeMount(name="route", mount_path=_ROUTE_DIRECTORY, read_only=True)],
+        volume_mounts=seen,
         startup_probe=Probe(http_get=live, period_seconds=1, timeout_seconds=2, failure_threshold=120),
         readiness_probe=Probe(http_get=ready, period_seconds=2, timeout_seconds=2, failure_threshold=2),
         liveness_probe=Probe(http_get=live, period_seconds=10, timeout_seconds=5, failure_threshold=6),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from modelyard_trainer.evaluation.plots.style import BLUE, GREY, ORANGE, figure, short
+from modelyard_trainer.evaluation.plots.style import BLUE, GREY, ORANGE, figure, remark_below_title, short
 from modelyard_trainer.evaluation.plots.subject import Plot, Subject
 
 _SHOWN = 20
@@ -42,17 +42,7 @@ def _draw(subject: Subject) -> Figure:
     axes.set_xlabel(found.unit)
     axes.set_title(f"Feature importance: {found.method}", pad=20)
     if remarks:
-        axes.annotate(
-            remarks,
-            (1, 1),
-            xytext=(0, 3),
-            xycoords="axes fraction",
-            textcoords="offset points",
-            fontsize=7.5,
-            color=GREY,
-            ha="right",
-            va="bottom",
-        )
+        remark_below_title(axes, remarks)
     return drawn
 
 

@@ -79,3 +79,18 @@ def short(label: object, length: int = LABEL_LENGTH) -> str:
 def remark(axes: Axes, text: str) -> None:
     """Small print at the upper right edge of a plot, for what a reader must know of it."""
     axes.set_title(text, loc="right", fontsize=7.5, fontweight="normal", color=GREY)
+
+
+def remark_below_title(axes: Axes, text: str) -> None:
+    """The same under a title that leaves it no room beside; the title needs ``pad=20``."""
+    axes.annotate(
+        text,
+        (1, 1),
+        xytext=(0, 3),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=7.5,
+        color=GREY,
+        ha="right",
+        va="bottom",
+    )

@@ -1,0 +1,134 @@
+"""Answers gRPC beside HTTP, on the same event loop, from the same models."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from modelyard_server.dataplane import Came, compose, observe, read_document
+from modelyard_server.dialects.inference import InferenceDialect, model_metadata, server_metadata
+from modelyard_server.errors import NotReadyError, RequestError
+from modelyard_server.grpc_service.keys import KeysInterceptor, code_of, headers_of
+from modelyard_server.grpc_service.messages import SERVICE, Messages
+from modelyard_server.grpc_service.translating import document_of, fill
+from modelyard_server.web.application import Application, Parts
+from modelyard_server.web.asgi import REQUEST_ID
+from modelyard_server.web.guarding import Guard
+
+_PATH = "grpc"
+_GRACE_SECONDS = 20.0
+_METHODS = ("ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata", "ModelInfer")
+
+_log = logging.getLogger(__name__)
+
+
+class InferenceService:
+    """The six methods of the protocol."""
+
+    def __init__(self, application: Application, parts: Parts, guard: Guard | None = None) -> None:
+        self._application = application
+        self._state = parts.state
+        self._metrics = parts.metrics
+        self._admission = parts.admission
+        self._guard = guard
+        self._messages = Messages()
+        self._dialect = InferenceDialect()
+        self._answers: dict[str, Callable[[Any, Any], Awaitable[Any]]] = {
+            "ServerLive": self._live,
+            "ServerReady": self._ready,
+            "ModelReady": self._model_ready,
+            "ServerMetadata": self._server,
+            "ModelMetadata": self._model,
+            "ModelInfer": self._infer,
+        }
+
+    @asynccontextmanager
+    async def listening(self, port: int, max_bytes: int) -> AsyncIterator[None]:
+        """Answers for the time of the block; processes of one pod share the port."""
+        options = [("grpc.max_receive_message_length", max_bytes), ("grpc.so_reuseport", 1)]
+        keys = [] if self._guard is None else [KeysInterceptor(self._guard)]
+        server = grpc.aio.server(interceptors=keys, options=options)
+        handlers = {name: self._handler(name) for name in _METHODS}
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+        server.add_insecure_port(f"0.0.0.0:{port}")
+        await server.start()
+        try:
+            yield
+        finally:
+            await server.stop(_GRACE_SECONDS)
+
+    def _handler(self, name: str) -> Any:  # noqa: ANN401  grpc has no types
+        answer = self._answers[name]
+
+        async def method(request: Any, context: Any) -> Any:  # noqa: ANN401
+            try:
+                return await answer(request, context)
+            except RequestError as error:
+                await context.abort(code_of(error), error.message)
+            except Exception:  # noqa: BLE001  whatever it was, the client gets an answer
+                _log.exception("a request failed")
+                await context.abort(grpc.StatusCode.INTERNAL, "the server failed to answer this request")
+
+        return grpc.unary_unary_rpc_method_handler(
+            method,
+            request_deserializer=self._messages.of(f"{name}Request").FromString,
+            response_serializer=lambda message: message.SerializeToString(),
+        )
+
+    async def _live(self, request: Any, context: Any) -> Any:  # noqa: ANN401
+        del request, context
+        return self._messages.of("ServerLiveResponse")(live=True)
+
+    async def _ready(self, request: Any, context: Any) -> Any:  # noqa: ANN401
+        del request, context
+        return self._messages.of("ServerReadyResponse")(ready=self._state.ready)
+
+    async def _model_ready(self, request: Any, context: Any) -> Any:  # noqa: ANN401
+        del context
+        try:
+            self._state.demand().find(request.name, request.version or None)
+        except NotReadyError:
+            return self._messages.of("ModelReadyResponse")(ready=False)
+        return self._messages.of("ModelReadyResponse")(ready=True)
+
+    async def _server(self, request: Any, context: Any) -> Any:  # noqa: ANN401
+        del request, context
+        return self._messages.of("ServerMetadataResponse")(**server_metadata())
+
+    async def _model(self, request: Any, context: Any) -> Any:  # noqa: ANN401
+        del context
+        serving = self._state.demand()
+        document = model_metadata(serving, serving.find(request.name, request.version or None))
+        document.pop("parameters")  # this half of the protocol has no place for them
+        return self._messages.of("ModelMetadataResponse")(**document)
+
+    async def _infer(self, request: Any, context: Any) -> Any:  # noqa: ANN401
+        status = int(HTTPStatus.OK)
+        request_id = self._application.ids.of(headers_of(context.invocation_metadata()))
+        context.set_trailing_metadata(((REQUEST_ID.decode(), request_id),))
+        try:
+            came = Came(time.perf_counter(), request_id, request.ByteSize())
+            with self._admission.request():
+                served = self._state.demand().find(request.model_name, request.model_version or None)
+                asked = read_document(served, self._dialect, document_of(request), came)
+                found = await self._application.predict(served, asked)
+                document = compose(served, self._dialect, asked, found)
+                response = fill(self._messages.of("ModelInferResponse")(), document)
+                observe(served, asked, found)
+                return response
+        except RequestError as error:
+            status = error.status
+            raise
+        except Exception:
+            status = int(HTTPStatus.INTERNAL_SERVER_ERROR)
+            raise
+        finally:
+            self._state.count(status)
+            self._metrics.requests.labels(_PATH, str(status)).inc()
