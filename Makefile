@@ -97,6 +97,11 @@ fuzz: venv ## Asks the model server 20,000 things, right and wrong ones, from it
 	@$(BRINGUP) tools --only minio >/dev/null
 	@$(PY) -m tests.fuzz $(FUZZ)
 
+.PHONY: soak
+soak: venv ## Asks a model on the kind cluster a million times while versions and pods change; options in SOAK
+	@$(BRINGUP) install
+	@$(PY) -m tests.soak $(SOAK)
+
 .PHONY: bench
 bench: venv ## Benchmarks of PART (operator, twin, data, serving): ours beside named peers; options in ARGS
 	@[ -n "$(PART)" ] || { echo "bench: name a part, such as PART=operator"; exit 2; }
