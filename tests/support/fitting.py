@@ -67,5 +67,7 @@ def fit_in_memory(spec: Mapping[str, Any], version: Version, threads: int = 1) -
     wanted = wanted_metrics(asked.evaluation, asked.task, gives(model), classes)
     fit(model, data, asked, threads)
     with explained("predictions", data, asked):
-        metrics = values_of(evaluate(judge(model, data.test), wanted, asked.evaluation, asked.task))
+        metrics = values_of(
+            evaluate(judge(model, data.test.X, data.test.y), wanted, asked.evaluation, asked.task)
+        )
     return Fitted(model, plan, data, metrics)

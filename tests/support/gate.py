@@ -31,9 +31,14 @@ class Gate:
         self._open: list[socket.socket] = []
 
     @property
-    def url(self) -> str:
+    def port(self) -> int:
         """Where clients connect to."""
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        return int(self._listener.getsockname()[1])
+
+    @property
+    def url(self) -> str:
+        """The same for clients that speak HTTP."""
+        return f"http://127.0.0.1:{self.port}"
 
     @classmethod
     @contextmanager

@@ -62,6 +62,7 @@ def publish(
     key: Sequence[str] = ("row",),
     dataset: str = "data",
     sequence: int = 1,
+    split: Split | None = None,
 ) -> DatasetVersion:
     """Publishes rows as a loader would."""
     buffer = io.BytesIO()
@@ -78,7 +79,7 @@ def publish(
         parts=[write_part(store, prefix, buffer.getvalue(), table.num_rows)],
         recipe=Recipe(digest="0" * 64, engine="test"),
         content_digest=content_digest(table, key).root,
-        split=Split(),
+        split=split or Split(),
         audit_head="sha256:" + "0" * 64,
     )
     written = write_manifest(store, manifest)
@@ -173,22 +174,23 @@ class TrainerRun:
     def start(self, step: TrainStep | ReplayStep, *, cold: bool = False) -> Started:
         """Starts the trainer; a cold one in an interpreter of its own."""
         start = start_cold if cold else start_forked
-        return start(_TRAINER, self._environment(step), self.directory)
+        return start(_TRAINER, self.variables(step), self.directory)
 
     def finish(self, started: Started, seconds: float = 120) -> Finished:
         """Waits for the end of a trainer and reads its answer."""
         status = started.process.wait(seconds)
-        answer = self._answer
+        answer = self.answer_file
         outcome = parse_outcome(answer.read_text()) if answer.exists() else None
         return Finished(status, outcome, started.log)
 
     def run(self, step: TrainStep | ReplayStep, *, cold: bool = False) -> Finished:
         """Carries a step out."""
-        self._answer.unlink(missing_ok=True)
+        self.answer_file.unlink(missing_ok=True)
         return self.finish(self.start(step, cold=cold))
 
     @property
-    def _answer(self) -> Path:
+    def answer_file(self) -> Path:
+        """Where its answer is left."""
         return self.directory / "termination-log"
 
     def _postgres_login(self) -> list[tuple[str, str]]:
@@ -197,7 +199,8 @@ class TrainerRun:
         project = self.postgres[1]
         return [(POSTGRES_USERNAME, project.username), (POSTGRES_PASSWORD, project.password)]
 
-    def _environment(self, step: TrainStep | ReplayStep) -> dict[str, str]:
+    def variables(self, step: TrainStep | ReplayStep) -> dict[str, str]:
+        """Environment of a pod that carries a step out."""
         secrets = self.directory / "credentials"
         secrets.mkdir(exist_ok=True)
         for name, value in (
@@ -214,6 +217,6 @@ class TrainerRun:
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
             STEP_VARIABLE: asked.model_dump_json(by_alias=True, exclude_unset=True),
             CREDENTIALS_VARIABLE: str(secrets),
-            TERMINATION_VARIABLE: str(self._answer),
+            TERMINATION_VARIABLE: str(self.answer_file),
             **self.environment,
         }

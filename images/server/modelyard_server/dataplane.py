@@ -105,8 +105,20 @@ def observe(served: ServedModel, asked: Asked, found: Answer) -> None:
     rows, metrics = asked.query.rows, served.metrics
     seconds = time.perf_counter() - asked.start
     metrics.observe(rows.count, seconds, rows.columns if metrics.text_lengths else ())
+    leave(served, asked, found, seconds)
+
+
+def leave(served: ServedModel, asked: Asked, found: Answer, seconds: float) -> None:
+    """Leaves an answer to those who look at answers, if anyone does."""
     if served.tap is not None and asked.seen is not None:
         served.tap.put(Answered(served, asked.name, time.time(), asked.seen, found, seconds), asked.size)
+
+
+def proven(served: ServedModel, asked: Asked) -> Answer:
+    """A version's answer that could be given. Raises RequestError as ``answer`` does, and counts nothing."""
+    found = predict(served.model.predictor, asked)
+    _demand_numbers(found)
+    return found
 
 
 def parse(body: bytes) -> Any:  # noqa: ANN401  any JSON

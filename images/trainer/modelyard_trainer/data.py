@@ -18,6 +18,7 @@ from modelyard_runtime.table import Version
 from modelyard_trainer.features import Plan
 
 _FEWEST_ROWS = 2
+_EXAMPLES = 16
 _MOST_CLASSES = 1000
 
 
@@ -25,16 +26,21 @@ _MOST_CLASSES = 1000
 class Part:
     """Rows of one side of the split."""
 
-    table: pa.Table
-    """Only the inputs."""
+    examples: pa.Table
+    """The inputs of the first rows as they are stored; all rows so would take as much memory as ``X`` again."""
     X: np.ndarray
     """Features, in the form of ``modelyard_runtime.matrix``."""
     y: np.ndarray
     """Target: float64 for regression; int64, bool or fixed-width text for classification."""
 
+    @property
+    def names(self) -> list[str]:
+        """Of the columns of ``X``."""
+        return list(self.examples.column_names)
+
     def rows(self, count: int) -> list[dict[str, Json]]:
-        """The first rows as JSON values, a missing one as None."""
-        found: list[dict[str, Json]] = self.table.slice(0, count).to_pylist()
+        """The first rows, 16 at most, as JSON values, a missing one as None."""
+        found: list[dict[str, Json]] = self.examples.slice(0, count).to_pylist()
         return [{name: _json(value) for name, value in row.items()} for row in found]
 
 
@@ -79,8 +85,10 @@ def prepare(version: Version, plan: Plan, task: Task) -> TrainingData:
 
 
 def _part(table: pa.Table, plan: Plan, task: Task) -> Part:
+    first = np.arange(min(_EXAMPLES, table.num_rows))
     return Part(
-        table=table.select([column.name for column in plan.inputs]),
+        # A slice would keep the memory of all rows.
+        examples=table.select([column.name for column in plan.inputs]).take(first),
         X=feature_matrix(plan.inputs, table),
         y=_target_values(table.column(plan.target.name), plan.target, task),
     )

@@ -11,6 +11,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from threadpoolctl import ThreadpoolController
 
+_BOOSTERS = ("lightgbm.", "xgboost.")
+
 
 def limited_to(count: int) -> AbstractContextManager[object]:
     """Pools of compiled libraries use this many threads for the time of the block."""
@@ -33,6 +35,16 @@ def set_threads(model: BaseEstimator, count: int | None) -> None:
     for part in _parts(model):
         if getattr(part, "n_jobs", None) is not None:
             part.n_jobs = count
+
+
+def sum_in_order(model: BaseEstimator) -> None:
+    """Gives one thread to the parts whose answers are sums over threads, so that the same rows get the same bits.
+
+    Boosters add up the trees of a row in their order whatever their threads, and keep those that they were given.
+    """
+    for part in _parts(model):
+        if getattr(part, "n_jobs", None) is not None and not type(part).__module__.startswith(_BOOSTERS):
+            part.n_jobs = None
 
 
 def _parts(model: BaseEstimator) -> Iterator[BaseEstimator]:

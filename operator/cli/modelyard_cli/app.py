@@ -38,6 +38,7 @@ COMMANDS = (
     Entry("diff", "diff", "diff", "Show what changed between two runs, and its effect on the metrics"),
     Entry("replay", "replay", "replay", "Make a run again and say whether it came out the same"),
     Entry("plot", "plot", "plot", "Draw a metric over runs in the terminal"),
+    Entry("cache", "cache", "cache", "Ask whether earlier runs would be taken, and if not, why"),
     Entry("tree", "tree", "tree", "Show rows, versions, training jobs, promotions and pods in one view"),
     Entry("completion", "completion", "completion", "Print the completion script of a shell"),
 )

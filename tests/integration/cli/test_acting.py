@@ -160,6 +160,56 @@ def _candidate(kube: KubeApi, name: str) -> Document:
     return found
 
 
+def test_cache_explain_asks_by_a_copy_that_is_gone_afterwards(kube: KubeApi, tmp_path: Path) -> None:
+    kind, name = OWN_KINDS["TrainingJob"], "asked-explain"
+    file = written(tmp_path, training_job("asked", NAMESPACE))
+    with begin("cache", "explain", file, "-o", "json") as process:
+        asked = until(lambda: kube.read(kind, NAMESPACE, name), 60, "the question")
+        assert asked["metadata"]["annotations"] == {"modelyard.dev/dry-run": "true"}
+        answer(
+            kube,
+            "TrainingJob",
+            name,
+            conditions=[condition("Cached", "False", "CacheMiss", "target differs")],
+            cache={"hit": False, "missBecause": ["target"], "nearestRun": RUN},
+        )
+        shown, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert json.loads(shown) == [
+        {
+            "job": "asked",
+            "hit": False,
+            "reason": "CacheMiss",
+            "message": "target differs",
+            "missBecause": ["target"],
+            "nearestRun": RUN,
+        }
+    ]
+    assert kube.read(kind, NAMESPACE, name) is None
+    assert kube.read(kind, NAMESPACE, "asked") is None
+
+
+def test_cache_explain_leaves_a_job_alone_that_has_the_name_of_its_copy(
+    kube: KubeApi, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kind = OWN_KINDS["TrainingJob"]
+    kube.apply(kind, training_job("mine-explain", NAMESPACE))
+    assert run(["cache", "explain", written(tmp_path, training_job("mine", NAMESPACE)), "-n", NAMESPACE]) != 0
+    assert "trainingjob/mine-explain is there and is no question" in capsys.readouterr().err
+    assert kube.read(kind, NAMESPACE, "mine-explain") is not None
+
+
+def test_cache_explain_reads_what_a_job_took(
+    kube: KubeApi, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = training_job("took", NAMESPACE)
+    kube.apply(OWN_KINDS["TrainingJob"], job)
+    hit = condition("Cached", "True", "CacheHit", "the same")
+    answer(kube, "TrainingJob", "took", conditions=[hit], cache={"hit": True, "nearestRun": RUN})
+    assert run(["cache", "explain", written(tmp_path, job), "-n", NAMESPACE]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split() == ["took", "hit", "CacheHit", "-", RUN]
+
+
 @pytest.fixture
 def kubelet(kube: KubeApi, tmp_path: Path) -> Iterator[FileServer]:
     """A node of which only the part that gives out logs is there."""

@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.operator.conftest import Project
+from modelyard_api.contract.progress import StepProgress
+from modelyard_api.v1alpha1.tuning import TuningProgress
+from tests.integration.operator.conftest import PAGES_PORT, Project
+from tests.integration.operator.test_dataset_steps import page
+from tests.integration.operator.test_tuning import HELPED, TUNING
 from tests.support.controlplane import ControlPlane
 from tests.support.kubeapi import DATASET, LEASE, TRAINING_JOB, Kind, KubeApi
 from tests.support.operating import EndedError, Kubelet, Operator, condition, empty, install, running_operator
@@ -91,6 +95,74 @@ def test_killed_before_and_after_each_of_its_writes_it_makes_everything_once(ben
     assert len(project.jobs("dataset", "houses")) == 1
     assert len(project.jobs("training-job", "forest")) == 1
     assert killer.kills >= 12, "two kills for each of two Jobs and at least four statuses"
+
+
+def test_killed_before_and_after_each_of_its_writes_it_tunes_with_one_job(bench: Bench) -> None:
+    project, killer = bench.project, Killer()
+    kubelet = Kubelet(project.api, NAMESPACE)
+    with bench.operator():
+        project.load_houses()
+    project.apply(training_job("forest", NAMESPACE, tuning=TUNING))
+
+    def reason() -> str:
+        found = condition(project.api.read(TRAINING_JOB, NAMESPACE, "forest"), "Succeeded")
+        return str(found.get("reason", ""))
+
+    def step() -> bool:
+        """The kubelet's part, once the operator has told what it made."""
+        if reason() == "JobCreated":
+            for index in (0, 1):
+                kubelet.worker(index).run(project.job("training-job", "forest"))
+        if reason() == "Training":
+            kubelet.worker(1).succeed(project.job("training-job", "forest"), HELPED)
+            kubelet.worker(0).succeed(project.job("training-job", "forest"), trained())
+        return reason() == "Completed"
+
+    bench.proxy.rule = killer
+    lives = 0
+    while reason() != "Completed":
+        lives += 1
+        assert lives < 60
+        with suppress(EndedError), bench.operator(on_start=killer.aim) as operator:
+            until(lambda: step() or operator.process.poll() is not None, 60, "progress or an end")
+    assert project.training("forest", "Completed")["status"]["attempt"] == 1
+    assert len(project.jobs("training-job", "forest")) == 1
+    assert killer.kills >= 8, "two kills for the Job and at least three statuses"
+
+
+def test_trials_that_went_on_without_an_operator_are_told_and_ended_by_the_next(bench: Bench) -> None:
+    project, settings = bench.project, {"PROGRESS_PORT": str(PAGES_PORT)}
+    with bench.operator(settings) as first:
+        project.load_houses()
+        project.apply(training_job("forest", NAMESPACE, tuning=TUNING))
+        job = project.job("training-job", "forest")
+        with page(trials(20)):
+            for index in (0, 1):
+                project.kubelet.worker(index).run(job, "127.0.0.1")
+            until(lambda: told(project) == 20, 30, "twenty trials in the status")
+        first.kill()
+    with page(trials(45)), bench.operator(settings) as second:
+        until(lambda: told(project) == 45, 30, "trials of the time without an operator")
+        second.kill()
+    project.kubelet.worker(1).succeed(job, HELPED)
+    project.kubelet.worker(0).succeed(job, trained("3", rmse=0.4))
+    with bench.operator(settings):
+        done = project.training("forest", "Completed")
+    assert (done["status"]["attempt"], done["status"]["model"]["version"]) == (1, "3")
+    assert len(project.jobs("training-job", "forest")) == 1
+
+
+def trials(completed: int) -> StepProgress:
+    """What a worker says of itself."""
+    tuning = TuningProgress(percent=completed, trials_completed=completed, trials_running=2)
+    return StepProgress(phase="Tuning", done=0, since=datetime.now(UTC), tuning=tuning)
+
+
+def told(project: Project) -> int:
+    """Trials that the status knows of."""
+    seen = project.api.read(TRAINING_JOB, NAMESPACE, "forest") or {}
+    found: int = seen.get("status", {}).get("progress", {}).get("trialsCompleted", 0)
+    return found
 
 
 def test_a_status_that_meets_conflicts_and_errors_is_right_in_the_end(bench: Bench) -> None:

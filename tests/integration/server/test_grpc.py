@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from modelyard_api.contract.monitoring import LogSettings, MonitoringSettings
+from modelyard_api.contract.route import Trial, TrialMode
 from modelyard_server.grpc_service.messages import SERVICE, Messages
 from tests.support.bundles import build_compiled, iris, matrix_of
 from tests.support.ports import free_port
@@ -114,7 +116,8 @@ def test_what_is_answered_is_logged_under_a_name_that_labels_can_be_sent_for(
     with running_server(tmp_path, minio_server, fresh_project(), **options) as server:
         server.await_route(server.route(build_compiled(FITTED).write(server.store, "3")))
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, server.client() as http:
-            asked = {"model_name": "iris", "inputs": [tensor()], "raw_input_contents": [MATRIX.tobytes()]}
+            asked: dict[str, Any] = {"model_name": "iris", "inputs": [tensor()]}
+            asked["raw_input_contents"] = [MATRIX.tobytes()]
             names = [Client(channel).name(**asked), Client(channel).name(**asked, id="mine")]
             assert Client(channel).name(metadata=[("x-request-id", "yours")], **asked) == "yours"
             for name in (names[0], "mine", "yours"):
@@ -124,6 +127,23 @@ def test_what_is_answered_is_logged_under_a_name_that_labels_can_be_sent_for(
             until(lambda: right in http.get("/metrics").text, 10, "the labels being judged")
             logged = 'modelyard_server_prediction_log_rows_total{model="iris",version="3"}'
             assert f"{logged} {3 * len(MATRIX)}.0" in http.get("/metrics").text
+
+
+def test_a_candidate_gets_its_share(minio_server: S3Server, tmp_path: Path) -> None:
+    port = free_port()
+    with running_server(tmp_path, minio_server, fresh_project(), grpc_port=port) as server:
+        old, new = (build_compiled(iris(seed)).write(server.store, str(seed + 3)) for seed in range(2))
+        trial = Trial(model=new, mode=TrialMode.CANARY, percent=50)
+        server.await_route(server.route(old, candidate=trial))
+        asked: dict[str, Any] = {"model_name": "iris", "inputs": [tensor()]}
+        asked["raw_input_contents"] = [MATRIX.tobytes()]
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            client = Client(channel)
+            shared = Counter(client.call("ModelInfer", **asked).model_version for _ in range(20))
+            named = {client.call("ModelInfer", model_version="3", **asked).model_version for _ in range(4)}
+        assert (shared, named) == ({"3": 10, "4": 10}, {"3"})
+        seen = {each.version: each.requests for each in server.state().counts}
+        assert seen == {"3": 14, "4": 10}
 
 
 def test_only_who_brings_a_key_is_answered_and_probes_need_none(

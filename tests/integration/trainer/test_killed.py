@@ -18,7 +18,7 @@ from tests.support.training import TrainerRun, publish
 # Many trainers one after the other, and the first test also waits for MLflow to make its databases.
 pytestmark = pytest.mark.timeout(600)
 
-_WRITES_TO_MLFLOW = (
+WRITES_TO_MLFLOW = (
     b"POST /api/2.0/mlflow/experiments/create",
     b"POST /api/2.0/mlflow/runs/create",
     b"POST /api/2.0/mlflow/runs/log-batch",
@@ -29,7 +29,7 @@ _WRITES_TO_MLFLOW = (
     b"POST /api/2.0/mlflow/registered-models/create",
     b"POST /api/2.0/mlflow/model-versions/create",
 )
-_WRITES_TO_S3 = (b"/model.skops", b"/bundle.json")
+WRITES_TO_S3 = (b"/model.skops", b"/bundle.json")
 _PATIENCE_SECONDS = 180
 """For one trainer, on a machine that does other things too."""
 
@@ -39,7 +39,7 @@ def test_killed_after_each_write_before_its_answer_there_is_one_run_and_one_vers
 ) -> None:
     step = trainer.step(FOREST, publish(trainer.store, houses()))
     server = trainer.mlflow.server
-    for marker in _WRITES_TO_MLFLOW:
+    for marker in WRITES_TO_MLFLOW:
         with Gate.after(server.port, marker) as gate:
             tracked = step.model_copy(update={"mlflow": trainer.mlflow.endpoint(gate.url)})
             started = trainer.start(tracked)
@@ -77,7 +77,7 @@ def test_killed_once_its_end_is_said_the_next_one_only_finishes_registers_and_an
     assert version["version"] == again.trained.model_version == "1"
 
 
-@pytest.mark.parametrize("marker", _WRITES_TO_S3)
+@pytest.mark.parametrize("marker", WRITES_TO_S3)
 def test_killed_before_a_file_of_the_bundle_is_written_the_next_one_writes_it(
     trainer: TrainerRun, marker: bytes
 ) -> None:

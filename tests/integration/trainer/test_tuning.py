@@ -31,6 +31,13 @@ TUNING: dict[str, Any] = {
         {"parameter": "estimator.min_samples_leaf", "integer": {"low": 1, "high": 20, "log": True}},
     ],
 }
+WRITES_TO_POSTGRES = (
+    b"INSERT INTO tuning_studies",
+    b"INSERT INTO tuning_trials",
+    b"SET parameters = $",
+    b"SET folds = $",
+    b"SET state = $",
+)
 
 
 @pytest.fixture
@@ -99,6 +106,38 @@ def test_workers_killed_in_a_trial_and_in_the_training_leave_exact_trials_one_ru
         trained.best,
         trained.model_digest,
     )
+
+
+def test_killed_after_each_write_of_a_trial_before_its_answer_the_next_worker_makes_it_exact(
+    tuner: TrainerRun, studies: Studies
+) -> None:
+    asked = {
+        **FOREST,
+        "tuning": {**TUNING, "trials": 2, "parallelism": 1},
+        "evaluation": {"primary": "rmse", "plots": "None"},
+    }
+    data = publish(tuner.store, houses())
+    assert tuner.postgres is not None
+    for number, marker in enumerate(WRITES_TO_POSTGRES):
+        job = replace(tuner, uid=f"22222222-0000-4000-8000-{number + 1:012d}")
+        worker, step = job.worker(0), job.step(asked, data)
+        assert step.postgres is not None
+        with Gate.after(tuner.postgres[0].port, marker) as gate:
+            there = step.postgres.model_copy(update={"port": gate.port})
+            started = worker.start(step.model_copy(update={"postgres": there}))
+            assert gate.reached.wait(60), marker
+            started.kill()
+        trained = worker.run(step).trained
+        rows = studies.rows(job.uid)
+        assert [(row["number"], row["state"], len(row["folds"])) for row in rows] == [
+            (0, "Completed", 3),
+            (1, "Completed", 3),
+        ], marker
+        with tuner.mlflow.tracking() as tracking:
+            (run,) = tracking.runs_of(job.uid)
+            (version,) = tracking.versions_of(job.uid)
+        assert (run["info"]["run_id"], run["info"]["status"]) == (trained.run_id, "FINISHED"), marker
+        assert version["version"] == trained.model_version, marker
 
 
 def test_a_worker_that_is_asked_to_stop_gives_its_trial_back_and_tells_how_far_all_are(

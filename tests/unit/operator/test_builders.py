@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,13 @@ from modelyard_api.contract.route import Route, RoutedModel
 from modelyard_api.contract.steps import SERVER_VARIABLE, STEP_VARIABLE, ServerSettings, Step
 from modelyard_api.v1alpha1.dataset import DatasetSpec
 from modelyard_api.v1alpha1.dataset_status import DatasetStatus
-from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec, Serving
+from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec, Replicas, Serving
 from modelyard_api.v1alpha1.training_job import DatasetVersion, TrainingJobSpec
 from modelyard_operator.objects.steps import Due, Pinned, References, StepKind, Trigger
 from modelyard_operator.objects.workloads import Job
 from modelyard_operator.resources.common import Parent
 from modelyard_operator.resources.pods import MLFLOW_KEYS, POSTGRES_KEYS, S3_KEYS
+from modelyard_operator.resources.scaling import build_autoscaler, build_disruption_budget, replicas_of
 from modelyard_operator.resources.server import ServerPods, build_deployment, build_route_map, build_service
 from modelyard_operator.resources.step_job import JobDefaults, StepJob, build_step_job
 from modelyard_operator.resources.steps import DatasetStep, dataset_step, s3_endpoint, train_step
@@ -94,7 +96,14 @@ def server(**serving: Any) -> ServerPods:  # noqa: ANN401  JSON
     assert isinstance(spec, ModelPromotionSpec)
     owner = parent("ModelPromotion", "housing")
     return ServerPods(
-        owner, spec, s3_endpoint("demo", SETTINGS), SETTINGS.server, "modelyard-project", "IfNotPresent", 8080
+        owner,
+        spec,
+        s3_endpoint("demo", SETTINGS),
+        SETTINGS.server,
+        "modelyard-project",
+        "IfNotPresent",
+        8080,
+        2,
     )
 
 
@@ -115,6 +124,8 @@ MADE = {
     "tuner-job": tuner(),
     "server-deployment": build_deployment(server()),
     "server-deployment-with-keys": build_deployment(closed_server()),
+    "server-autoscaler": build_autoscaler(server().parent, Replicas(min=2, max=6, target_cpu_percent=60)),
+    "server-disruption-budget": build_disruption_budget(server().parent),
     "server-service": build_service(server().parent),
     "server-route": build_route_map(server().parent, route()),
 }
@@ -197,6 +208,25 @@ def test_a_server_logs_what_its_promotion_says_and_nothing_by_itself() -> None:
 def test_monitoring_that_would_tell_nothing_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Serving.model_validate(wrong)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "live", "expected"),
+    [
+        ({"min": 2}, None, 2),
+        ({"min": 2}, 5, 2),
+        ({"min": 2, "max": 6}, None, 2),
+        ({"min": 2, "max": 6}, 5, 5),
+        ({"min": 2, "max": 4}, 5, 4),
+        ({"min": 3, "max": 6}, 1, 3),
+        ({"min": 3, "max": 3}, 5, 3),
+    ],
+)
+def test_what_an_autoscaler_chose_stays_within_the_bounds(
+    wanted: dict[str, int], live: int | None, expected: int
+) -> None:
+    deployment = build_deployment(replace(server(), replicas=live)) if live is not None else None
+    assert replicas_of(Replicas.model_validate(wanted), deployment) == expected
 
 
 def test_a_sweep_is_told_everything_that_is_referred_to() -> None:

@@ -7,16 +7,14 @@ import pytest
 
 from modelyard_api.conditions import find_condition
 from modelyard_api.contract.route import RouteState
-from modelyard_api.v1alpha1.model_promotion import Gate, ModelPromotionSpec
+from modelyard_api.v1alpha1.gates import Gate
+from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec
 from modelyard_operator.decisions.candidates import NoCandidate, Registry, choose, runs_needed
+from modelyard_operator.decisions.direction import PromotionFacts, direct
+from modelyard_operator.decisions.fleet import Fleet
 from modelyard_operator.decisions.gates import GateFacts, judge
-from modelyard_operator.decisions.promotion import (
-    Fleet,
-    PromotionFacts,
-    PromotionPlan,
-    decide_promotion,
-    direct,
-)
+from modelyard_operator.decisions.history import Recording
+from modelyard_operator.decisions.promotion import PromotionPlan, decide_promotion
 from modelyard_operator.objects.custom import PromotionObject
 from modelyard_operator.objects.registry import Version
 from tests.unit.operator.making import NOW, later, promotion, version
@@ -281,9 +279,12 @@ def test_the_history_is_bounded_and_the_latest_comes_first() -> None:
     seen = promotion(historyLimit=2)
     for number in (1, 2, 3):
         known = facts(number, alias=None)
-        plan = decide_promotion(seen, replace(known, fleet=fleet(direct(seen, known).route)))
+        recording = Recording(number=seen.status.champion.number if seen.status.champion else 0)
+        plan = decide_promotion(
+            seen, replace(known, fleet=fleet(direct(seen, known).route), recording=recording)
+        )
         seen = after(seen, plan)
-    assert [item.version for item in seen.status.history] == ["3", "2"]
+    assert [(item.version, item.number) for item in seen.status.history] == [("3", 3), ("2", 2)]
 
 
 def test_the_younger_promotion_on_an_alias_makes_no_server() -> None:

@@ -87,12 +87,14 @@ async def never() -> None:
     """Keeps no route."""
 
 
-def application(predictor: Predictor | None = None, seconds: float = 1e-5) -> tuple[Application, ServerState]:
+def application(
+    predictor: Predictor | None = None, seconds: float = 1e-5, most: int = 1_000_000
+) -> tuple[Application, ServerState]:
     state, metrics = ServerState(), ServerMetrics()
     model = served(predictor or Constant(Answer(np.array([1.5]))), seconds)
     state.serving = Serving(Route(model_name="forest", champion=model.routed), model)
     admission = Admission(AdmissionLimits(), metrics)
-    return Application(Parts(state, metrics, admission, 1_000_000, never, make_admin(state))), state
+    return Application(Parts(state, metrics, admission, most, never, make_admin(state))), state
 
 
 def connected(app: Replying, *, short: bool = True) -> tuple[BoundedProtocol, Wire]:
@@ -174,15 +176,17 @@ async def test_what_is_answered_on_the_short_way_is_left_to_those_who_look_at_an
     tap = Tap(1_000_000)
     state.serving = replace(state.serving, champion=replace(state.serving.champion, tap=tap))
     protocol, wire = connected(app)
+    found = []
     for named in ((), (NAMED,)):
         wire.sent = b""
         protocol.data_received(request(headers=[*ORDINARY, *named]))
         entries, _ = tap.take()
+        found += entries
         assert [entry.request_id.encode() for entry in entries] == [
             Response(wire.sent).headers[b"x-request-id"]
         ]
         assert entries[0].matrix.tolist() == [[1.0, 2.0, 3.0]]
-    assert entries[0].request_id == "mine"
+    assert found[1].request_id == "mine"
 
 
 async def test_a_fault_is_told_as_on_the_long_way() -> None:
@@ -201,6 +205,12 @@ async def test_a_request_in_pieces_is_answered_when_its_last_byte_is_there() -> 
     protocol.data_received(request()[-1:])
     assert Response(wire.sent).status == 200
     assert state.requests == 1
+
+
+async def test_a_body_beyond_the_limit_is_refused_on_the_long_way() -> None:
+    protocol, wire = connected(application(most=len(BODY) - 1)[0])
+    protocol.data_received(request())
+    assert (await sent(wire)).status == 413
 
 
 async def test_requests_behind_one_another_are_answered_in_order_also_behind_a_slow_one() -> None:

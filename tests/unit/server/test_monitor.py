@@ -17,6 +17,7 @@ import pytest
 from modelyard_api.contract.bundle import Bundle
 from modelyard_api.contract.monitoring import DriftSettings, LogSettings, MonitoringSettings
 from modelyard_api.contract.reference import OUTPUT, Reference
+from modelyard_api.contract.route import RoutedModel
 from modelyard_api.metrics import Task
 from modelyard_runtime.errors import PlatformError
 from modelyard_server.errors import OverloadedError
@@ -29,7 +30,7 @@ from modelyard_server.monitoring.records import Label
 from modelyard_server.monitoring.tap import Answered
 from modelyard_server.monitoring.uploads import File, Uploads
 from modelyard_server.series import Registry
-from modelyard_server.serving import ServedModel
+from modelyard_server.serving import Role, ServedModel
 from modelyard_server.signature import Reader, Signature
 from modelyard_trainer.reference import number_histogram
 from tests.support.bundles import build_bundle, matrix_of, titles
@@ -277,6 +278,23 @@ def test_labels_make_live_accuracy_of_a_classifier() -> None:
     assert watching.metric("feedback_judged_total", **of_model) == 2
     assert watching.metric("feedback_correct_total", **of_model) == 1
     assert watching.metric("feedback_labels_total", result="unmatched") == 2
+
+
+def test_a_label_judges_what_was_answered_and_not_what_a_shadow_thought_of_it() -> None:
+    watching, fitted = Monitored(), titles()
+    matrix = matrix_of(fitted.inputs, fitted.rows[:1])
+    champion = classifier()
+    shadow = replace(champion, role=Role.SHADOW, routed=replace_version(champion, "8"))
+    watching.put(champion, matrix, Answer(np.array([fitted.classes[0]])))
+    watching.put(shadow, matrix, Answer(np.array([fitted.classes[1]])))
+    feed(watching, [label(fitted.classes[0])])
+    assert watching.metric("feedback_correct_total", model="titles", version="7") == 1
+    assert watching.metric("feedback_judged_total", model="titles", version="8") is None
+    assert watching.metric("prediction_log_rows_total", model="titles", version="8") == 1
+
+
+def replace_version(served: ServedModel, version: str) -> RoutedModel:
+    return served.routed.model_copy(update={"version": version})
 
 
 def test_labels_make_live_errors_of_a_regression() -> None:

@@ -11,6 +11,7 @@ from modelyard_api.metrics import Task
 from modelyard_trainer.evaluation.cross_validation import cross_validate
 from modelyard_trainer.evaluation.folds import make_folds
 from modelyard_trainer.evaluation.learner import Learner
+from modelyard_trainer.evaluation.learning import Curve
 from modelyard_trainer.evaluation.metrics import MEASURES
 from modelyard_trainer.making import make, material_of
 from modelyard_trainer.pipeline import Build, build
@@ -106,3 +107,27 @@ def test_a_fold_may_grow_more_trees_than_the_whole_did() -> None:
     most = max(learner.fitted_on(learn)[-1].n_estimators for learn, _ in folds.pairs)
     assert most > made.model[-1].n_estimators
     assert made.assessment.cross_validated == cross_validate(learner, folds, {"rmse": MEASURES["rmse"]})
+
+
+def test_a_learning_curve_fits_no_fold_again_that_was_judged_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    learner = learner_of(BOOSTED)
+    folds = make_folds(version_of(TABLE), learner.data.train.y, Task.REGRESSION, 5)
+    sizes: list[int] = []
+    fitted_on = Learner.fitted_on
+
+    def counted(own: Learner, places: np.ndarray) -> Any:  # noqa: ANN401  scikit-learn has no types
+        sizes.append(len(places))
+        return fitted_on(own, places)
+
+    monkeypatch.setattr(Learner, "fitted_on", counted)
+    seeing, alone = (Curve(learner, folds, "rmse", MEASURES["rmse"]) for _ in range(2))
+    wanted = {"mae": MEASURES["mae"]}
+    assert cross_validate(learner, folds, wanted, seeing.see) == cross_validate(learner, folds, wanted)
+    assert len(sizes) == 10
+    drawn = seeing.drawn()
+    assert len(sizes) == 10 + 3 * 3, "three shares of three folds, and no whole ones"
+    assert drawn == alone.drawn()
+    assert len(sizes) == 10 + 3 * 3 + 3 * 4
+    assert drawn is not None
+    assert [len(values) for values in drawn.judged] == [3, 3, 3, 3]
+    assert drawn.rows[-1] == max(drawn.rows)

@@ -1,5 +1,6 @@
 """What values are worth: the pipeline with them on folds of the training part."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pyarrow as pa
 import pytest
 from sklearn.linear_model import Ridge
 from sklearn.metrics import root_mean_squared_error
+from threadpoolctl import threadpool_info
 
 from modelyard_api.contract.steps import MLflowEndpoint, Owner, S3Endpoint, TrainStep
 from modelyard_api.v1alpha1.training_job import DatasetVersion
@@ -72,6 +74,20 @@ def test_each_fold_is_what_scikit_learn_says_of_a_model_that_was_fitted_on_the_o
 def test_the_same_values_are_worth_the_same_to_the_last_bit_with_several_threads() -> None:
     made = objective({"estimator": {"class": "RandomForestRegressor", "params": {"n_estimators": 40}}})
     assert list(made.judge({"estimator.max_depth": 5})) == list(made.judge({"estimator.max_depth": 5}))
+
+
+def test_a_fold_is_judged_within_the_threads_of_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = objective({"estimator": {"class": "Ridge"}})
+    seen: list[int] = []
+
+    def predict(self: Ridge, rows: np.ndarray) -> np.ndarray:
+        del self
+        seen.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+        return np.zeros(len(rows))
+
+    monkeypatch.setattr(Ridge, "predict", predict)
+    list(replace(made, threads=1).judge({"estimator.alpha": 1.0}))
+    assert set(seen) == {1}
 
 
 def test_parameters_of_preprocessing_count_too() -> None:

@@ -12,14 +12,16 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from modelyard_server.dataplane import Came, compose, observe, read_document
+from modelyard_server.dataplane import Asked, Came, compose, observe, read_document
 from modelyard_server.dialects.inference import InferenceDialect, model_metadata, server_metadata
 from modelyard_server.errors import NotReadyError, RequestError
 from modelyard_server.grpc_service.keys import KeysInterceptor, code_of, headers_of
 from modelyard_server.grpc_service.messages import SERVICE, Messages
 from modelyard_server.grpc_service.translating import document_of, fill
+from modelyard_server.serving import ServedModel
+from modelyard_server.trial import Asking
 from modelyard_server.web.application import Application, Parts
-from modelyard_server.web.asgi import REQUEST_ID
+from modelyard_server.web.asgi import REQUEST_ID, given_id
 from modelyard_server.web.guarding import Guard
 
 _PATH = "grpc"
@@ -111,17 +113,19 @@ class InferenceService:
 
     async def _infer(self, request: Any, context: Any) -> Any:  # noqa: ANN401
         status = int(HTTPStatus.OK)
-        request_id = self._application.ids.of(headers_of(context.invocation_metadata()))
+        given = given_id(headers_of(context.invocation_metadata()))
+        request_id = self._application.ids.name(given)
         context.set_trailing_metadata(((REQUEST_ID.decode(), request_id),))
         try:
             came = Came(time.perf_counter(), request_id, request.ByteSize())
             with self._admission.request():
-                served = self._state.demand().find(request.model_name, request.model_version or None)
-                asked = read_document(served, self._dialect, document_of(request), came)
-                found = await self._application.predict(served, asked)
-                document = compose(served, self._dialect, asked, found)
-                response = fill(self._messages.of("ModelInferResponse")(), document)
-                observe(served, asked, found)
+                serving = self._state.demand()
+                served = serving.find(request.model_name, request.model_version or None)
+                asking = self._asking(given, document_of(request), came)
+                by_version = bool(request.model_version)
+                _, response = await self._application.trials.answer(
+                    serving, served, asking, by_version=by_version
+                )
                 return response
         except RequestError as error:
             status = error.status
@@ -132,3 +136,17 @@ class InferenceService:
         finally:
             self._state.count(status)
             self._metrics.requests.labels(_PATH, str(status)).inc()
+
+    def _asking(self, given: bytes, document: dict[str, Any], came: Came) -> Asking[Any]:
+        def read(served: ServedModel) -> Asked:
+            return read_document(served, self._dialect, document, came)
+
+        async def work(served: ServedModel) -> Any:  # noqa: ANN401
+            asked = read(served)
+            found = await self._application.predict(served, asked)
+            told = compose(served, self._dialect, asked, found)
+            response = fill(self._messages.of("ModelInferResponse")(), told)
+            observe(served, asked, found)
+            return response
+
+        return Asking(given, work, read, came.size)

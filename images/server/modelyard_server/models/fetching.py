@@ -48,9 +48,8 @@ def fetch_bundle(
     Raises BundleError where a digest, a size or the format is not as promised, PlatformError where S3 does not answer
     and ObjectMissingError where a file is not there.
     """
-    prefix = store.key(routed.bundle_uri).removesuffix(BUNDLE_FILE).rstrip("/")
-    document = _read_bounded(store, f"{prefix}/{BUNDLE_FILE}", _DOCUMENT_BYTES)
-    bundle = _parse(document, routed.model_digest)
+    prefix = _prefix(store, routed.bundle_uri)
+    bundle = read_bundle(store, routed.bundle_uri, routed.model_digest)
     files = {file.name: file for file in bundle.files}
     twin = files[TWIN_FILE].bytes if TWIN_FILE in files else 0
     # The program and the model are not held together: one answers in the other's place.
@@ -65,6 +64,16 @@ def fetch_bundle(
         golden=None if golden is None else _parse_golden(_read_golden(store, prefix, golden)),
         file=lambda name: _read_file(store, prefix, files[name], room),
     )
+
+
+def read_bundle(store: ObjectStore, uri: str, digest: str) -> Bundle:
+    """``bundle.json`` alone, proven to be the one of the digest. Raises what ``fetch_bundle`` raises."""
+    document = _read_bounded(store, f"{_prefix(store, uri)}/{BUNDLE_FILE}", _DOCUMENT_BYTES)
+    return _parse(document, digest)
+
+
+def _prefix(store: ObjectStore, uri: str) -> str:
+    return store.key(uri).removesuffix(BUNDLE_FILE).rstrip("/")
 
 
 def _parse(document: bytes, digest: str) -> Bundle:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from modelyard_api.contract.reference import category_text
+from modelyard_api.contract.route import ServedRole
 from modelyard_server.monitoring.metrics import MonitoringMetrics
 from modelyard_server.monitoring.records import Label, number_of
 from modelyard_server.monitoring.tap import Answered
@@ -40,6 +41,8 @@ class Accuracy:
         """Holds answers; the oldest go where there are too many. An id that comes again means the later request."""
         for entry in entries:
             served, predictions = entry.served, entry.answer.predictions
+            if served.role is ServedRole.SHADOW:
+                continue  # nobody was answered that, and the champion's answer has the same name
             self._forget(entry.request_id)
             self._rows += len(predictions)
             self._answers[entry.request_id] = _Remembered(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from modelyard_server.monitoring.monitor import Monitor
 from modelyard_server.processes.siblings import Alone
 from modelyard_server.serving import ServedModel
 from modelyard_server.state import ServerState
+from modelyard_server.trial import Asking, Trials
 from modelyard_server.web.asgi import (
     ClientGoneError,
     Receive,
@@ -35,6 +37,7 @@ from modelyard_server.web.asgi import (
     Scope,
     Send,
     demand_post,
+    given_id,
     read_body,
     respond,
 )
@@ -86,8 +89,10 @@ class Application:
         self._parts = parts
         self._state = parts.state
         self._inference = InferenceDialect()
+        self._short = min(INLINE_BYTES, parts.max_body_bytes)
         self._feedback = Feedback(parts.monitor, parts.admission, parts.max_body_bytes)
         self.ids = RequestIds()
+        self.trials = Trials(parts.metrics)
         self._targets = {
             "/predict": Target(TypedDialect(), "/predict"),
             "/invocations": Target(MLflowDialect(), "/invocations"),
@@ -117,7 +122,7 @@ class Application:
 
     def at_once(self, path: str, headers: Sequence[Header]) -> Turn | None:
         """What answers a short request with this head right where it is read; None where it takes the long way."""
-        target = self._target(path) if short_enough(headers) else None
+        target = self._target(path) if short_enough(headers, self._short) else None
         serving = self._state.serving
         if target is None or serving is None or self._state.draining:
             return None
@@ -126,18 +131,26 @@ class Application:
         except RequestError:
             return None
         model = served.model
-        if not model.light or model.gathers:
+        if not model.light or model.gathers or (serving.tried is not None and target.version is None):
             return None
-        return partial(self._reply, target, served, self.ids.of(headers))
+        request_id = self.ids.name(given_id(headers))
+        return partial(self._reply, target, serving.slow_seconds, served, request_id)
 
-    def _reply(self, target: Target, served: ServedModel, request_id: str, body: bytes) -> Reply:
-        """The answer to a whole request, which never fails."""
+    def _reply(
+        self, target: Target, slow_seconds: float, served: ServedModel, request_id: str, body: bytes
+    ) -> Reply:
+        """The answer to a whole request, which never fails; counted as ``trial.counted`` does."""
+        tally = served.tally
+        tally.requests += 1
+        start = time.perf_counter()
         try:
             reply = answered(served, answer(served, target.dialect, body, request_id), request_id)
+            tally.slow += time.perf_counter() - start > slow_seconds
         except RequestError as error:
             reply = refused(target.dialect, error, request_id)
         except Exception:  # noqa: BLE001  whatever it was, the client gets an answer
             _log.exception("a request failed")
+            tally.errors += 1
             reply = broken(target.dialect, request_id)
         self._count(target, reply)
         return reply
@@ -163,6 +176,7 @@ class Application:
         with suppress(asyncio.CancelledError):
             await keeper
         self._parts.admission.close()
+        self.trials.close()
         if monitor is not None:
             await asyncio.to_thread(monitor.close)
         await send({"type": "lifespan.shutdown.complete"})
@@ -182,10 +196,11 @@ class Application:
         return found
 
     async def _predict(self, target: Target, scope: Scope, receive: Receive, send: Send) -> None:
-        request_id = self.ids.of(scope["headers"])
+        given = given_id(scope["headers"])
+        request_id = self.ids.name(given)
         try:
             with self._parts.admission.request():
-                served, body = await self._answer(target, scope, receive, request_id)
+                served, body = await self._answer(target, scope, receive, (given, request_id))
             reply = answered(served, body, request_id)
         except ClientGoneError:
             return
@@ -207,23 +222,32 @@ class Application:
         await respond(send, reply.status, reply.body, headers=reply.headers)
 
     async def _answer(
-        self, target: Target, scope: Scope, receive: Receive, request_id: str
+        self, target: Target, scope: Scope, receive: Receive, named: tuple[bytes, str]
     ) -> tuple[ServedModel, bytes]:
         demand_post(scope)
-        served = self._state.demand().find(target.model, target.version)
+        serving = self._state.demand()
+        served = serving.find(target.model, target.version)
         head = RequestHead.of(scope)
         binary = head.json_length is not None and target.dialect is self._inference
         if not binary:
             head.demand_json()
         limit = self._parts.max_body_bytes
+        given, request_id = named
         with self._parts.admission.body(min(head.content_length or 0, limit)):
-            body = await read_body(head, receive, limit)
+            body, dialect = await read_body(head, receive, limit), target.dialect
+            size = len(body)
             if binary:
-                rest, body = body[head.json_length :], body[: head.json_length]
-                return served, await self._work(served, BinaryInferenceDialect(rest), body, request_id)
-            return served, await self._work(served, target.dialect, body, request_id)
+                dialect, body = BinaryInferenceDialect(body[head.json_length :]), body[: head.json_length]
+            asking = Asking(
+                given,
+                partial(self._work, dialect, body, request_id),
+                lambda version: read(version, dialect, body, request_id),
+                size,
+            )
+            by_version = target.version is not None
+            return await self.trials.answer(serving, served, asking, by_version=by_version)
 
-    async def _work(self, served: ServedModel, dialect: Dialect, body: bytes, request_id: str) -> bytes:
+    async def _work(self, dialect: Dialect, body: bytes, request_id: str, served: ServedModel) -> bytes:
         """A long body goes to a thread as it is; a short one is read here, and its rows may be asked with others."""
         model = served.model
         short = len(body) <= INLINE_BYTES

@@ -112,12 +112,14 @@ class RequestIds:
         self._process = uuid4().hex[:16]
         self._numbers = count(1)
 
-    def of(self, headers: Iterable[Header]) -> str:
-        """The client's name for the request if it can be used, else a new one. Names of headers are in lower case."""
-        for name, value in headers:
-            if name == REQUEST_ID and _usable(value):
-                return value.decode("ascii")
-        return f"{self._process}-{next(self._numbers):x}"
+    def name(self, given: bytes) -> str:
+        """The client's name for the request, else a new one."""
+        return given.decode("ascii") if given else f"{self._process}-{next(self._numbers):x}"
+
+
+def given_id(headers: Iterable[Header]) -> bytes:
+    """What the client calls its request, if it can be used; else empty. Names of headers are in lower case."""
+    return next((value for name, value in headers if name == REQUEST_ID and _usable(value)), b"")
 
 
 def _usable(name: bytes) -> bool:

@@ -37,14 +37,14 @@ class Replying(Protocol):
         ...
 
 
-def short_enough(headers: Sequence[Header]) -> bool:
-    """Whether a head, its names in lower case, announces a short body of JSON and nothing else."""
+def short_enough(headers: Sequence[Header], most: int = INLINE_BYTES) -> bool:
+    """Whether a head, its names in lower case, announces JSON of at most so many bytes and nothing else."""
     plain = bounded = False
     for name, value in headers:
         if name == b"content-type":
             plain = value == JSON
         elif name == b"content-length":
-            bounded = len(value) <= _MOST_DIGITS and value.isdigit() and int(value) <= INLINE_BYTES
+            bounded = len(value) <= _MOST_DIGITS and value.isdigit() and int(value) <= most
         elif name in _SPECIAL and not (name == b"connection" and value.lower() == b"keep-alive"):
             return False
     return plain and bounded

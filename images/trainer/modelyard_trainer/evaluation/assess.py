@@ -16,7 +16,7 @@ from modelyard_trainer.evaluation.folds import Folds
 from modelyard_trainer.evaluation.importance import Importance, importance
 from modelyard_trainer.evaluation.judged import Judged, judge
 from modelyard_trainer.evaluation.learner import Learner
-from modelyard_trainer.evaluation.learning import LearningCurve, learning_curve
+from modelyard_trainer.evaluation.learning import Curve, LearningCurve
 from modelyard_trainer.evaluation.measures.measure import Measure, Measured, measured
 from modelyard_trainer.evaluation.metrics import MEASURES, class_measures, evaluate
 from modelyard_trainer.fit import explained
@@ -69,12 +69,12 @@ class Assessment:
 def validate(learner: Learner, spec: TrainingJobSpec, folds: Folds, wanted: dict[str, Measure]) -> Validated:
     """Judges copies of the model on folds; the model itself is not fitted."""
     with explained("cross-validation", learner.data, spec):
-        found = cross_validate(learner, folds, wanted)
         if spec.evaluation.plots == "None":
-            return Validated(found)
+            return Validated(cross_validate(learner, folds, wanted))
         primary = primary_of(spec)
-        metric = (primary, wanted.get(primary) or MEASURES[primary])
-        return Validated(found, learning_curve(learner, folds, metric))
+        curve = Curve(learner, folds, primary, wanted.get(primary) or MEASURES[primary])
+        found = cross_validate(learner, folds, wanted, curve.see)
+        return Validated(found, curve.drawn())
 
 
 def primary_of(spec: TrainingJobSpec) -> str:
@@ -94,7 +94,7 @@ def assess(
     Bits are the same each time if the model's steps use one thread.
     """
     with explained("predictions", data, spec):
-        judged = judge(model, data.test)
+        judged = judge(model, data.test.X, data.test.y)
     found = evaluate(judged, wanted, spec.evaluation, spec.task)
     leaned_on = None
     if spec.evaluation.plots == "Default":

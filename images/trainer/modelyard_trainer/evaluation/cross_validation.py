@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.pipeline import Pipeline as FittablePipeline
 
 from modelyard_trainer.evaluation.folds import Folds
+from modelyard_trainer.evaluation.judged import Judged
 from modelyard_trainer.evaluation.learner import Learner
 from modelyard_trainer.evaluation.measures.measure import Measure, measured
 
@@ -43,20 +46,22 @@ class CrossValidated:
         return Spread(float(np.mean(found)), deviation, len(found))
 
 
-def cross_validate(learner: Learner, folds: Folds, wanted: dict[str, Measure]) -> CrossValidated:
+See = Callable[[int, FittablePipeline, Judged], None]
+"""Is shown the copy of each fold, by its number from 0, and its answers for the fold."""
+
+
+def cross_validate(
+    learner: Learner, folds: Folds, wanted: dict[str, Measure], see: See | None = None
+) -> CrossValidated:
     """Fits a copy of the pipeline for each fold. What a library raises is passed on."""
     values = []
-    for number, (learn, test) in enumerate(folds.pairs, 1):
+    for number, (learn, test) in enumerate(folds.pairs):
         started = time.monotonic()
-        values.append(judge_fold(learner, learn, test, wanted))
-        _log.info("fold %d of %d in %.1f s", number, len(folds.pairs), time.monotonic() - started)
+        fitted = learner.fitted_on(learn)
+        judged = learner.judged_on(fitted, test)
+        found = {name: measured(measure, judged).value for name, measure in wanted.items()}
+        values.append({name: value for name, value in found.items() if value is not None})
+        if see is not None:
+            see(number, fitted, judged)
+        _log.info("fold %d of %d in %.1f s", number + 1, len(folds.pairs), time.monotonic() - started)
     return CrossValidated(folds.rule, values)
-
-
-def judge_fold(
-    learner: Learner, learn: np.ndarray, test: np.ndarray, wanted: dict[str, Measure]
-) -> dict[str, float]:
-    """Metrics on some rows of a copy that is fitted on others; without those that are not defined."""
-    judged = learner.judged_on(learner.fitted_on(learn), test)
-    found = {name: measured(measure, judged).value for name, measure in wanted.items()}
-    return {name: value for name, value in found.items() if value is not None}

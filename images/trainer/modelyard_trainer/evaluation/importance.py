@@ -10,7 +10,6 @@ from sklearn.pipeline import Pipeline as FittablePipeline
 from modelyard_api.metrics import Direction, find_metric
 from modelyard_trainer.data import Part
 from modelyard_trainer.evaluation.judged import judge
-from modelyard_trainer.evaluation.learner import rows_of
 from modelyard_trainer.evaluation.measures.measure import Measure, measured
 
 _ROWS = 2_000
@@ -41,37 +40,39 @@ def importance(model: FittablePipeline, part: Part, name: str, measure: Measure)
     """
     if part.X.shape[1] > 1:
         return _by_shuffling(model, part, name, measure)
-    return _own(model, part.table.column_names)
+    return _own(model, part.names)
 
 
 def _by_shuffling(model: FittablePipeline, part: Part, name: str, measure: Measure) -> Importance | None:
     features = part.X.shape[1]
     rng = np.random.default_rng(0)
     rows = min(len(part.y), _ROWS, max(_FEWEST_ROWS, _PREDICTED // features))
-    if rows < len(part.y):
-        part = rows_of(part, np.sort(rng.choice(len(part.y), rows, replace=False)))
+    X, y = part.X, part.y
+    if rows < len(y):
+        chosen = np.sort(rng.choice(len(y), rows, replace=False))
+        X, y = X[chosen], y[chosen]
     repeats = int(np.clip(_PREDICTED // (rows * features), 1, _REPEATS))
     metric = find_metric(name)
-    start = measured(measure, judge(model, part)).value
-    if metric is None or start is None:
+    if metric is None:
+        return None
+    start = measured(measure, judge(model, X, y, metric.needs)).value
+    if start is None:
         return None
     sign = 1.0 if metric.direction is Direction.MINIMIZE else -1.0
     worse = np.zeros((features, repeats))
-    shuffled = part.X.copy()
+    shuffled = X.copy()
     for column in range(features):
         for repeat in range(repeats):
-            shuffled[:, column] = part.X[rng.permutation(rows), column]
-            value = measured(measure, judge(model, Part(part.table, shuffled, part.y))).value
+            shuffled[:, column] = X[rng.permutation(rows), column]
+            value = measured(measure, judge(model, shuffled, y, metric.needs)).value
             worse[column, repeat] = np.nan if value is None else sign * (value - start)
-        shuffled[:, column] = part.X[:, column]
+        shuffled[:, column] = X[:, column]
     if not np.isfinite(worse).all():
         return None
     unit = f"{'rise' if sign > 0 else 'fall'} of {name} when the feature is shuffled"
     remark = f"{rows:,} test rows, mean of {repeats}" if repeats > 1 else f"{rows:,} test rows"
     deviations = worse.std(axis=1, ddof=1) if repeats > 1 else None
-    return Importance(
-        "shuffling, test rows", unit, part.table.column_names, worse.mean(axis=1), deviations, remark
-    )
+    return Importance("shuffling, test rows", unit, part.names, worse.mean(axis=1), deviations, remark)
 
 
 def _own(model: FittablePipeline, inputs: list[str]) -> Importance | None:

@@ -10,7 +10,6 @@ from scipy import sparse
 from sklearn.pipeline import Pipeline as FittablePipeline
 
 from modelyard_api.metrics import Needs
-from modelyard_trainer.data import Part
 
 
 @dataclass(frozen=True)
@@ -156,16 +155,26 @@ def gives(model: FittablePipeline) -> frozenset[Needs]:
     return frozenset(found)
 
 
-def judge(model: FittablePipeline, part: Part) -> Judged:
-    """The model's answers for all rows of a part."""
-    predicted = model.predict(part.X)
-    if not hasattr(model, "classes_"):
-        return Judged(part.y, np.asarray(predicted, dtype=np.float64).reshape(len(part.y)))
-    if hasattr(model, "predict_proba"):
-        return Judged(part.y, predicted, model.classes_, model.predict_proba(part.X))
-    if hasattr(model, "decision_function"):
-        decisions = np.asarray(model.decision_function(part.X))
+def judge(model: FittablePipeline, X: np.ndarray, y: np.ndarray, needed: Needs | None = None) -> Judged:
+    """The model's answers for rows of features, beside their truth ``y``.
+
+    ``needed`` is the most that is worked out from them, None for all that the model gives: where labels are enough, an
+    estimator is not asked for scores as well, which would take as long again.
+    """
+    # Once for both: what stands before an estimator often takes longer than its answers.
+    inputs = model[:-1].transform(X) if len(model) > 1 else X
+    estimator = model[-1]
+    predicted = estimator.predict(inputs)
+    if not hasattr(estimator, "classes_"):
+        return Judged(y, np.asarray(predicted, dtype=np.float64).reshape(len(y)))
+    classes = estimator.classes_
+    if needed is Needs.PREDICTIONS:
+        return Judged(y, predicted, classes)
+    if hasattr(estimator, "predict_proba"):
+        return Judged(y, predicted, classes, estimator.predict_proba(inputs))
+    if hasattr(estimator, "decision_function"):
+        decisions = np.asarray(estimator.decision_function(inputs))
         if decisions.ndim == 1:
             decisions = np.column_stack([-decisions, decisions])
-        return Judged(part.y, predicted, model.classes_, decisions=decisions)
-    return Judged(part.y, predicted, model.classes_)
+        return Judged(y, predicted, classes, decisions=decisions)
+    return Judged(y, predicted, classes)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline as FittablePipeline
 
+from modelyard_api.metrics import Needs
 from modelyard_api.v1alpha1.pipeline import Pipeline
-from modelyard_trainer.data import Part, TrainingData
+from modelyard_trainer.data import TrainingData
 from modelyard_trainer.evaluation.judged import Judged, judge
 from modelyard_trainer.fit import fit_on
 from modelyard_trainer.rows import Rows
@@ -37,12 +37,7 @@ class Learner:
         fit_on(fresh, rows, self.pipeline, self.threads)
         return fresh
 
-    def judged_on(self, fitted: FittablePipeline, places: np.ndarray) -> Judged:
-        """A copy's answers for rows of the training part."""
-        return judge(fitted, rows_of(self.data.train, places))
-
-
-def rows_of(part: Part, places: Sequence[int] | np.ndarray) -> Part:
-    """Some rows of a part."""
-    chosen = np.asarray(places)
-    return replace(part, table=part.table.take(chosen), X=part.X[chosen], y=part.y[chosen])
+    def judged_on(self, fitted: FittablePipeline, places: np.ndarray, needed: Needs | None = None) -> Judged:
+        """A copy's answers for rows of the training part; ``needed`` as for ``judge``."""
+        train = self.data.train
+        return judge(fitted, train.X[places], train.y[places], needed)

@@ -13,10 +13,12 @@ _SEPARATORS = re.compile(r"[-_.]+")
 
 def installed() -> list[Library]:
     """Python and every installed package by its normalised name (PEP 503), in order."""
+    # Each look at an item's metadata reads and parses its file anew.
+    read = (item.metadata for item in distributions())
     found = {
-        _SEPARATORS.sub("-", item.metadata["Name"]).lower(): item.version
-        for item in distributions()
-        if item.metadata["Name"]
+        _SEPARATORS.sub("-", metadata["Name"]).lower(): metadata["Version"]
+        for metadata in read
+        if metadata["Name"]
     }
     return [
         Library(name="python", version=platform.python_version()),

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline as FittablePipeline
 
 from modelyard_api.catalog.tuning import objective_of, tuned
-from modelyard_api.metrics import Task
+from modelyard_api.metrics import Needs, Task, find_metric
 from modelyard_api.v1alpha1.common import Json
 from modelyard_api.v1alpha1.training_job import TrainingJobSpec
 from modelyard_runtime.errors import InvalidSpecError, StepError
@@ -23,7 +23,7 @@ from modelyard_trainer.fit import EstimatorError, explained
 from modelyard_trainer.functions import check_target
 from modelyard_trainer.making import Material
 from modelyard_trainer.pipeline import Build, build
-from modelyard_trainer.threads import set_threads
+from modelyard_trainer.threads import limited_to, sum_in_order
 from modelyard_trainer.tuning.trial import Values
 
 _FOLDS = "spec.tuning.objective.folds"
@@ -39,6 +39,8 @@ class Objective:
     folds: Folds
     name: str
     measure: Measure
+    needs: Needs
+    """What the measure is worked out from."""
     labels: Sequence[Json]
     """Classes of the training part; empty for regression."""
     threads: int
@@ -60,9 +62,11 @@ class Objective:
 
     def _judged(self, learner: Learner, learn: np.ndarray, held: np.ndarray) -> float:
         fitted = learner.fitted_on(learn)
-        # Threads of a forest sum in any order: the same values must always be worth the same.
-        set_threads(fitted, None)
-        found = measured(self.measure, learner.judged_on(fitted, held))
+        # The same values must always be worth the same, and other workers have the other threads.
+        sum_in_order(fitted)
+        with limited_to(self.threads):
+            judged = learner.judged_on(fitted, held, self.needs)
+        found = measured(self.measure, judged)
         if found.value is None:
             raise EstimatorError(f"is not defined: {found.note}", field=f"metric {self.name}")
         return found.value
@@ -89,9 +93,11 @@ def make_objective(spec: TrainingJobSpec, material: Material, threads: int) -> O
     model = build(spec.pipeline, spec.task, material.plan, Build(threads, labels))
     with _told_of(_METRIC):
         measure = wanted_metrics(judged, spec.task, gives(model), labels)[name]
+    known = find_metric(name)
+    assert known is not None  # noqa: S101  it has a measure
     with _told_of(_FOLDS):
         folds = make_folds(material.version, y, spec.task, spec.tuning.objective.folds)
-    return Objective(spec, material, folds, name, measure, labels, threads)
+    return Objective(spec, material, folds, name, measure, known.needs, labels, threads)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from psycopg.types.json import Jsonb
 
 from modelyard_api.metrics import Direction
 from modelyard_trainer.tuning.connection import Connection
+from modelyard_trainer.tuning.history import History
 from modelyard_trainer.tuning.tables import STATEMENTS
 from modelyard_trainer.tuning.trial import State, Trial, Values
 
@@ -95,6 +96,7 @@ class Record:
         self._connection = connection
         self._study = study
         self._worker = worker
+        self._history = History()
 
     def prepare(self) -> None:
         """Makes the tables unless they are there."""
@@ -178,19 +180,20 @@ class Record:
             )
             return next((trial_of(each) for each in row), None)
 
-        return self._connection.transact(work)
+        return self._connection.ask(work)
 
     def trials(self) -> list[Trial]:
         """All trials in the order of their numbers."""
+        after = self._history.after
 
         def work(session: psycopg.Connection) -> list[Trial]:
             query = (
                 "SELECT number, state, parameters, value, folds FROM tuning_trials"
-                " WHERE job_uid = %s ORDER BY number"
+                " WHERE job_uid = %s AND number > %s ORDER BY number"
             )
-            return [trial_of(row) for row in _rows(session).execute(query, (self._study.uid,))]
+            return [trial_of(row) for row in _rows(session).execute(query, (self._study.uid, after))]
 
-        return self._connection.transact(work)
+        return self._history.grown_by(self._connection.ask(work))
 
     def table(self) -> list[dict[str, Any]]:
         """All that is recorded of the job's own trials, for people."""
@@ -202,7 +205,7 @@ class Record:
             )
             return _rows(session).execute(query, (self._study.uid,)).fetchall()
 
-        return self._connection.transact(work)
+        return self._connection.ask(work)
 
     def tally(self) -> Tally:
         """How far the job's own trials are, in one query."""
@@ -220,7 +223,7 @@ class Record:
                 best=next((value for state, *_, value in rows if state == State.COMPLETED), None),
             )
 
-        return self._connection.transact(work)
+        return self._connection.ask(work)
 
     def is_running(self) -> bool:
         """Whether somebody holds a trial."""
@@ -236,7 +239,7 @@ class Record:
             ).fetchone()
             return None if row is None else str(row[0])
 
-        return self._connection.transact(work)
+        return self._connection.ask(work)
 
     def _made(self, session: psycopg.Connection) -> int:
         study = self._study
@@ -322,7 +325,7 @@ class Record:
             row = (*values, self._study.uid, claim.number, claim.fence)
             return session.execute(statement.format(sql.SQL(change)), row).rowcount
 
-        if not self._connection.transact(work):
+        if not self._connection.ask(work):
             raise LostTrialError(f"trial {claim.number} was taken over by another worker")
 
 

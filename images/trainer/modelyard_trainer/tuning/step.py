@@ -33,7 +33,8 @@ from modelyard_trainer.tuning.study import asked_of, best_of, direction_of, prog
 from modelyard_trainer.tuning.trial import Trial
 from modelyard_trainer.tuning.worker import Search, Worker
 
-_PAUSE_SECONDS = 1.0
+_PAUSE_SECONDS = 0.2
+"""Between looks at the trials of others: all of them wait for the first worker once the last trial has ended."""
 
 _log = logging.getLogger(__name__)
 

@@ -204,6 +204,66 @@ class ReplayStep(StatusModel):
     mlflow: MLflowEndpoint
 
 
+class AskedMetric(StatusModel):
+    """A metric in which two runs are compared."""
+
+    metric: str
+    confidence: str
+    """Of the bound, as a decimal: the share of the draws that lies beyond it."""
+
+
+class ImprovementStep(StatusModel):
+    """Compare the answers of two runs on the test rows that both have."""
+
+    owner: Owner
+    candidate_run: str
+    champion_run: str
+    metrics: list[AskedMetric]
+    s3: S3Endpoint
+    mlflow: MLflowEndpoint
+
+
+class StoredBundle(StatusModel):
+    """Where a model's bundle is and how it is recognised."""
+
+    version: str
+    """Version in the registry."""
+    uri: str
+    digest: str
+    """``sha256:<hex>``."""
+
+
+class InspectionStep(StatusModel):
+    """Hold a candidate's bundle against the champion's and against the image of the server, which carries this out."""
+
+    owner: Owner
+    candidate: StoredBundle
+    champion: StoredBundle | None = None
+    s3: S3Endpoint
+
+
+class ChampionEntry(StatusModel):
+    """A version that took charge."""
+
+    number: int
+    """Which one of the promotion's champions it is, from 1."""
+    version: str
+    run_id: str
+    model_digest: str
+    dataset_digest: str | None = None
+    since: datetime
+
+
+class ChampionsStep(StatusModel):
+    """Append to the history of champions what is not in it yet."""
+
+    owner: Owner
+    model_name: str
+    stage: str
+    entries: list[ChampionEntry]
+    postgres: PostgresEndpoint
+
+
 class Step(OneOf):
     """What a pod is asked to do."""
 
@@ -213,6 +273,9 @@ class Step(OneOf):
     rebuild: RebuildStep | None = None
     train: TrainStep | None = None
     replay: ReplayStep | None = None
+    improvement: ImprovementStep | None = None
+    inspection: InspectionStep | None = None
+    champions: ChampionsStep | None = None
 
 
 class ServerSettings(StatusModel):

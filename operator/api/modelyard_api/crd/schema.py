@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from modelyard_api.base import STORED_DEFAULT_KEY
+from modelyard_api.crd.descriptions import add_descriptions
 
 Schema = dict[str, Any]
 
@@ -25,6 +26,7 @@ _PRESERVE = "x-kubernetes-preserve-unknown-fields"
 def structural_schema(model: type[BaseModel]) -> Schema:
     """The schema of ``model`` by its names on the wire, self-contained."""
     raw = model.model_json_schema(by_alias=True)
+    add_descriptions(model, raw)
     return _convert(raw, raw.get("$defs", {}))
 
 

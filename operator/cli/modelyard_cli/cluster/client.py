@@ -75,6 +75,12 @@ class Cluster:
         path = kind.path(self.namespace, name)
         return self._document(self._send("PATCH", path, query=query, body=change, content_type=_MERGE))
 
+    def delete(self, kind: Kind, name: str) -> None:
+        """Removes an object; one that is gone already is fine."""
+        answer = self._send("DELETE", kind.path(self.namespace, name))
+        if answer.status_code != httpx.codes.NOT_FOUND:
+            self._document(answer)
+
     def who_am_i(self) -> str:
         """The name by which the API server knows the person."""
         review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}

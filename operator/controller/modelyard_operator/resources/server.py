@@ -66,6 +66,8 @@ class ServerPods:
     secret: str
     pull_policy: str
     port: int
+    replicas: int
+    """Pods that there should be now."""
 
 
 def route_map_name(parent: Parent) -> str:
@@ -101,7 +103,7 @@ def build_deployment(wanted: ServerPods) -> Deployment:
     return Deployment(
         metadata=parent.meta(parent.name),
         spec=DeploymentSpec(
-            replicas=wanted.spec.serving.replicas.min,
+            replicas=wanted.replicas,
             selector=LabelSelector(match_labels=_selector(parent)),
             template=PodTemplate(
                 metadata=TemplateMeta(labels=parent.labels(), annotations=_scrape(wanted.port)),

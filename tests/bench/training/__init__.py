@@ -1,0 +1,1 @@
+"""Training: trials, starts and memory beside scripts of one's own."""
