@@ -23,13 +23,15 @@ def main() -> None:
     client: Any = ScoringServerClient("127.0.0.1", int(port))  # type: ignore[no-untyped-call]
     client.wait_server_ready(timeout=30)
     columns = {name: matrix[:, place].tolist() for place, name in enumerate(given["names"])}
+    records = pd.DataFrame(columns).to_dict(orient="records")
     forms: dict[str, Any] = {
         "a data frame": pd.DataFrame(columns),
         "a data frame with its columns in another order": pd.DataFrame(columns)[given["names"][::-1]],
         "a series of one row as a frame": pd.DataFrame(columns).iloc[[1]],
         "an array": matrix,
-        "columns": columns,
-        "a body": {"dataframe_records": pd.DataFrame(columns).to_dict(orient="records")},
+        "rows as lists": matrix.tolist(),
+        "rows as objects": records,
+        "a text": json.dumps({"dataframe_records": records}),
     }
     answers = {form: client.invoke(data).get_predictions("ndarray").tolist() for form, data in forms.items()}
     frame = client.invoke(forms["a data frame"], params={}).get_predictions()

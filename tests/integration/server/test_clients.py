@@ -50,7 +50,7 @@ def test_mlflows_client_of_a_scoring_server_works_unchanged(server: ServerProces
     found = said(sys.executable, CLIENTS / "scoring" / "ask.py", [str(server.port), str(rows)])
     one = found["answers"].pop("a series of one row as a frame")
     assert one == EXPECTED[1:2]
-    assert len(found["answers"]) == 5
+    assert len(found["answers"]) == 6
     assert all(answer == EXPECTED for answer in found["answers"].values()), found["answers"]
     assert (found["version"], found["rows"]) == ("0.1.0", len(EXPECTED))
     assert "400" in found["refused"]

@@ -230,7 +230,7 @@ class Application:
         head = RequestHead.of(scope)
         binary = head.json_length is not None and target.dialect is self._inference
         if not binary:
-            head.demand_json()
+            head.demand_json(may_be_unsaid=target.dialect is self._inference)
         limit = self._parts.max_body_bytes
         given, request_id = named
         with self._parts.admission.body(min(head.content_length or 0, limit)):
