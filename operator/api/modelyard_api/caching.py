@@ -55,6 +55,8 @@ def unknown_ingredient(
     """The ingredient that nobody knows for certain before the pod runs, in words; None where all are known."""
     if spec.tuning is not None and spec.tuning.warm_start is not None:
         return "tuning.warmStart begins with trials of a job, which may be others another time"
+    if spec.container is not None and (unknown := _unknown_of(spec.container, spec.environment)):
+        return unknown
     if data is None:
         return "datasetRef pins a version that the trainer looks up"
     if data.split is None:
@@ -63,7 +65,7 @@ def unknown_ingredient(
         return (
             f"the trainer's image {surroundings.image} is named by a tag that may come to mean another image"
         )
-    return None if spec.container is None else _unknown_of(spec.container, spec.environment)
+    return None
 
 
 def _unknown_of(container: OwnContainer, environment: Sequence[EnvironmentVariable]) -> str | None:
