@@ -16,7 +16,7 @@ from modelyard_trainer.evaluation.answers import FILE as PREDICTIONS
 from modelyard_trainer.evaluation.answers import read_answers
 from modelyard_trainer.own.judge import judge_model
 from modelyard_trainer.own.places import Limits, Made, OwnCodeError, Places, read_made, read_tree
-from modelyard_trainer.own.record import assessment_of, read_reported, unjudged_metrics
+from modelyard_trainer.own.record import assessment_of, read_judgement, read_reported, unjudged_metrics
 from tests.support.own_code import (
     fit_logistic,
     flowers,
@@ -184,6 +184,30 @@ def test_more_than_the_limits_allow_is_not_stored(places: Places) -> None:
         read_tree(places.output / "model", Limits(bytes=3))
     with pytest.raises(OwnCodeError, match="more than 1 entries"):
         read_tree(places.output / "model", Limits(files=1))
+
+
+@pytest.mark.parametrize("name", ["a?b", "a%2eb", "a#b", "a\nb", "ä"])
+def test_a_name_that_means_something_else_in_an_address_is_not_stored(places: Places, name: str) -> None:
+    leave(places, {name: b""})
+    with pytest.raises(OwnCodeError, match="is not a name that is stored"):
+        read_made(places.output)
+
+
+@pytest.mark.parametrize("left", [{}, {JUDGEMENT_FILE: b"half"}, {JUDGEMENT_FILE: b'{"notServable": 1}'}])
+def test_a_model_that_ends_its_judge_is_named(left: dict[str, bytes]) -> None:
+    with pytest.raises(OwnCodeError, match=r"model\.skops: ended the process that asked it"):
+        read_judgement(left)
+
+
+def test_a_judgement_without_its_files_is_none(places: Places) -> None:
+    handed_over(flowers(), step_of(), places)
+    leave(places, skops_model(fit_logistic(places, ["width"]), ["width"]))
+    judge_model(places)
+    complete = read_tree(places.judged)
+    assert read_judgement(complete).bundle is not None
+    del complete[PREDICTIONS]
+    with pytest.raises(OwnCodeError, match="before it had answered"):
+        read_judgement(complete)
 
 
 def test_files_in_directories_of_the_model_keep_their_places(places: Places) -> None:

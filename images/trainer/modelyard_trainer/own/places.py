@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from modelyard_api.contract.own_container import (
 )
 from modelyard_runtime.errors import StepError
 
+_NAME = re.compile(r"[A-Za-z0-9_.+=@,() -]{1,200}")
+"""Names of files that mean the same in a URL, an object store and a file system."""
 _REMEDY = "Correct the code of the container"
 
 
@@ -118,9 +121,11 @@ def _files(directory: Path, root: Path, limits: Limits) -> Iterator[Path]:
                         f"it has more than {limits.files} entries", field=root.name, remedy=_REMEDY
                     )
                 name = Path(entry.path).relative_to(root).as_posix()
+                if not _NAME.fullmatch(entry.name):
+                    raise _misnamed(f"{root.name}/{name}")
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(Path(entry.path))
-                elif entry.is_file(follow_symlinks=False) and name.isprintable():
+                elif entry.is_file(follow_symlinks=False):
                     yield Path(entry.path)
                 else:
                     raise _refused(f"{root.name}/{name}")
@@ -149,9 +154,17 @@ def first_fault(error: ValidationError) -> str:
     return f"{place}: {fault['msg']}" if place else fault["msg"]
 
 
+def _misnamed(name: str) -> OwnCodeError:
+    return OwnCodeError(
+        "is not a name that is stored",
+        field=name,
+        remedy="Use letters, digits, blanks and _ . + = @ , ( ) - in names of files, 200 at most",
+    )
+
+
 def _refused(name: str) -> OwnCodeError:
     return OwnCodeError(
-        "is no plain file: links, pipes and names that cannot be printed are not followed",
+        "is no plain file: links, pipes and devices are not read",
         field=name,
         remedy="Write files and directories only",
     )

@@ -92,7 +92,7 @@ def record(step: ContainerStep, services: Services, places: Places) -> TrainOutc
     source = read_source(pinned, services)
     made, judged = read_made(places.output), read_tree(places.judged)
     reported = read_reported(made)
-    judgement = Judgement.model_validate_json(judged[JUDGEMENT_FILE])
+    judgement = read_judgement(judged)
     if judgement.bundle is None:
         metrics = unjudged_metrics(step.spec, reported)
         return track(
@@ -113,6 +113,25 @@ def record(step: ContainerStep, services: Services, places: Places) -> TrainOutc
         lambda attempt: log_trained(
             attempt, Trained(packed_of(bundle, judged, attempt), assessment, machine.threads())
         ),
+    )
+
+
+def read_judgement(judged: dict[str, bytes]) -> Judgement:
+    """Raises OwnCodeError where the judge was ended, by the model that it ran, before it had answered."""
+    try:
+        found = Judgement.model_validate_json(judged.get(JUDGEMENT_FILE, b""))
+    except ValidationError as error:
+        raise _unjudged() from error
+    if found.bundle is not None and not {MODEL_FILE, PREDICTIONS} <= judged.keys():
+        raise _unjudged()
+    return found
+
+
+def _unjudged() -> OwnCodeError:
+    return OwnCodeError(
+        "ended the process that asked it before it had answered",
+        field=f"{OUTPUT_DIRECTORY}/{MODEL_DIRECTORY}/{MODEL_FILE}",
+        remedy="Leave signature.json out to keep the model without serving it",
     )
 
 
