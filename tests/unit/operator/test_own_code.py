@@ -49,6 +49,7 @@ CASES = [
     Case("an exception", before("own", 1, TRACE), FailureClass.CODE, TRACE),
     Case("its exit code", before("own", 3, TRACE), FailureClass.CODE, "(exit code 3)"),
     Case("an exit code of ours", before("own", 20, TRACE), FailureClass.CODE, "(exit code 20)"),
+    Case("an exit code below 0", before("own", 255), FailureClass.CODE, "failed: Error"),
     Case("a signal", before("own", 139), FailureClass.CODE, "was ended by signal 11"),
     Case("an answer that it may not give", before("own", 1, PLATFORM), FailureClass.CODE, "failed: Error"),
     Case(

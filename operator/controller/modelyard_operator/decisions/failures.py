@@ -22,8 +22,8 @@ from modelyard_operator.objects.workloads import Job
 _PULLING = frozenset({"ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "InvalidImageName"})
 _BLOCKED = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 _EVICTED = FailureClass.EVICTED
-_SIGNALS = 128
-"""Exit codes above are those of programs that a signal ended."""
+_SIGNALS = range(129, 193)
+"""Exit codes of programs that a signal ended: 128 and its number. Others above are the program's own, such as -1."""
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -181,8 +181,8 @@ def _classify(job: Job, pod: Pod, ended: Terminated, log_tail: str) -> Failure:
 
 def _of_own_code(ended: Terminated) -> Failure:
     """Own code chooses its exit codes freely, so that none of them means anything but that it failed."""
-    signal = ended.exit_code - _SIGNALS
-    how = f"was ended by signal {signal}" if signal > 0 else f"failed: {ended.reason or 'Error'}"
+    code = ended.exit_code
+    how = f"was ended by signal {code - 128}" if code in _SIGNALS else f"failed: {ended.reason or 'Error'}"
     return Failure(
         failure_class=FailureClass.CODE,
         message=f"The container of spec.container {how}",
