@@ -36,6 +36,8 @@ def parameters_of(step: ModelStep, version: Version, plan: Plan) -> dict[str, st
         found.update(_pipeline(step.spec.pipeline))
     if step.spec.container is not None:
         found.update(_container(step.spec.container))
+        plain = ((item.name, item.value) for item in step.spec.environment)
+        found.update({f"environment.{name}": value for name, value in plain if value is not None})
     return found
 
 

@@ -121,6 +121,7 @@ def test_a_model_of_another_kind_is_registered_as_it_is_and_says_that_nobody_can
         (run,) = tracking.runs_of(trainer.uid)
         (version,) = tracking.versions("houses")
         assert tracking.files_of(trained.run_id, "model") == {"weights.bin"}
+        assert tracking.files_of(trained.run_id, "container") == {"metrics.json", "params.json"}
     assert named(run["data"]["metrics"]) == {"rmse": 7.5, "epochs": 3}
     tags = named(version["tags"])
     assert tags[labels.TAG_NOT_SERVABLE] == trained.not_servable

@@ -17,6 +17,7 @@ from modelyard_trainer.evaluation.answers import read_answers
 from modelyard_trainer.own.judge import judge_model
 from modelyard_trainer.own.places import Limits, Made, OwnCodeError, Places, read_made, read_tree
 from modelyard_trainer.own.record import assessment_of, read_judgement, read_reported, unjudged_metrics
+from modelyard_trainer.parameters import parameters_of
 from tests.support.own_code import (
     fit_logistic,
     flowers,
@@ -242,6 +243,20 @@ def test_metrics_that_are_none_are_named(metrics: object, words: str) -> None:
 def test_parameters_are_kept_as_text() -> None:
     found = read_reported(reported({}, {"depth": 3, "name": "own", "warm": True, "seed": None}))
     assert found.parameters == {"depth": "3", "name": "own", "warm": "true", "seed": "null"}
+
+
+def test_image_arguments_and_plain_variables_are_parameters_of_the_run() -> None:
+    container = {"image": "registry/own:1", "args": ["--fast"]}
+    hub = {"name": "TOKEN", "secret": {"name": "hub", "key": "token"}}
+    step = step_of(container=container, environment=[{"name": "EPOCHS", "value": "3"}, hub])
+    material = source_of(flowers(), step).material
+    found = parameters_of(step, material.version, material.plan)
+    own = {name: value for name, value in found.items() if name.startswith(("container", "environment"))}
+    assert own == {
+        "container.image": "registry/own:1",
+        "container.args": '["--fast"]',
+        "environment.EPOCHS": "3",
+    }
 
 
 def test_a_model_that_is_not_measured_here_needs_the_primary_metric_of_its_container() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -99,17 +99,18 @@ def record(step: ContainerStep, services: Services, places: Places) -> TrainOutc
             pinned,
             services,
             source,
-            _extra(pinned, source, Reported(metrics, reported.parameters), made),
+            _extra(pinned, source, Reported(metrics, reported.parameters), made, {}),
             lambda attempt: _log_unjudged(attempt, made, judgement.not_servable),
         )
     bundle, assessment = judgement.bundle, assessment_of(step.spec, source.material, _answers(judged))
     measured = assessment.numbers()
     metrics = {_free(name, measured): value for name, value in reported.metrics.items()}
+    rest = {f"{MODEL_DIRECTORY}/{path}": own for path, own in made.model.items() if path != MODEL_FILE}
     return track(
         pinned,
         services,
         source,
-        _extra(pinned, source, Reported(metrics, reported.parameters), made),
+        _extra(pinned, source, Reported(metrics, reported.parameters), made, rest),
         lambda attempt: log_trained(
             attempt, Trained(packed_of(bundle, judged, attempt), assessment, machine.threads())
         ),
@@ -200,12 +201,12 @@ def _log_unjudged(attempt: Attempt, made: Made, reason: str) -> dict[str, str]:
     return {labels.TAG_MODEL_DIGEST: canonical_digest(digests), labels.TAG_NOT_SERVABLE: reason}
 
 
-def _extra(step: ContainerStep, source: Source, reported: Reported, made: Made) -> Extra:
+def _extra(
+    step: ContainerStep, source: Source, reported: Reported, made: Made, rest: Mapping[str, bytes]
+) -> Extra:
+    """``rest`` are files that are kept beside the container's two documents."""
     own = parameters_of(step, source.material.version, source.material.plan)
-    files = {METRICS_FILE: made.metrics, PARAMETERS_FILE: made.parameters}
-    files |= {
-        f"{MODEL_DIRECTORY}/{path}": content for path, content in made.model.items() if path != MODEL_FILE
-    }
+    files = {METRICS_FILE: made.metrics, PARAMETERS_FILE: made.parameters, **rest}
     return Extra(
         parameters={_free(name, own): value for name, value in reported.parameters.items()},
         metrics=reported.metrics,
