@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from bringup.paths import REPOSITORY
-from modelyard_api.judging import check_training_job
+from modelyard_api.catalog.training_job import check_training_job
 from modelyard_api.v1alpha1.dataset import DatasetSpec
 from modelyard_api.v1alpha1.training_job import parse_training_job_spec
 
