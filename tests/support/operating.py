@@ -186,6 +186,13 @@ class Kubelet:
         """The pod's container cannot begin."""
         self._set(job, {"phase": "Pending"}, {"waiting": {"reason": reason, "message": message}})
 
+    def leave(self, job: str, why: str) -> None:
+        """The scheduler's part: no node takes the pod."""
+        unscheduled = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": why}
+        name = f"{self.pod_of(job)['metadata']['name']}/status"
+        answer = self.api.merge(POD, self.namespace, name, {"status": {"conditions": [unscheduled]}})
+        assert answer.is_success, answer.text
+
     def _set(self, job: str, status: dict[str, Any], state: dict[str, Any]) -> None:
         pod = self.pod_of(job)
         change = {"status": {**status, "containerStatuses": [_seen(STEP, state)]}}

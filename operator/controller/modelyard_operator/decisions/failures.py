@@ -230,12 +230,21 @@ def _blocked(pods: Sequence[Pod], quota: str) -> Failure | None:
                 remedy="Work goes on by itself once the image can be pulled",
             )
         if waiting is not None:
-            message = f"The container cannot be made: {waiting.reason}: {waiting.message or ''}".rstrip(": ")
-            return Failure(failure_class=FailureClass.PLATFORM, message=message)
+            return Failure(
+                failure_class=FailureClass.PLATFORM,
+                message=f"The container cannot be made: {waiting.reason}: {waiting.message or ''}".rstrip(
+                    ": "
+                ),
+                remedy="Work goes on by itself once what it names is there",
+            )
         scheduled = pod.status.condition("PodScheduled")
         if scheduled is not None and scheduled.status == "False":
-            message = f"No node takes the pod: {scheduled.message or scheduled.reason or ''}"
-            return Failure(failure_class=FailureClass.PLATFORM, message=message)
+            return Failure(
+                failure_class=FailureClass.UNSCHEDULABLE,
+                message=f"No node takes the pod: {scheduled.message or scheduled.reason or ''}".rstrip(": "),
+                remedy="Work goes on by itself once one does; or ask for other nodes, or for less, by "
+                "spec.nodeSelector, spec.tolerations or spec.resources",
+            )
     if quota and not pods:
         return Failure(
             failure_class=FailureClass.QUOTA,
