@@ -93,6 +93,6 @@ test-e2e: venv ## End-to-end tests on the kind cluster, which is brought up for 
 	@hack/run-tests e2e
 
 .PHONY: bench
-bench: venv ## Benchmarks of PART (operator): ours beside named peers; options in ARGS
+bench: venv ## Benchmarks of PART (operator, twin, data, serving): ours beside named peers; options in ARGS
 	@[ -n "$(PART)" ] || { echo "bench: name a part, such as PART=operator"; exit 2; }
 	@hack/bench $(PART) $(ARGS)

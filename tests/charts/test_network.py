@@ -92,7 +92,7 @@ def network(default: Rendered) -> Network:
     return Network(default)
 
 
-POSTGRES, STORE, MLFLOW, HTTP, PROMETHEUS, METRICS = 5432, 9000, 5000, 8080, 9090, 9102
+POSTGRES, STORE, MLFLOW, HTTP, GRPC, PROMETHEUS, METRICS = 5432, 9000, 5000, 8080, 8081, 9090, 9102
 ALLOWED = {
     ("operator", "mlflow", MLFLOW), ("operator", "prometheus", PROMETHEUS), ("operator", "server", HTTP),
     ("provision", "postgres", POSTGRES), ("provision", "minio", STORE), ("provision", "mlflow", MLFLOW),
@@ -132,6 +132,7 @@ def test_a_project_s_clients_reach_its_servers(renderer: Renderer) -> None:
     peer = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "elsewhere"}}}
     network = Network(renderer.render({"projects": [{"name": PROJECT, "clients": [peer]}]}))
     assert network.allows("outsider", "server", HTTP)
+    assert network.allows("outsider", "server", GRPC)
     assert not network.allows("outsider", "pod", HTTP)
 
 

@@ -51,6 +51,8 @@ class ServerProcess:
     process: Process | None = None
     cold: bool = False
     """Whether it is an interpreter of its own, which has none but its own packages on its path."""
+    interpreter: str = sys.executable
+    """Which one that is."""
 
     @property
     def url(self) -> str:
@@ -101,7 +103,7 @@ class ServerProcess:
         }
         with (self.directory / "server.log").open("ab") as output:
             if self.cold:
-                command = [sys.executable, "-m", _SERVER.package]
+                command = [self.interpreter, "-m", _SERVER.package]
                 self.process = subprocess.Popen(
                     command, env=environment, cwd=self.directory, stdout=output, stderr=subprocess.STDOUT
                 )

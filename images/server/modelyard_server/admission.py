@@ -22,7 +22,7 @@ class AdmissionLimits:
     requests: int = 1024
     """Requests being read or answered."""
     queued: int = 128
-    """Requests that wait for a thread or have one."""
+    """Requests that wait for the model, or for a thread."""
     body_bytes: int = 128 * 1024 * 1024
     """Bodies held in memory."""
     threads: int = 2
@@ -64,17 +64,32 @@ class Admission:
         finally:
             self._body_bytes -= size
 
-    async def in_thread(self, work: Callable[[], Result]) -> Result:
-        """Result of ``work`` from a thread. Raises OverloadedError where too many wait for one."""
+    @contextmanager
+    def queue(self) -> Iterator[None]:
+        """The time in which a request waits for the model. Raises OverloadedError where too many do."""
         if self._queued >= self._limits.queued:
-            raise OverloadedError(f"{self._queued} requests wait for a thread; try again")
+            raise OverloadedError(f"{self._queued} requests wait for the model; try again")
         self._queued += 1
         self._metrics.queued.set(self._queued)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            yield
         finally:
             self._queued -= 1
             self._metrics.queued.set(self._queued)
+
+    @property
+    def threads(self) -> int:
+        """How many threads there are."""
+        return self._limits.threads
+
+    async def in_thread(self, work: Callable[[], Result]) -> Result:
+        """Result of ``work`` from a thread. Raises OverloadedError where too many wait for one."""
+        with self.queue():
+            return await self.run(work)
+
+    async def run(self, work: Callable[[], Result]) -> Result:
+        """Result of ``work`` from a thread, for requests that are in the queue already."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def close(self) -> None:
         """Lets the threads go."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -11,10 +12,20 @@ import orjson
 
 from modelyard_server.dialects.base import Dialect, Query
 from modelyard_server.errors import RequestError
-from modelyard_server.models.predictor import Answer
+from modelyard_server.models.predictor import Answer, Predictor
 from modelyard_server.serving import ServedModel
 
 _MESSAGE_LIMIT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that was read and found to be what its model takes."""
+
+    query: Query
+    matrix: np.ndarray
+    start: float
+    """When it began to be read, on the clock of ``time.perf_counter``."""
 
 
 def answer(served: ServedModel, dialect: Dialect, body: bytes) -> bytes:
@@ -22,13 +33,52 @@ def answer(served: ServedModel, dialect: Dialect, body: bytes) -> bytes:
 
     Runs to its end without waiting for anything, so it may be called on the event loop or in a thread.
     """
+    asked = read(served, dialect, body)
+    return write(served, dialect, asked, predict(served.model.predictor, asked))
+
+
+def read(served: ServedModel, dialect: Dialect, body: bytes) -> Asked:
+    """What a body asks for. Raises RequestError."""
     start = time.perf_counter()
-    query = dialect.read(parse(body), served.model.reader)
-    matrix = served.model.reader.matrix(query.rows)
-    document = dialect.write(query, _predict(served, query, matrix), served)
-    encoded = encode(document)
-    served.metrics.observe(query.rows.count, time.perf_counter() - start, query.rows.columns)
+    return read_document(served, dialect, parse(body), start)
+
+
+def read_document(served: ServedModel, dialect: Dialect, document: Any, start: float) -> Asked:  # noqa: ANN401
+    """What a parsed body asks for. Raises RequestError."""
+    reader = served.model.reader
+    query = dialect.read(document, reader)
+    return Asked(query, reader.matrix(query.rows), start)
+
+
+def predict(predictor: Predictor, asked: Asked) -> Answer:
+    """The model's answer, by itself. Raises RequestError for rows that the model does not take."""
+    try:
+        return predictor.predict(asked.matrix, probabilities=asked.query.probabilities)
+    except (ValueError, OverflowError) as error:
+        text = " ".join(str(error).split())[:_MESSAGE_LIMIT]
+        raise RequestError(
+            f"the model does not take these values: {text}", HTTPStatus.UNPROCESSABLE_ENTITY
+        ) from error
+
+
+def write(served: ServedModel, dialect: Dialect, asked: Asked, found: Answer) -> bytes:
+    """The encoded answer, counted. Raises RequestError where it is not a number."""
+    encoded = encode(compose(served, dialect, asked, found))
+    observe(served, asked)
     return encoded
+
+
+def compose(served: ServedModel, dialect: Dialect, asked: Asked, found: Answer) -> dict[str, Any]:
+    """The document that answers. Raises RequestError where a prediction is not a number."""
+    _demand_numbers(found)
+    return dialect.write(asked.query, found, served)
+
+
+def observe(served: ServedModel, asked: Asked) -> None:
+    """Counts a request that was answered just now."""
+    rows, metrics = asked.query.rows, served.metrics
+    seconds = time.perf_counter() - asked.start
+    metrics.observe(rows.count, seconds, rows.columns if metrics.text_lengths else ())
 
 
 def parse(body: bytes) -> Any:  # noqa: ANN401  any JSON
@@ -46,22 +96,18 @@ def encode(document: Any) -> bytes:  # noqa: ANN401
     return orjson.dumps(document, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def _predict(served: ServedModel, query: Query, matrix: np.ndarray) -> Answer:
-    try:
-        found = served.model.predictor.predict(matrix, probabilities=query.probabilities)
-    except (ValueError, OverflowError) as error:
-        text = " ".join(str(error).split())[:_MESSAGE_LIMIT]
-        raise RequestError(
-            f"the model does not take these values: {text}", HTTPStatus.UNPROCESSABLE_ENTITY
-        ) from error
-    if found.predictions.dtype.kind == "f":
-        infinite = np.flatnonzero(~np.isfinite(found.predictions))
-        if infinite.size:
+def _demand_numbers(found: Answer) -> None:
+    """Raises RequestError with the first row whose prediction, or one of whose probabilities, is not a finite number."""
+    for values in (found.predictions, found.probabilities):
+        if values is None or values.dtype.kind != "f":
+            continue
+        finite = np.isfinite(values)
+        if not finite.all():
+            row = np.flatnonzero(~finite.reshape(len(values), -1).all(axis=1))[0]
             raise RequestError(
-                f"row {infinite[0]}: the prediction is not a finite number; its values are too large",
+                f"row {row}: the prediction is not a finite number; its values are too large",
                 HTTPStatus.UNPROCESSABLE_ENTITY,
             )
-    return found
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401

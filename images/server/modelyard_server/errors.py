@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 Header = tuple[bytes, bytes]
@@ -12,12 +12,18 @@ class RequestError(Exception):
     """A request that is not answered with a prediction. The message names what is wrong and what to do."""
 
     def __init__(
-        self, message: str, status: int = HTTPStatus.BAD_REQUEST, headers: Sequence[Header] = ()
+        self,
+        message: str,
+        status: int = HTTPStatus.BAD_REQUEST,
+        headers: Sequence[Header] = (),
+        columns: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.status = int(status)
         self.headers = tuple(headers)
+        self.columns = dict(columns or {})
+        """What is wrong by the name of the column, where it is columns that are wrong."""
 
 
 class OverloadedError(RequestError):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
 
 from modelyard_api.contract.route import RoutedModel
+from modelyard_server.series import Counter, Distribution, Gauge, Held, Histogram, Number, Registry
 
 _LATENCY_BUCKETS = (
     *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01),
@@ -16,6 +20,7 @@ _LATENCY_BUCKETS = (
 )
 _LENGTH_BUCKETS = (0, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 16384, 65536)
 _MODEL = ("model", "version", "role")
+_NOT_ADDED = frozenset({"process_start_time_seconds", "process_max_fds"})
 
 
 @dataclass(frozen=True)
@@ -31,9 +36,9 @@ class HeldVersion:
 class ModelMetrics:
     """Series of one version, found once, so that a request does not look for them."""
 
-    predictions: Any
-    latency: Any
-    text_lengths: dict[int, Any]
+    predictions: Number
+    latency: Distribution
+    text_lengths: dict[int, Distribution]
     """Histogram by position of the text column."""
 
     def observe(self, rows: int, seconds: float, columns: Sequence[Sequence[Any]]) -> None:
@@ -50,8 +55,7 @@ class ServerMetrics:
     """All series of the server in a registry of their own."""
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
+        self.registry = registry = Registry()
         self._predictions = Counter(
             "modelyard_predictions_total", "Rows that were predicted", _MODEL, registry=registry
         )
@@ -69,19 +73,6 @@ class ServerMetrics:
             buckets=_LENGTH_BUCKETS,
             registry=registry,
         )
-        self._version = Gauge(
-            "modelyard_model_version", "Version of the champion as a number", ("model",), registry=registry
-        )
-        labels = (*_MODEL, "run_id", "model_digest", "dataset_digest")
-        self._info = Gauge(
-            "modelyard_server_model_info", "1 for every version that is held", labels, registry=registry
-        )
-        self._compiled = Gauge(
-            "modelyard_server_model_compiled",
-            "1 where the version's compiled program answers, 0 where scikit-learn does",
-            _MODEL,
-            registry=registry,
-        )
         self.requests = Counter(
             "modelyard_server_requests_total",
             "Prediction requests by path and status code",
@@ -96,6 +87,34 @@ class ServerMetrics:
         self.queued = Gauge(
             "modelyard_server_queue_length", "Requests that wait for a thread or have one", registry=registry
         )
+        self._describe_versions(registry)
+        self._describe_routes(registry)
+
+    def _describe_versions(self, registry: Registry) -> None:
+        self._version = Gauge(
+            "modelyard_model_version",
+            "Version of the champion as a number",
+            ("model",),
+            registry=registry,
+            together="greatest",
+        )
+        labels = (*_MODEL, "run_id", "model_digest", "dataset_digest")
+        self._info = Gauge(
+            "modelyard_server_model_info",
+            "1 for every version that is held",
+            labels,
+            registry=registry,
+            together="greatest",
+        )
+        self._compiled = Gauge(
+            "modelyard_server_model_compiled",
+            "1 where the version's compiled program answers, 0 where scikit-learn does",
+            _MODEL,
+            registry=registry,
+            together="least",
+        )
+
+    def _describe_routes(self, registry: Registry) -> None:
         self.swaps = Counter(
             "modelyard_server_swaps_total", "Routes tried, by how it ended", ("result",), registry=registry
         )
@@ -105,7 +124,9 @@ class ServerMetrics:
             buckets=(0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
             registry=registry,
         )
-        self.ready = Gauge("modelyard_server_ready", "1 while the server is ready", registry=registry)
+        self.ready = Gauge(
+            "modelyard_server_ready", "1 while the server is ready", registry=registry, together="least"
+        )
         for result in ("served", "refused", "unreachable"):
             self.swaps.labels(result)
 
@@ -130,6 +151,46 @@ class ServerMetrics:
         version = held[0].routed.version
         self._version.labels(model).set(float(version) if version.isdecimal() else float("nan"))
 
-    def exposition(self) -> bytes:
-        """The text that a scrape reads."""
-        return generate_latest(self.registry)
+    def exposition(self, others: Iterable[Process] = ()) -> bytes:
+        """The text that a scrape reads: of this process and, where a pod has several, of the others."""
+        every = list(others)
+        scraped = CollectorRegistry()
+        scraped.register(_Scrape(self.registry, every))
+        return generate_latest(scraped)
+
+
+@dataclass(frozen=True)
+class Process:
+    """Another process of the same pod, and what its series say."""
+
+    pid: int | None
+    """None where it is not there any more."""
+    held: Held
+
+
+class _Scrape(Collector):
+    """One scrape."""
+
+    def __init__(self, registry: Registry, others: Sequence[Process]) -> None:
+        self._registry = registry
+        self._others = others
+
+    def collect(self) -> Iterable[Metric]:
+        """Series of the processes' numbers, then those of the processes themselves."""
+        yield from self._registry.metrics(each.held for each in self._others)
+        yield from _of_system([os.getpid(), *(each.pid for each in self._others if each.pid is not None)])
+
+
+def _of_system(pids: Sequence[int]) -> Iterable[Metric]:
+    """Memory, CPU and open files of all processes together; the start is that of the oldest, limits are of each."""
+    found: dict[str, Metric] = {}
+    for pid in pids:
+        for metric in ProcessCollector(pid=lambda pid=pid: pid, registry=None).collect():  # type: ignore[misc]
+            known = found.setdefault(metric.name, metric)
+            if known is metric:
+                continue
+            together = min if metric.name in _NOT_ADDED else sum
+            for place, sample in enumerate(metric.samples):
+                value = together((known.samples[place].value, sample.value))
+                known.samples[place] = sample._replace(value=value)
+    return found.values()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from modelyard_server.metrics import ServerMetrics
 from modelyard_server.models.archive import ArchiveLimits
 from modelyard_server.models.fetching import fetch_bundle
 from modelyard_server.models.loading import LoadedModel, load_model
+from modelyard_server.processes.siblings import Alone, Own, Siblings
+from modelyard_server.processes.supervisor import Place, Supervisor
 from modelyard_server.routing import RouteKeeper
 from modelyard_server.state import ServerState
 from modelyard_server.web.admin import make_admin
@@ -44,6 +47,16 @@ def run(environment: Mapping[str, str]) -> int:
         _log.error("%s cannot be used: %s", SERVER_VARIABLE, error)
         return ExitCode.INVALID_SPEC
     configure_logs(sys.stderr, settings.log_level)
+    if settings.processes == 1:
+        return serve(settings, environment)
+    supervisor = Supervisor(
+        settings.processes, settings.port, lambda place: serve(settings, environment, place)
+    )
+    return supervisor.run()
+
+
+def serve(settings: ServerSettings, environment: Mapping[str, str], place: Place | None = None) -> int:
+    """One process of the server, the only one where it has no place among others."""
     try:
         store = ObjectStore(settings.s3, Credentials.mounted(environment).s3(), _S3_PATIENCE)
     except StepError as error:
@@ -53,18 +66,43 @@ def run(environment: Mapping[str, str]) -> int:
     keeper = RouteKeeper(
         Path(settings.route_path), partial(load, store, settings.max_model_bytes), state, metrics
     )
+    siblings: Alone = Alone()
+    beside: list[AbstractAsyncContextManager[None]] = []
+    if place is not None:
+        among = Siblings(place, Own(metrics.registry, lambda: state.ready, state.route_state))
+        among.resume()
+        siblings = among
+        beside.append(among.telling())
+    threads = max(1, min(_MOST_THREADS, os.cpu_count() or 1) // settings.processes)
+    admission = Admission(AdmissionLimits(threads=threads), metrics)
     application = Application(
         Parts(
             state=state,
             metrics=metrics,
-            admission=Admission(AdmissionLimits(threads=min(_MOST_THREADS, os.cpu_count() or 1)), metrics),
+            admission=admission,
             max_body_bytes=settings.max_body_bytes,
-            keep_route=keeper.run,
-            admin=make_admin(state),
+            keep_route=partial(_keep, keeper, beside),
+            admin=make_admin(state, siblings),
+            siblings=siblings,
         )
     )
-    make_server(application, state, settings.port, settings.drain_seconds).run()
+    if settings.grpc_port is not None:
+        # Imported here: a server without it does without what its libraries take.
+        from modelyard_server.grpc_service.service import InferenceService  # noqa: PLC0415
+
+        service = InferenceService(application, state, metrics, admission)
+        beside.append(service.listening(settings.grpc_port, settings.max_body_bytes))
+    server = make_server(application, state, settings.port, settings.drain_seconds)
+    server.run(None if place is None else [place.listener])
     return ExitCode.OK
+
+
+async def _keep(keeper: RouteKeeper, beside: Sequence[AbstractAsyncContextManager[None]]) -> None:
+    """Keeps the route, and runs what stands beside the HTTP server for as long."""
+    async with AsyncExitStack() as running:
+        for each in beside:
+            await running.enter_async_context(each)
+        await keeper.run()
 
 
 def load(store: ObjectStore, max_bytes: int, routed: RoutedModel) -> LoadedModel:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from http import HTTPStatus
 
 from modelyard_api.contract.route import Route, RoutedModel
-from modelyard_server.errors import RequestError
+from modelyard_server.errors import Header, RequestError
 from modelyard_server.metrics import ModelMetrics
 from modelyard_server.models.loading import LoadedModel
 
@@ -19,7 +20,7 @@ class Role(StrEnum):
     PREVIOUS = "previous"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ServedModel:
     """A loaded version under the name that clients know."""
 
@@ -33,6 +34,11 @@ class ServedModel:
     def version(self) -> str:
         """Version in the registry."""
         return self.routed.version
+
+    @cached_property
+    def header(self) -> Header:
+        """Tells with every answer which version gave it."""
+        return (b"x-modelyard-model-version", self.version.encode("latin-1", "replace"))
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,11 @@ missing number, or Python objects where some column is a text, with NaN for a mi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,7 @@ from modelyard_server.errors import RequestError
 
 _NAMES_SHOWN = 5
 _VALUE_SHOWN = 60
+_COLUMNS_TOLD = 100
 _WANTED = {
     ColumnType.INTEGER: "a whole number",
     ColumnType.NUMBER: "a number",
@@ -31,14 +35,32 @@ _KINDS: Mapping[ColumnType, frozenset[type]] = {
     ColumnType.TEXT: frozenset({str}),
 }
 _NONE = type(None)
+_NUMBERS = frozenset({int, float})
+_EXACT = 1 << 53
+_COUNTED = frozenset({ColumnType.INTEGER, ColumnType.NUMBER})
 
 
-@dataclass(frozen=True)
 class Rows:
-    """Rows of a request as columns in the order of the signature, not yet checked."""
+    """Rows of a request in the order of the signature, not yet checked; as they came, by row or by column."""
 
-    columns: Sequence[Sequence[Any]]
-    count: int
+    __slots__ = ("_columns", "count", "rows")
+
+    def __init__(
+        self,
+        columns: Sequence[Sequence[Any]] | None,
+        count: int,
+        rows: Sequence[Sequence[Any]] | None = None,
+    ) -> None:
+        self.count = count
+        self.rows = rows
+        self._columns = columns
+
+    @property
+    def columns(self) -> Sequence[Sequence[Any]]:
+        """The values of each column."""
+        if self._columns is None:
+            self._columns = list(zip(*(self.rows or ()), strict=True))
+        return self._columns
 
 
 @dataclass(frozen=True)
@@ -47,12 +69,22 @@ class Signature:
 
     columns: tuple[Column, ...]
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Names in order."""
         return tuple(column.name for column in self.columns)
 
-    @property
+    @cached_property
+    def types(self) -> Mapping[str, ColumnType]:
+        """Type by name."""
+        return {column.name: column.type for column in self.columns}
+
+    @cached_property
+    def kinds(self) -> frozenset[ColumnType]:
+        """Types that there are."""
+        return frozenset(self.types.values())
+
+    @cached_property
     def numeric(self) -> bool:
         """Whether every column becomes a number."""
         return all(column.type is not ColumnType.TEXT for column in self.columns)
@@ -76,21 +108,26 @@ class Reader:
         self._names = signature.names
         self._known = frozenset(signature.names)
         self._numeric = signature.numeric
+        self._counted = all(column.type in _COUNTED for column in signature.columns)
+        self._whole = tuple(
+            place for place, column in enumerate(signature.columns) if column.type is ColumnType.INTEGER
+        )
+        self._kinds = tuple(_KINDS[column.type] for column in signature.columns)
+        self._pick = _picker(signature.names)
 
     def from_records(self, records: Sequence[Any]) -> Rows:
         """Rows as objects, each with a value for every column and nothing else."""
         self._demand_rows(len(records))
-        if set(map(type, records)) != {dict}:
-            index = next(i for i, record in enumerate(records) if not isinstance(record, dict))
-            raise RequestError(f"row {index} is not an object of column names and values")
         try:
-            columns = [[record[name] for record in records] for name in self._names]
-        except KeyError:
-            self._demand_names(records)
+            rows = [self._pick(record) for record in records]
+        except (KeyError, TypeError):
+            self._explain(records)
             raise
-        if set(map(len, records)) != {len(self._names)}:
-            self._demand_names(records)
-        return Rows(columns, len(records))
+        width = len(self._names)
+        for record in records:
+            if len(record) != width:
+                self._explain(records)
+        return Rows(None, len(rows), rows)
 
     def from_lists(self, rows: Sequence[Any], names: Sequence[str] | None = None) -> Rows:
         """Rows as lists of values, in the order of ``names`` or else of the signature."""
@@ -105,15 +142,16 @@ class Reader:
                 raise RequestError(
                     f"row {index} has {len(row)} values, {width} are expected: {self._listed()}"
                 )
-        columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
         if names is None or tuple(names) == self._names:
-            return Rows(columns, len(rows))
+            return Rows(None, len(rows), rows)
+        columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
         place = {name: index for index, name in enumerate(names)}
         return Rows([columns[place[name]] for name in self._names], len(rows))
 
     def from_columns(self, given: Mapping[str, Any]) -> Rows:
         """A list of values for every column."""
-        self._check_names(given, "columns")
+        if given.keys() != self._known:
+            self._check_names(given, "columns")
         columns = [given[name] for name in self._names]
         for name, values in zip(self._names, columns, strict=True):
             if not isinstance(values, list | tuple):
@@ -127,15 +165,61 @@ class Reader:
 
     def matrix(self, rows: Rows) -> np.ndarray:
         """Checked values of shape (rows, columns)."""
-        if self._numeric:
-            stacked = np.array(
-                [self._numbers(*pair) for pair in zip(self._columns, rows.columns, strict=True)]
-            )
-            return np.ascontiguousarray(stacked.T)
-        matrix = np.empty((rows.count, len(self._columns)), dtype=object)
+        at_once = self._at_once(rows)
+        if at_once is not None:
+            return at_once
+        matrix = np.empty((rows.count, len(self._columns)), dtype=np.float64 if self._numeric else object)
+        wrong: list[RequestError] = []
         for index, (column, values) in enumerate(zip(self._columns, rows.columns, strict=True)):
-            text = column.type is ColumnType.TEXT
-            matrix[:, index] = self._texts(column, values) if text else self._numbers(column, values).tolist()
+            try:
+                if column.type is ColumnType.TEXT:
+                    matrix[:, index] = self._texts(column, values)
+                else:
+                    numbers = self._numbers(column, values)
+                    matrix[:, index] = numbers if self._numeric else numbers.tolist()
+            except RequestError as error:
+                wrong.append(error)
+        if wrong:
+            raise _all_of(wrong)
+        return matrix
+
+    def _at_once(self, rows: Rows) -> np.ndarray | None:
+        """The matrix, where all is plainly as it should be; else None, and the columns are looked at one by one."""
+        if rows.rows is None:
+            # A row in columns is as many lists as there are columns; laid out, it is one.
+            given = [[values[0] for values in rows.columns]] if rows.count == 1 else None
+        else:
+            given = rows.rows  # type: ignore[assignment]
+        if given is None:
+            return None
+        if self._counted:
+            return self._counts_at_once(given)
+        return self._texts_at_once(given[0]) if rows.count == 1 else None
+
+    def _counts_at_once(self, rows: Sequence[Sequence[Any]]) -> np.ndarray | None:
+        values = rows[0] if len(rows) == 1 else list(chain.from_iterable(rows))
+        if not _NUMBERS.issuperset(map(type, values)):
+            return None
+        try:
+            matrix = np.array(values, dtype=np.float64).reshape(len(rows), len(self._names))
+        except OverflowError:
+            return None
+        if self._whole:
+            whole = matrix[:, self._whole]
+            if not (whole == np.floor(whole)).all():
+                return None
+        return matrix
+
+    def _texts_at_once(self, row: Sequence[Any]) -> np.ndarray | None:
+        matrix = np.empty((1, len(row)), dtype=object)
+        for place, (value, kinds) in enumerate(zip(row, self._kinds, strict=True)):
+            kind = type(value)
+            if kind not in kinds or (kind is int and not -_EXACT < value < _EXACT):
+                return None
+            matrix[0, place] = value if kind is str else float(value)
+        for place in self._whole:
+            if not matrix[0, place].is_integer():
+                return None
         return matrix
 
     def _numbers(self, column: Column, values: Sequence[Any]) -> np.ndarray:
@@ -145,7 +229,10 @@ class Reader:
         try:
             numbers = np.array(values, dtype=np.float64)
         except OverflowError as error:
-            raise RequestError(f'column "{column.name}" holds a number that is too large') from error
+            raise RequestError(
+                f'column "{column.name}" holds a number that is too large',
+                columns={column.name: "a number is too large"},
+            ) from error
         if column.type is ColumnType.INTEGER:
             odd = np.flatnonzero(numbers != np.floor(numbers))
             odd = odd[~np.isnan(numbers[odd])]
@@ -166,18 +253,24 @@ class Reader:
             raise _wrong(column, index, values[index])
         return [np.nan if value is None else value for value in values]
 
-    def _demand_names(self, records: Sequence[Mapping[str, Any]]) -> None:
+    def _explain(self, records: Sequence[Any]) -> None:
+        """Raises RequestError at the first record that is not a row."""
         for index, record in enumerate(records):
+            if not isinstance(record, dict):
+                raise RequestError(f"row {index} is not an object of column names and values")
             self._check_names(record, f"row {index}")
 
     def _check_names(self, given: Sequence[str] | Mapping[str, Any], where: str) -> None:
         names = list(given)
-        missing = [name for name in self._names if name not in set(names)]
+        known = set(names)
+        missing = [name for name in self._names if name not in known]
         extra = [str(name) for name in names if name not in self._known]
         if missing or extra:
             raise RequestError(
                 f"{where}: {_sentence('missing', missing)}{_sentence('not an input of this model:', extra)}"
-                f"the model takes {self._listed()}"
+                f"the model takes {self._listed()}",
+                columns=dict.fromkeys(missing[:_COLUMNS_TOLD], f"{where}: missing")
+                | dict.fromkeys(extra[:_COLUMNS_TOLD], f"{where}: not an input of this model"),
             )
         if len(names) != len(self._names):
             twice = next(name for name in names if names.count(name) > 1)
@@ -193,11 +286,33 @@ class Reader:
         )
 
 
+def _picker(names: tuple[str, ...]) -> Callable[[Any], Sequence[Any]]:
+    """Takes the values of a record in the order of the names. It raises KeyError or TypeError for what is no row."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda record: [record[name] for name in names]
+
+
 def _wrong(column: Column, row: int, value: object) -> RequestError:
     wanted = _WANTED[column.type]
-    if value is None:
-        return RequestError(f'column "{column.name}", row {row}: nothing may be missing here, give {wanted}')
-    return RequestError(f'column "{column.name}", row {row}: {_shown(value)} is not {wanted}')
+    said = (
+        f"nothing may be missing here, give {wanted}" if value is None else f"{_shown(value)} is not {wanted}"
+    )
+    return RequestError(
+        f'column "{column.name}", row {row}: {said}', columns={column.name: f"row {row}: {said}"}
+    )
+
+
+def _all_of(wrong: Sequence[RequestError]) -> RequestError:
+    """The first in words, and every column by its name."""
+    first, *more = wrong
+    if not more:
+        return first
+    columns: dict[str, str] = {}
+    for error in wrong[:_COLUMNS_TOLD]:
+        columns |= error.columns
+    others = [name for error in more for name in error.columns]
+    return RequestError(f"{first.message}; also wrong: {_quoted(others)}", columns=columns)
 
 
 def _shown(value: object) -> str:

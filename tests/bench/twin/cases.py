@@ -59,10 +59,10 @@ class Case:
 
 def real() -> Iterator[Case]:
     """Thirty numbers and a logistic regression; eight and a forest of a hundred trees; titles and their kinds."""
-    X, y = _numbers("breast_cancer", "diagnosis")
+    X, y = numbers("breast_cancer", "diagnosis")
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     yield Case("30 numbers, scaler and LogisticRegression", model.fit(X[100:], y[100:]), X[:100])
-    X, y = _numbers("california_housing", "MedHouseVal")
+    X, y = numbers("california_housing", "MedHouseVal")
     forest = RandomForestRegressor(100, random_state=0)
     yield Case("8 numbers, forest of 100 trees", make_pipeline(forest).fit(X[4000:], y[4000:]), X[:1000])
     table = _table("product_titles")
@@ -114,7 +114,8 @@ def _table(name: str) -> Any:  # noqa: ANN401  pyarrow has no types
     return pyarrow.csv.read_csv(_DATA / f"{name}.csv.gz")
 
 
-def _numbers(name: str, target: str) -> tuple[np.ndarray, np.ndarray]:
+def numbers(name: str, target: str) -> tuple[np.ndarray, np.ndarray]:
+    """A builtin data set of numbers: its rows, shape (rows, columns), and the target of each."""
     table = _table(name)
     names = [column for column in table.column_names if column not in {target, "id"}]
     X = np.column_stack([table.column(column).to_numpy() for column in names]).astype(np.float64)

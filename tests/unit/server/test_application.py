@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field, replace
 
 import httpx
 import numpy as np
@@ -20,6 +21,21 @@ from modelyard_server.web.application import Application, Parts
 from tests.support.predictors import ROW, Constant, Waiting, served
 
 HEAVY_SECONDS = 1.0
+
+
+@dataclass
+class Counting:
+    """The first value of each row; keeps how many rows each call had, and refuses negative ones."""
+
+    calls: list[int] = field(default_factory=list)
+    gives_probabilities: bool = False
+
+    def predict(self, matrix: np.ndarray, *, probabilities: bool) -> Answer:
+        del probabilities
+        self.calls.append(len(matrix))
+        if (matrix < 0).any():
+            raise ValueError("negative")
+        return Answer(matrix[:, 0])
 
 
 async def never() -> None:
@@ -95,6 +111,18 @@ async def test_a_fault_of_the_server_is_answered_in_the_dialect_and_says_nothing
     assert "secret" not in answer.text
     assert answer.json()
     assert state.errors == 1
+
+
+async def test_requests_for_a_model_that_gathers_are_asked_together_and_a_bad_one_is_refused_alone() -> None:
+    predictor = Counting()
+    model = served(predictor)
+    client, state = client_of(replace(model, model=replace(model.model, gathers=True)))
+    bodies = [ROW, {**ROW, "a": -1.0}, {**ROW, "a": "x"}, ROW]
+    async with client:
+        answers = await asyncio.gather(*(client.post("/predict", json=body) for body in bodies))
+    assert [answer.status_code for answer in answers] == [200, 422, 400, 200]
+    assert predictor.calls == [3, 1, 1, 1]
+    assert (state.requests, state.errors) == (4, 0)
 
 
 async def test_a_server_that_is_about_to_stop_is_not_ready_and_still_answers() -> None:

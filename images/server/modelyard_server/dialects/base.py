@@ -11,7 +11,7 @@ from modelyard_server.serving import ServedModel
 from modelyard_server.signature import Reader, Rows
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Query:
     """A request, read."""
 
@@ -51,6 +51,8 @@ def demand_object(document: Any, example: str) -> dict[str, Any]:  # noqa: ANN40
 
 def refuse_unknown(document: dict[str, Any], known: frozenset[str], where: str) -> None:
     """Raises RequestError for a field that the dialect does not have."""
+    if known.issuperset(document):
+        return
     for name in document:
         if name not in known:
             raise RequestError(f'{where} has no field "{name[:60]}"; it has {", ".join(sorted(known))}')

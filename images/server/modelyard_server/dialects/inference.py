@@ -28,7 +28,7 @@ _ACCEPTED = {
     ColumnType.BOOLEAN: frozenset({"BOOL"}),
     ColumnType.TEXT: frozenset({"BYTES"}),
 }
-_PUBLISHED = {
+PUBLISHED = {
     ColumnType.INTEGER: "INT64",
     ColumnType.NUMBER: "FP64",
     ColumnType.BOOLEAN: "BOOL",
@@ -37,6 +37,7 @@ _PUBLISHED = {
 _BODY = frozenset({"id", "parameters", "inputs", "outputs"})
 _TENSOR = frozenset({"name", "shape", "datatype", "parameters", "data"})
 _MATRIX_DIMENSIONS = 2
+_OF_ONE_ROW = ([1], [1, 1])
 
 
 class InferenceDialect:
@@ -103,7 +104,7 @@ def model_metadata(serving: Serving, served: ServedModel) -> dict[str, Any]:
         "platform": "scikit-learn_skops" if reason is not None else "modelyard_compiled",
         "parameters": {} if reason is None else {"not_compiled_because": reason},
         "inputs": [
-            {"name": column.name, "datatype": _PUBLISHED[column.type], "shape": [-1]}
+            {"name": column.name, "datatype": PUBLISHED[column.type], "shape": [-1]}
             for column in model.signature.columns
         ],
         "outputs": _outputs(model),
@@ -132,7 +133,9 @@ def _requested(outputs: Any) -> tuple[str, ...] | None:  # noqa: ANN401
 
 
 def _rows(inputs: Sequence[Any], reader: Reader) -> Rows:
-    tensors = [_checked(tensor, index) for index, tensor in enumerate(inputs)]
+    tensors = [
+        tensor if _is_tensor(tensor) else _checked(tensor, index) for index, tensor in enumerate(inputs)
+    ]
     if len(tensors) == 1 and len(tensors[0]["shape"]) == _MATRIX_DIMENSIONS and reader.signature.numeric:
         name, shape = tensors[0]["name"], tensors[0]["shape"]
         if name not in reader.signature.names or shape[1] != 1:
@@ -142,7 +145,7 @@ def _rows(inputs: Sequence[Any], reader: Reader) -> Rows:
         raise RequestError(
             f'input "{next(name for name in names if names.count(name) > 1)[:60]}" is given twice'
         )
-    kinds = {column.name: column.type for column in reader.signature.columns}
+    kinds = reader.signature.types
     columns: dict[str, Any] = {}
     for tensor in tensors:
         kind = kinds.get(tensor["name"])
@@ -161,10 +164,25 @@ def _matrix(tensor: dict[str, Any], reader: Reader) -> Rows:
             f'input "{tensor["name"][:60]}" has {width} columns, this model takes {expected}: '
             f"{', '.join(reader.signature.names)}"
         )
-    for column in reader.signature.columns:
-        _check_datatype(tensor, column.type)
+    for kind in reader.signature.kinds:
+        _check_datatype(tensor, kind)
     data = _flat(tensor)
+    if rows == 1:
+        return reader.from_lists([data])
     return reader.from_lists([data[row * width : (row + 1) * width] for row in range(rows)])
+
+
+def _is_tensor(tensor: Any) -> bool:  # noqa: ANN401
+    """Whether nothing about the form of a tensor needs a second look."""
+    return (
+        type(tensor) is dict
+        and _TENSOR.issuperset(tensor)
+        and type(tensor.get("name")) is str
+        and type(tensor.get("datatype")) is str
+        and type(tensor.get("data")) is list
+        and type(tensor.get("shape")) is list
+        and tensor["shape"] in _OF_ONE_ROW
+    )
 
 
 def _checked(tensor: Any, index: int) -> dict[str, Any]:  # noqa: ANN401
@@ -204,7 +222,12 @@ def _check_column_shape(tensor: dict[str, Any]) -> None:
 def _flat(tensor: dict[str, Any]) -> list[Any]:
     """The values of a tensor, given nested or flat, as many as its shape says."""
     data: list[Any] = tensor["data"]
-    if len(tensor["shape"]) == _MATRIX_DIMENSIONS and data and all(type(row) is list for row in data):
+    if (
+        len(tensor["shape"]) == _MATRIX_DIMENSIONS
+        and data
+        and type(data[0]) is list
+        and all(type(row) is list for row in data)
+    ):
         width = tensor["shape"][1]
         for index, row in enumerate(data):
             if len(row) != width:

@@ -10,18 +10,19 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from modelyard_api.contract.route import STATE_PATH, RouteState
+from modelyard_server.processes.siblings import Alone, of_pod
 from modelyard_server.state import ServerState
 from modelyard_server.web.openapi import describe
 
 
-def make_admin(state: ServerState) -> FastAPI:
+def make_admin(state: ServerState, siblings: Alone | None = None) -> FastAPI:
     """``/admin/route``, ``/docs`` and ``/openapi.json``; every other path is unknown."""
     admin = FastAPI(title="Modelyard", redoc_url=None)
 
     @admin.get(STATE_PATH, response_model_by_alias=True)
     async def route_state() -> RouteState:
-        """The route that this server serves, and the one that it should."""
-        return state.route_state()
+        """The route that this server serves with all of its processes, and the one that it should."""
+        return of_pod(state.route_state(), [] if siblings is None else await siblings.told())
 
     @admin.exception_handler(HTTPException)
     async def refuse(request: Request, error: HTTPException) -> JSONResponse:

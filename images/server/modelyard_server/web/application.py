@@ -4,40 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
-from typing import Any
+from weakref import WeakKeyDictionary
 
-from modelyard_server import SERVER_VERSION
 from modelyard_server.admission import Admission
-from modelyard_server.dataplane import answer, encode
+from modelyard_server.dataplane import Asked, answer, predict, read, write
 from modelyard_server.dialects.base import Dialect
-from modelyard_server.dialects.inference import InferenceDialect, model_metadata, server_metadata
+from modelyard_server.dialects.binary import BinaryInferenceDialect
+from modelyard_server.dialects.inference import InferenceDialect
 from modelyard_server.dialects.mlflow import MLflowDialect
 from modelyard_server.dialects.typed import TypedDialect
-from modelyard_server.errors import Header, NotReadyError, RequestError
+from modelyard_server.errors import Header, RequestError
+from modelyard_server.gathering import MOST_ROWS, Gatherer
 from modelyard_server.metrics import ServerMetrics
+from modelyard_server.models.predictor import Answer
+from modelyard_server.processes.siblings import Alone
 from modelyard_server.serving import ServedModel
 from modelyard_server.state import ServerState
-from modelyard_server.web.asgi import (
-    TEXT,
-    ClientGoneError,
-    Receive,
-    RequestHead,
-    Scope,
-    Send,
-    read_body,
-    respond,
-)
+from modelyard_server.web.asgi import ClientGoneError, Receive, RequestHead, Scope, Send, read_body, respond
+from modelyard_server.web.lane import INLINE_BYTES, short_enough
+from modelyard_server.web.pages import Pages
+from modelyard_server.web.replies import Reply, Turn, answered, broken, refused
 
-_INLINE_BYTES = 16 * 1024
-"""A longer body takes longer to read than a light model to answer it; it goes to a thread."""
-_METRICS_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 _READING = frozenset({"GET", "HEAD"})
 _MODELS = "/v2/models/"
+_PATHS_KEPT = 64
 
 _log = logging.getLogger(__name__)
 
@@ -65,29 +60,24 @@ class Parts:
     """Runs for the life of the application and keeps the state's route."""
     admin: Callable[[Scope, Receive, Send], Awaitable[None]]
     """Answers what is not asked often."""
+    siblings: Alone = field(default_factory=Alone)
+    """The other processes of the pod."""
 
 
 class Application:
-    """Hot routes here, the rest by ``parts.admin``."""
+    """Predictions here, what only reads by ``Pages``, the rest by ``parts.admin``."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._state = parts.state
         self._inference = InferenceDialect()
-        self._fixed = {
+        self._targets = {
             "/predict": Target(TypedDialect(), "/predict"),
             "/invocations": Target(MLflowDialect(), "/invocations"),
         }
-        self._pages: dict[str, Callable[[], tuple[int, bytes, bytes]]] = {
-            "/health": self._health,
-            "/metrics": self._metrics,
-            "/ping": self._health,
-            "/v2": self._server,
-            "/v2/": self._server,
-            "/v2/health/live": self._live,
-            "/v2/health/ready": self._ready,
-            "/version": self._version,
-        }
+        self._fixed = len(self._targets)
+        self._pages = Pages(parts.state, parts.metrics, parts.siblings)
+        self._gatherers: WeakKeyDictionary[ServedModel, Gatherer] = WeakKeyDictionary()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the life of the application."""
@@ -95,16 +85,47 @@ class Application:
             await self._live_through(receive, send)
             return
         path: str = scope["path"]
-        target = self._fixed.get(path)
-        if target is None and path.startswith(_MODELS):
-            await self._model_path(path, scope, receive, send)
-        elif target is not None:
+        target = self._target(path)
+        if target is not None:
             await self._predict(target, scope, receive, send)
-        elif (page := self._pages.get(path)) is not None and scope["method"] in _READING:
-            status, body, content_type = page()
-            await respond(send, status, body, content_type)
+        elif scope["method"] in _READING and (reply := await self._pages.find(path)) is not None:
+            await respond(send, reply.status, reply.body, reply.content_type)
         else:
             await self._parts.admin(scope, receive, send)
+
+    def at_once(self, path: str, headers: Sequence[Header]) -> Turn | None:
+        """What answers a short request with this head right where it is read; None where it takes the long way."""
+        target = self._target(path) if short_enough(headers) else None
+        serving = self._state.serving
+        if target is None or serving is None or self._state.draining:
+            return None
+        try:
+            served = serving.find(target.model, target.version)
+        except RequestError:
+            return None
+        model = served.model
+        return partial(self._reply, target, served) if model.light and not model.gathers else None
+
+    def _reply(self, target: Target, served: ServedModel, body: bytes) -> Reply:
+        """The answer to a whole request, which never fails."""
+        try:
+            reply = answered(served, answer(served, target.dialect, body))
+        except RequestError as error:
+            reply = refused(target.dialect, error)
+        except Exception:  # noqa: BLE001  whatever it was, the client gets an answer
+            _log.exception("a request failed")
+            reply = broken(target.dialect)
+        self._count(target, reply)
+        return reply
+
+    async def predict(self, served: ServedModel, asked: Asked) -> Answer:
+        """The answer to a request that was read elsewhere, in the way that suits the model. Raises as the model does."""
+        model = served.model
+        if model.gathers:
+            return await self._gatherer(served).predict(asked)
+        if model.light and asked.query.rows.count <= MOST_ROWS:
+            return predict(model.predictor, asked)
+        return await self._parts.admission.in_thread(partial(predict, model.predictor, asked))
 
     async def _live_through(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -117,44 +138,35 @@ class Application:
         self._parts.admission.close()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _model_path(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """``/v2/models/{name}[/versions/{version}][/ready|/infer]``."""
+    def _target(self, path: str) -> Target | None:
+        """Who predicts at this path: a fixed one, or ``/v2/models/{name}[/versions/{version}]/infer``."""
+        found = self._targets.get(path)
+        if found is not None or not path.startswith(_MODELS) or not path.endswith("/infer"):
+            return found
         name, *rest = path[len(_MODELS) :].split("/")
-        version = None
-        if len(rest) > 1 and rest[0] == "versions":
-            version, rest = rest[1], rest[2:]
         if rest == ["infer"]:
-            target = Target(self._inference, "/v2/models/infer", name, version)
-            await self._predict(target, scope, receive, send)
-        elif rest in ([], ["ready"]) and scope["method"] in _READING:
-            status, body = self._model_page(name, version, ready=bool(rest))
-            await respond(send, status, body)
-        else:
-            await self._parts.admin(scope, receive, send)
+            found = Target(self._inference, "/v2/models/infer", name)
+        elif len(rest) == len(("versions", "", "infer")) and rest[0] == "versions":
+            found = Target(self._inference, "/v2/models/infer", name, rest[1])
+        if found is not None and len(self._targets) < _PATHS_KEPT + self._fixed:
+            self._targets[path] = found
+        return found
 
     async def _predict(self, target: Target, scope: Scope, receive: Receive, send: Send) -> None:
-        headers: list[Header] = []
         try:
             with self._parts.admission.request():
                 served, body = await self._answer(target, scope, receive)
-            headers.append((b"x-modelyard-model-version", served.version.encode("latin-1", "replace")))
-            status = int(HTTPStatus.OK)
+            reply = answered(served, body)
         except ClientGoneError:
             return
         except RequestError as error:
-            status, body = error.status, encode(target.dialect.refuse(error))
-            headers.extend(error.headers)
+            reply = refused(target.dialect, error)
         except Exception:  # noqa: BLE001  whatever it was, the client gets an answer
             _log.exception("a request failed")
-            status = int(HTTPStatus.INTERNAL_SERVER_ERROR)
-            body = encode(
-                target.dialect.refuse(RequestError("the server failed to answer this request", status))
-            )
-        if self._state.draining:
-            headers.append((b"connection", b"close"))
-        self._state.count(status)
-        self._parts.metrics.requests.labels(target.path, str(status)).inc()
-        await respond(send, status, body, headers=headers)
+            reply = broken(target.dialect)
+        self._count(target, reply)
+        headers = [*reply.headers, (b"connection", b"close")] if self._state.draining else reply.headers
+        await respond(send, reply.status, reply.body, reply.content_type, headers)
 
     async def _answer(self, target: Target, scope: Scope, receive: Receive) -> tuple[ServedModel, bytes]:
         if scope["method"] != "POST":
@@ -163,51 +175,34 @@ class Application:
             )
         served = self._state.demand().find(target.model, target.version)
         head = RequestHead.of(scope)
-        head.demand_json()
+        binary = head.json_length is not None and target.dialect is self._inference
+        if not binary:
+            head.demand_json()
         limit = self._parts.max_body_bytes
         with self._parts.admission.body(min(head.content_length or 0, limit)):
             body = await read_body(head, receive, limit)
-            work = partial(answer, served, target.dialect, body)
-            if served.model.light and len(body) <= _INLINE_BYTES:
-                return served, work()
-            return served, await self._parts.admission.in_thread(work)
+            if binary:
+                rest, body = body[head.json_length :], body[: head.json_length]
+                return served, await self._work(served, BinaryInferenceDialect(rest), body)
+            return served, await self._work(served, target.dialect, body)
 
-    def _model_page(self, name: str, version: str | None, *, ready: bool) -> tuple[int, bytes]:
-        try:
-            serving = self._state.demand()
-            served = serving.find(name, version)
-        except NotReadyError as error:
-            if ready:
-                return HTTPStatus.SERVICE_UNAVAILABLE, encode({"name": name, "ready": False})
-            return error.status, encode(self._inference.refuse(error))
-        except RequestError as error:
-            return error.status, encode(self._inference.refuse(error))
-        if ready:
-            return HTTPStatus.OK, encode({"name": name, "ready": True})
-        return HTTPStatus.OK, encode(model_metadata(serving, served))
+    async def _work(self, served: ServedModel, dialect: Dialect, body: bytes) -> bytes:
+        """A long body goes to a thread as it is; a short one is read here, and its rows may be asked with others."""
+        model = served.model
+        short = len(body) <= INLINE_BYTES
+        if short and model.gathers:
+            asked = read(served, dialect, body)
+            return write(served, dialect, asked, await self._gatherer(served).predict(asked))
+        if short and model.light:
+            return answer(served, dialect, body)
+        return await self._parts.admission.in_thread(partial(answer, served, dialect, body))
 
-    def _health(self) -> tuple[int, bytes, bytes]:
-        return self._readiness(), b"\n", TEXT
+    def _gatherer(self, served: ServedModel) -> Gatherer:
+        found = self._gatherers.get(served)
+        if found is None:
+            found = self._gatherers[served] = Gatherer(served.model, self._parts.admission)
+        return found
 
-    def _live(self) -> tuple[int, bytes, bytes]:
-        return _json({"live": True})
-
-    def _ready(self) -> tuple[int, bytes, bytes]:
-        return _json({"ready": self._state.ready}, self._readiness())
-
-    def _server(self) -> tuple[int, bytes, bytes]:
-        return _json(server_metadata())
-
-    def _version(self) -> tuple[int, bytes, bytes]:
-        return HTTPStatus.OK, SERVER_VERSION.encode(), TEXT
-
-    def _metrics(self) -> tuple[int, bytes, bytes]:
-        self._parts.metrics.ready.set(self._state.ready)
-        return HTTPStatus.OK, self._parts.metrics.exposition(), _METRICS_TYPE
-
-    def _readiness(self) -> int:
-        return HTTPStatus.OK if self._state.ready else HTTPStatus.SERVICE_UNAVAILABLE
-
-
-def _json(document: dict[str, Any], status: int = HTTPStatus.OK) -> tuple[int, bytes, bytes]:
-    return status, encode(document), b"application/json"
+    def _count(self, target: Target, reply: Reply) -> None:
+        self._state.count(reply.status)
+        self._parts.metrics.requests.labels(target.path, reply.code).inc()

@@ -15,6 +15,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 JSON = b"application/json"
 TEXT = b"text/plain; charset=utf-8"
+BINARY = b"inference-header-content-length"
+"""Header of a body in which binary data follow the JSON."""
 _SHOWN = 60
 
 
@@ -29,16 +31,21 @@ class RequestHead:
     content_type: bytes
     content_encoding: bytes
     content_length: int | None
+    json_length: int | None = None
+    """Length of the JSON where binary data follow it."""
 
     @classmethod
     def of(cls, scope: Scope) -> RequestHead:
         """Reads the headers of a request."""
-        found = {name: value for name, value in scope["headers"] if name.startswith(b"content-")}
-        length = found.get(b"content-length", b"")
+        found = dict(scope["headers"])
+        length, json_length = found.get(b"content-length", b""), found.get(BINARY)
+        if json_length is not None and not json_length.isdigit():
+            raise RequestError("the header Inference-Header-Content-Length is not a number of bytes")
         return cls(
             content_type=found.get(b"content-type", b""),
             content_encoding=found.get(b"content-encoding", b""),
             content_length=int(length) if length.isdigit() else None,
+            json_length=None if json_length is None else int(json_length),
         )
 
     def demand_json(self) -> None:

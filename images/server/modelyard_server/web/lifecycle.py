@@ -11,7 +11,7 @@ import uvicorn
 
 from modelyard_server.state import ServerState
 from modelyard_server.web.application import Application
-from modelyard_server.web.protocol import BoundedProtocol
+from modelyard_server.web.protocol import answering
 
 _KEEP_ALIVE_SECONDS = 65
 """Longer than proxies keep idle connections, so that none sends a request into one that closes."""
@@ -56,7 +56,7 @@ def make_server(
         host="0.0.0.0",  # noqa: S104  a pod's own network
         port=port,
         loop="uvloop",
-        http=BoundedProtocol,
+        http=answering(application),
         ws="none",
         lifespan="on",
         log_config=None,

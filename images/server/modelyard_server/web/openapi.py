@@ -7,6 +7,8 @@ from typing import Any
 from modelyard_api.contract.manifest import Column
 from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_server import SERVER_VERSION
+from modelyard_server.dialects.inference import PUBLISHED
+from modelyard_server.dialects.typed import PREDICTIONS, PROBABILITIES
 from modelyard_server.serving import ServedModel, Serving
 
 _TYPES = {
@@ -17,6 +19,25 @@ _TYPES = {
 }
 _LABEL_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 _EXAMPLES = 3
+_REFUSALS = {
+    "400": "The body or a column is not as the model takes it",
+    "413": "The body is too long",
+    "415": "The content type is not application/json",
+    "422": "The model does not take these values",
+    "503": "Not ready, or too much at once; Retry-After says when",
+}
+_ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {"type": "string"},
+        "columns": {
+            "type": "object",
+            "additionalProperties": {"type": "string"},
+            "description": "What is wrong, by the name of the column",
+        },
+    },
+}
 
 Schema = dict[str, Any]
 
@@ -41,38 +62,101 @@ def describe(serving: Serving | None) -> Schema:
 def _add_predictions(document: Schema, served: ServedModel) -> None:
     examples = served.model.bundle.input_example[:_EXAMPLES]
     document["components"] = {
-        "schemas": {
-            "Row": _row(served),
-            "Predictions": _predictions(served),
-            "Error": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}},
-        }
+        "schemas": {"Row": _row(served), "Predictions": _predictions(served), "Error": _ERROR}
     }
+    document["paths"]["/predict"] = _asked(
+        f"Predicts {served.model.bundle.target}",
+        _typed_body(served, examples),
+        _said("One prediction for each row, in their order", _reference("Predictions")),
+    )
+    document["paths"] |= {
+        f"/v2/models/{served.name}/infer": _asked(
+            "The same in the Open Inference Protocol, version 2",
+            _tensors(served, examples),
+            _said("One tensor for each output", {"type": "object", "required": ["outputs"]}),
+        ),
+        "/invocations": _asked(
+            "The same in the protocol of MLflow's scoring server",
+            _invocation(examples),
+            _said("One prediction for each row", {"type": "object", "required": ["predictions"]}),
+        ),
+    }
+
+
+def _typed_body(served: ServedModel, examples: list[dict[str, Any]]) -> Schema:
+    outputs = [PREDICTIONS, *([PROBABILITIES] if served.model.predictor.gives_probabilities else [])]
     many = {
         "type": "object",
         "required": ["rows"],
         "additionalProperties": False,
-        "properties": {"rows": {"type": "array", "minItems": 1, "items": _reference("Row")}},
+        "properties": {
+            "rows": {"type": "array", "minItems": 1, "items": _reference("Row")},
+            "outputs": {
+                "type": "array",
+                "minItems": 1,
+                "items": {"enum": outputs},
+                "description": "What the answer shall hold; everything where it is left out",
+            },
+        },
     }
     body: Schema = {"schema": {"oneOf": [many, _reference("Row")]}}
     if examples:
         body["examples"] = {
             "rows": {"summary": "Several rows", "value": {"rows": examples}},
+            "labels": {"summary": "Predictions alone", "value": {"rows": examples, "outputs": [PREDICTIONS]}},
             "row": {"summary": "One row", "value": examples[0]},
         }
-    document["paths"]["/predict"] = {
-        "post": _operation(
-            f"Predicts {served.model.bundle.target}",
-            {
-                "200": _said("One prediction for each row, in their order", _reference("Predictions")),
-                "400": _said("The body or a column is not as the model takes it", _reference("Error")),
-                "413": _said("The body is too long", _reference("Error")),
-                "415": _said("The content type is not application/json", _reference("Error")),
-                "422": _said("The model does not take these values", _reference("Error")),
-                "503": _said("Not ready, or too much at once; Retry-After says when", _reference("Error")),
-            },
-        )
-        | {"requestBody": {"required": True, "content": {"application/json": body}}}
+    return body
+
+
+def _tensors(served: ServedModel, examples: list[dict[str, Any]]) -> Schema:
+    """One tensor a column; that lengths and shapes agree is more than a schema can say."""
+    columns = served.model.signature.columns
+    tensor = {
+        "type": "object",
+        "required": ["name", "shape", "datatype", "data"],
+        "properties": {
+            "name": {"type": "string"},
+            "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1},
+            "datatype": {"type": "string"},
+            "data": {"type": "array"},
+        },
     }
+    body: Schema = {
+        "schema": {
+            "type": "object",
+            "required": ["inputs"],
+            "properties": {
+                "id": {"type": "string"},
+                "inputs": {"type": "array", "minItems": 1, "items": tensor},
+                "outputs": {"type": "array", "items": {"type": "object", "required": ["name"]}},
+            },
+        }
+    }
+    if examples:
+        inputs = [
+            {
+                "name": column.name,
+                "shape": [len(examples)],
+                "datatype": PUBLISHED[column.type],
+                "data": [row[column.name] for row in examples],
+            }
+            for column in columns
+        ]
+        body["examples"] = {"columns": {"summary": "One tensor a column", "value": {"inputs": inputs}}}
+    return body
+
+
+def _invocation(examples: list[dict[str, Any]]) -> Schema:
+    forms = ("dataframe_split", "dataframe_records", "instances", "inputs")
+    body: Schema = {"schema": {"type": "object", "oneOf": [{"required": [form]} for form in forms]}}
+    if examples:
+        split = {"columns": list(examples[0]), "data": [list(row.values()) for row in examples]}
+        body["examples"] = {
+            "records": {"summary": "Rows as objects", "value": {"dataframe_records": examples}},
+            "split": {"summary": "Rows as lists", "value": {"dataframe_split": split}},
+        }
+    return body
 
 
 def _row(served: ServedModel) -> Schema:
@@ -110,13 +194,22 @@ def _predictions(served: ServedModel) -> Schema:
         }
     return {
         "type": "object",
-        "required": ["model_name", "model_version", "predictions"],
+        "required": ["model_name", "model_version"],
         "properties": properties,
     }
 
 
 def _operation(summary: str, responses: Schema) -> Schema:
     return {"summary": summary, "responses": responses}
+
+
+def _asked(summary: str, body: Schema, answer: Schema) -> Schema:
+    """A path that is asked with a document, and how it refuses one."""
+    refusals = {status: _said(text, _reference("Error")) for status, text in _REFUSALS.items()}
+    return {
+        "post": _operation(summary, {"200": answer, **refusals})
+        | {"requestBody": {"required": True, "content": {"application/json": body}}}
+    }
 
 
 def _said(description: str, schema: Schema | None = None) -> Schema:

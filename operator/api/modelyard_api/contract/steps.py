@@ -250,10 +250,14 @@ class ServerSettings(StatusModel):
     model_name: str
     route_path: str = "/etc/modelyard/route/route.json"
     port: int = 8080
+    grpc_port: int | None = None
+    """Port of the protocol's gRPC half; none where it is not asked for."""
     s3: S3Endpoint
     max_body_bytes: int = 10 * 1024 * 1024
     max_model_bytes: int = 1024 * 1024 * 1024
     """Bytes of a bundle at most; it may come to twice as much when it is unpacked."""
+    processes: int = 1
+    """Processes that answer side by side, each with a copy of every model."""
     drain_seconds: float = 5.0
     """Time between SIGTERM and the end, in which requests are still answered but readiness is off."""
     log_level: str = "INFO"

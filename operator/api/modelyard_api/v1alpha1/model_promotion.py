@@ -98,6 +98,8 @@ class Serving(ApiModel):
 
     replicas: Replicas = Replicas()
     """How many pods."""
+    processes: Annotated[int, Field(ge=1, le=16)] = 1
+    """Processes of a pod that answer side by side; each holds the models itself and makes use of one more CPU."""
     resources: ResourceRequirements | None = None
     """Compute of a pod; the chart's default if unset."""
     node_selector: LabelMap | None = None

@@ -42,6 +42,7 @@ from modelyard_operator.settings import PodSettings
 
 _ROUTE_DIRECTORY = "/etc/modelyard/route"
 _PORT = "http"
+_GRPC, _GRPC_PORT = "grpc", 8081
 _PRE_STOP_SECONDS = 3
 _GRACE_SECONDS = 30
 
@@ -73,11 +74,15 @@ def build_route_map(parent: Parent, route: Route) -> ConfigMap:
 
 
 def build_service(parent: Parent) -> Service:
-    """The address of the promotion: port 80, so that a URL needs none."""
+    """The address of the promotion: port 80 for HTTP, so that a URL needs none, and gRPC on its own."""
     return Service(
         metadata=parent.meta(parent.name),
         spec=ServiceSpec(
-            selector=_selector(parent), ports=[ServicePort(name=_PORT, port=80, target_port=_PORT)]
+            selector=_selector(parent),
+            ports=[
+                ServicePort(name=_PORT, port=80, target_port=_PORT),
+                ServicePort(name=_GRPC, port=_GRPC_PORT, target_port=_GRPC),
+            ],
         ),
     )
 
@@ -132,13 +137,16 @@ def _pod(wanted: ServerPods) -> PodSpec:
 
 
 def _container(wanted: ServerPods) -> Container:
+    serving = wanted.spec.serving
     settings = ServerSettings(
         promotion=wanted.parent.name,
         project=wanted.parent.namespace,
         model_name=wanted.spec.model_name,
         route_path=f"{_ROUTE_DIRECTORY}/{ROUTE_FILE}",
         port=wanted.port,
+        grpc_port=_GRPC_PORT,
         s3=wanted.s3,
+        processes=serving.processes,
     )
     live, ready = (HttpGet(path=f"/v2/health/{word}", port=_PORT) for word in ("live", "ready"))
     return Container(
@@ -146,8 +154,11 @@ def _container(wanted: ServerPods) -> Container:
         image=wanted.pod.image,
         image_pull_policy=wanted.pull_policy,
         env=[EnvVar(name=SERVER_VARIABLE, value=settings.model_dump_json(by_alias=True, exclude_none=True))],
-        ports=[ContainerPort(name=_PORT, container_port=wanted.port)],
-        resources=wanted.spec.serving.resources or wanted.pod.resources,
+        ports=[
+            ContainerPort(name=_PORT, container_port=wanted.port),
+            ContainerPort(name=_GRPC, container_port=_GRPC_PORT),
+        ],
+        resources=serving.resources or wanted.pod.resources,
         volume_mounts=[*mounts(), VolumeMount(name="route", mount_path=_ROUTE_DIRECTORY, read_only=True)],
         startup_probe=Probe(http_get=live, period_seconds=1, timeout_seconds=2, failure_threshold=120),
         readiness_probe=Probe(http_get=ready, period_seconds=2, timeout_seconds=2, failure_threshold=2),

@@ -1,0 +1,1 @@
+"""Several processes in one pod: who starts them, and how they speak for the pod with one voice."""

@@ -1,0 +1,94 @@
+"""What is only read: health, metadata and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
+
+from modelyard_server import SERVER_VERSION
+from modelyard_server.dataplane import encode
+from modelyard_server.dialects.inference import InferenceDialect, model_metadata, server_metadata
+from modelyard_server.errors import NotReadyError, RequestError
+from modelyard_server.metrics import ServerMetrics
+from modelyard_server.processes.siblings import Alone
+from modelyard_server.state import ServerState
+from modelyard_server.web.asgi import TEXT
+from modelyard_server.web.replies import Reply, refused
+
+_METRICS_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
+_MODELS = "/v2/models/"
+
+
+class Pages:
+    """Answers GET and HEAD."""
+
+    def __init__(self, state: ServerState, metrics: ServerMetrics, siblings: Alone) -> None:
+        self._state = state
+        self._metrics = metrics
+        self._siblings = siblings
+        self._inference = InferenceDialect()
+        server = _json(server_metadata())
+        self._fixed = {
+            "/v2": server,
+            "/v2/": server,
+            "/v2/health/live": _json({"live": True}),
+            "/version": Reply(HTTPStatus.OK, SERVER_VERSION.encode(), content_type=TEXT),
+        }
+        self._asked: dict[str, Callable[[], Awaitable[Reply]]] = {
+            "/health": self._health,
+            "/metrics": self._scrape,
+            "/ping": self._health,
+            "/v2/health/ready": self._ready,
+        }
+
+    async def find(self, path: str) -> Reply | None:
+        """The page at a path, None where there is none. Readiness and metrics are those of all processes of the pod."""
+        asked = self._asked.get(path)
+        if asked is not None:
+            return await asked()
+        return self._model(path) if path.startswith(_MODELS) else self._fixed.get(path)
+
+    def _model(self, path: str) -> Reply | None:
+        """``/v2/models/{name}[/versions/{version}][/ready]``."""
+        name, *rest = path[len(_MODELS) :].split("/")
+        version = None
+        if len(rest) > 1 and rest[0] == "versions":
+            version, rest = rest[1], rest[2:]
+        if rest not in ([], ["ready"]):
+            return None
+        try:
+            serving = self._state.demand()
+            served = serving.find(name, version)
+        except NotReadyError as error:
+            if rest:
+                return _json({"name": name, "ready": False}, HTTPStatus.SERVICE_UNAVAILABLE)
+            return refused(self._inference, error)
+        except RequestError as error:
+            return refused(self._inference, error)
+        return _json({"name": name, "ready": True} if rest else model_metadata(serving, served))
+
+    async def _health(self) -> Reply:
+        return Reply(_status(ready=await self._is_ready()), b"\n", content_type=TEXT)
+
+    async def _ready(self) -> Reply:
+        ready = await self._is_ready()
+        return _json({"ready": ready}, _status(ready=ready))
+
+    async def _scrape(self) -> Reply:
+        self._metrics.ready.set(self._state.ready)
+        text = self._metrics.exposition(await self._siblings.counted())
+        return Reply(HTTPStatus.OK, text, content_type=_METRICS_TYPE)
+
+    async def _is_ready(self) -> bool:
+        if not self._state.ready:
+            return False
+        return all(told is not None and told.ready for told in await self._siblings.told())
+
+
+def _status(*, ready: bool) -> int:
+    return HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def _json(document: dict[str, Any], status: int = HTTPStatus.OK) -> Reply:
+    return Reply(status, encode(document))

@@ -1,0 +1,127 @@
+"""One contender with one model: started, asked for every row once, then asked as fast and as often as it can."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from bringup.paths import REPOSITORY
+from tests.bench.figures import Figure
+from tests.bench.serving import load, tree
+from tests.bench.serving.cases import Served
+from tests.bench.serving.contenders import TWO, Contender, Running, started
+from tests.bench.serving.names import COLD, LOST, MEMORY, RATE, of_rate
+from tests.support.s3 import S3Server
+from tests.support.waiting import until
+
+_COLD_SECONDS = 120.0
+_CONNECTIONS = 16
+_WARM_UP_SECONDS = 1.0
+_LIMIT = 20.0
+"""A program that sends nothing any more is ended after so many times what it was to take."""
+_SAME = 1e-9
+_OF_SERVER, _OF_LOAD = 0, 1
+"""CPUs, so that who asks takes nothing from who answers."""
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How long and how fast."""
+
+    seconds: float
+    rates: Sequence[int]
+
+
+def measured(
+    contender: Contender, served: Served, s3: S3Server, directory: Path, extent: Extent
+) -> Iterator[Figure]:
+    """All figures. Raises RuntimeError where an answer is not scikit-learn's."""
+
+    def figure(name: str, unit: str, value: float) -> Figure:
+        return Figure(served.name, contender.name, name, unit, value)
+
+    start = time.perf_counter()
+    with started(contender, served, s3, directory) as running:
+        _await_answer(contender, served, running.port)
+        yield figure(COLD, "s", time.perf_counter() - start)
+        if contender.name != TWO and (os.cpu_count() or 1) > 1:
+            tree.keep_on(running.pid, _OF_SERVER)
+        _check(contender, served, running.port)
+        requests = directory / "requests.jsonl"
+        lines = [contender.request(served, place, running.port) for place in range(len(served.matrix))]
+        requests.write_text("".join(json.dumps(line.decode("latin-1")) + "\n" for line in lines))
+        yield from _closed(figure, running, requests, extent.seconds)
+        for rate in extent.rates:
+            told = _sent(running.port, requests, extent.seconds, "--rate", str(rate))
+            for name in ("p50", "p99", "p99.9"):
+                yield figure(of_rate(rate, name), "ms", told[name])
+            yield figure(of_rate(rate, LOST), "", told["lost"])
+
+
+def _closed(figure: Any, running: Running, requests: Path, seconds: float) -> Iterator[Figure]:  # noqa: ANN401
+    connections = ("--connections", str(_CONNECTIONS))
+    _sent(running.port, requests, _WARM_UP_SECONDS, *connections)
+    before = tree.processor_seconds(running.pid)
+    told = _sent(running.port, requests, seconds, *connections)
+    used = tree.processor_seconds(running.pid) - before
+    yield figure(RATE, "", told["answers"] / told["seconds"])
+    yield figure("requests a CPU second", "", told["answers"] / used if used else math.inf)
+    for name in ("p50", "p99", "p99.9"):
+        yield figure(f"{name}, 16 connections", "ms", told[name])
+    yield figure(f"{LOST}, 16 connections", "", told["lost"])
+    yield figure(MEMORY, "MiB", tree.resident_mebibytes(running.pid))
+
+
+def _sent(port: int, requests: Path, seconds: float, *options: str) -> dict[str, float]:
+    command = [sys.executable, "-m", load.__name__, str(requests), "--port", str(port)]
+    done = subprocess.run(
+        [*command, "--seconds", str(seconds), *options],
+        cwd=REPOSITORY,
+        capture_output=True,
+        check=True,
+        timeout=_LIMIT * (1 + seconds),
+        preexec_fn=_alone if (os.cpu_count() or 1) > 1 else None,
+    )
+    told: dict[str, float] = json.loads(done.stdout)
+    return told
+
+
+def _alone() -> None:
+    os.sched_setaffinity(0, {_OF_LOAD})
+
+
+def _await_answer(contender: Contender, served: Served, port: int) -> None:
+    def answered() -> bool:
+        try:
+            return _ask(contender, served, 0, port).is_success
+        except httpx.HTTPError:
+            return False
+
+    until(answered, _COLD_SECONDS, f"{contender.name} answering")
+
+
+def _check(contender: Contender, served: Served, port: int) -> None:
+    """Every row is answered as scikit-learn answers it: labels alike, numbers within 1e-9."""
+    for place, expected in enumerate(served.expected):
+        response = _ask(contender, served, place, port)
+        found = contender.answer(response.json())
+        same = (
+            math.isclose(found, expected, rel_tol=_SAME) if isinstance(expected, float) else found == expected
+        )
+        if not same:
+            raise RuntimeError(f"{contender.name}, {served.name}: row {place} is {found!r}, not {expected!r}")
+
+
+def _ask(contender: Contender, served: Served, place: int, port: int) -> httpx.Response:
+    url = f"http://127.0.0.1:{port}{contender.path}"
+    return httpx.post(url, json=contender.body(served, place), trust_env=False, timeout=30)

@@ -1,0 +1,92 @@
+"""A server of two processes: one pod to whoever asks, also when one of them is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.bundles import build_compiled, iris
+from tests.support.s3 import S3Server
+from tests.support.server_process import ServerProcess, fresh_project, running_server
+from tests.support.waiting import until
+
+ROW = iris().rows[0]
+CONNECTIONS = 20
+ANSWERED = 'modelyard_server_requests_total{code="200",path="/predict"}'
+
+
+@pytest.fixture
+def server(minio_server: S3Server, tmp_path: Path) -> Iterator[ServerProcess]:
+    with running_server(tmp_path / "two", minio_server, fresh_project(), processes=2) as started:
+        started.await_route(started.route(build_compiled(iris()).write(started.store, "3")))
+        yield started
+
+
+def children(server: ServerProcess) -> list[int]:
+    assert server.process is not None
+    pid = server.process.pid
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def ask(server: ServerProcess) -> httpx.Response:
+    """Over a connection of its own, which the kernel gives to either process."""
+    with server.client() as client:
+        return client.post("/predict", json=ROW)
+
+
+def value(server: ServerProcess, series: str) -> float:
+    with server.client() as client:
+        lines = client.get("/metrics").text.splitlines()
+    return next((float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(series)), 0.0)
+
+
+def test_whichever_process_is_asked_tells_what_both_have_counted(server: ServerProcess) -> None:
+    assert {ask(server).status_code for _ in range(CONNECTIONS)} == {200}
+    assert {value(server, ANSWERED) for _ in range(CONNECTIONS)} == {CONNECTIONS}
+    assert {server.state().requests for _ in range(CONNECTIONS)} == {CONNECTIONS}
+    assert value(server, "modelyard_server_model_compiled") == 1
+    memory = value(server, "process_resident_memory_bytes")
+    assert memory > 1.5 * max(_resident(pid) for pid in children(server))
+
+
+def test_a_route_is_served_when_both_processes_serve_it(server: ServerProcess) -> None:
+    route = server.route(build_compiled(iris(seed=1)).write(server.store, "4"))
+    server.await_route(route)
+    answers = {ask(server).headers["x-modelyard-model-version"] for _ in range(CONNECTIONS)}
+    assert answers == {"4"}
+
+
+def test_a_killed_process_is_replaced_and_the_counts_do_not_fall(server: ServerProcess) -> None:
+    for _ in range(CONNECTIONS):
+        ask(server)
+    assert value(server, ANSWERED) == CONNECTIONS
+    before = children(server)
+    os.kill(before[0], signal.SIGKILL)
+    until(lambda: len(children(server)) == 2 and before[0] not in children(server), 30, "a replacement")
+
+    def ready() -> bool:
+        with server.client() as client:
+            return client.get("/v2/health/ready").is_success
+
+    until(ready, 30, "both processes being ready")
+    assert value(server, ANSWERED) >= CONNECTIONS
+    assert {ask(server).status_code for _ in range(CONNECTIONS)} == {200}
+    assert value(server, ANSWERED) >= 2 * CONNECTIONS
+
+
+def test_a_signal_ends_both(server: ServerProcess) -> None:
+    pids = children(server)
+    assert server.stop() == 0
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def _resident(pid: int) -> float:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return float(pages * os.sysconf("SC_PAGE_SIZE"))

@@ -1,0 +1,225 @@
+"""The short way answers as the long one does, and leaves to it whatever is out of the ordinary."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import httptools
+import numpy as np
+import pytest
+from uvicorn.config import Config
+from uvicorn.server import ServerState as Connections
+
+from modelyard_api.contract.route import Route
+from modelyard_server.admission import Admission, AdmissionLimits
+from modelyard_server.metrics import ServerMetrics
+from modelyard_server.models.predictor import Answer, Predictor
+from modelyard_server.serving import Serving
+from modelyard_server.state import ServerState
+from modelyard_server.web.admin import make_admin
+from modelyard_server.web.application import Application, Parts
+from modelyard_server.web.lane import short_enough
+from modelyard_server.web.protocol import BoundedProtocol, answering
+from tests.support.predictors import Constant, served
+from tests.support.turns import turns_until
+
+BODY = b'{"a": 1.0, "b": 2.0, "c": 3.0}'
+ORDINARY = (("Host", "x"), ("Content-Type", "application/json"), ("Content-Length", str(len(BODY))))
+PLAIN = [(b"content-type", b"application/json"), (b"content-length", b"30")]
+HEAVY_SECONDS = 1.0
+
+
+class Wire(asyncio.Transport):
+    """Keeps what is sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent = b""
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.sent += bytes(data)
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+    def pause_reading(self) -> None:
+        """Nothing comes by itself."""
+
+    def resume_reading(self) -> None:
+        """Nothing comes by itself."""
+
+
+class Response:
+    """A response, read by a parser that is not ours."""
+
+    def __init__(self, sent: bytes) -> None:
+        self.body = b""
+        self.headers: dict[bytes, bytes] = {}
+        self.complete = 0
+        parser = httptools.HttpResponseParser(self)
+        parser.feed_data(sent)
+        self.status = parser.get_status_code()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers[name] = value
+
+    def on_body(self, body: bytes) -> None:
+        self.body += body
+
+    def on_message_complete(self) -> None:
+        self.complete += 1
+
+
+async def never() -> None:
+    """Keeps no route."""
+
+
+def application(predictor: Predictor | None = None, seconds: float = 1e-5) -> tuple[Application, ServerState]:
+    state, metrics = ServerState(), ServerMetrics()
+    model = served(predictor or Constant(Answer(np.array([1.5]))), seconds)
+    state.serving = Serving(Route(model_name="forest", champion=model.routed), model)
+    admission = Admission(AdmissionLimits(), metrics)
+    return Application(Parts(state, metrics, admission, 1_000_000, never, make_admin(state))), state
+
+
+def connected(app: Application, *, short: bool = True) -> tuple[BoundedProtocol, Wire]:
+    config = Config(app, log_config=None, ws="none", lifespan="off", proxy_headers=False)
+    kind = answering(app) if short else BoundedProtocol
+    protocol, wire = kind(config, Connections(), {}), Wire()
+    protocol.connection_made(wire)
+    return protocol, wire
+
+
+def request(
+    path: str = "/predict",
+    headers: Sequence[tuple[str, str]] = ORDINARY,
+    body: bytes = BODY,
+    line: str = "POST {} HTTP/1.1",
+) -> bytes:
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    return f"{line.format(path)}\r\n{head}\r\n".encode() + body
+
+
+async def sent(wire: Wire) -> Response:
+    await turns_until(lambda: wire.sent)
+    return Response(wire.sent)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/predict", BODY),
+        ("/predict", b"{"),
+        ("/predict", b'{"a": "x", "b": 1, "c": 1}'),
+        ("/invocations", b'{"instances": [[1, 2, 3]]}'),
+        (
+            "/v2/models/forest/infer",
+            b'{"inputs": [{"name": "x", "shape": [1, 3], "datatype": "FP64", "data": [1, 2, 3]}]}',
+        ),
+        ("/v2/models/forest/versions/7/infer", b'{"inputs": []}'),
+    ],
+)
+async def test_both_ways_answer_the_same(path: str, body: bytes) -> None:
+    headers = [*ORDINARY[:2], ("Content-Length", str(len(body)))]
+    answers = []
+    for short in (True, False):
+        protocol, wire = connected(application()[0], short=short)
+        protocol.data_received(request(path, headers, body))
+        assert bool(wire.sent) is short, "the short way answers before it returns"
+        answers.append(await sent(wire))
+    one, other = answers
+    assert (one.status, one.body, one.headers) == (other.status, other.body, other.headers)
+    assert one.complete == 1
+
+
+async def test_a_fault_is_told_as_on_the_long_way() -> None:
+    protocol, wire = connected(application(Constant(RuntimeError("secret")))[0])
+    protocol.data_received(request())
+    assert Response(wire.sent).status == 500
+    assert b"secret" not in wire.sent
+
+
+async def test_a_request_in_pieces_is_answered_when_its_last_byte_is_there() -> None:
+    app, state = application()
+    protocol, wire = connected(app)
+    for byte in request()[:-1]:
+        protocol.data_received(bytes([byte]))
+    assert not wire.sent
+    protocol.data_received(request()[-1:])
+    assert Response(wire.sent).status == 200
+    assert state.requests == 1
+
+
+async def test_requests_behind_one_another_are_answered_in_order_also_behind_a_slow_one() -> None:
+    protocol, wire = connected(application()[0])
+    protocol.data_received(request() + request())
+    assert wire.sent.count(b"HTTP/1.1 200 OK") == 2
+    wire.sent = b""
+    get = b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+    protocol.data_received(get + request())
+    await turns_until(lambda: wire.sent.count(b"HTTP/1.1 200 OK") == 2)
+    assert wire.sent.index(b'"live"') < wire.sent.index(b'"predictions"')
+
+
+@pytest.mark.parametrize(
+    "unusual",
+    [
+        request(line="POST {} HTTP/1.0"),
+        request(headers=[*ORDINARY, ("Connection", "close")]),
+        request(headers=[*ORDINARY, ("Expect", "100-continue")]),
+        request(headers=[*ORDINARY, ("Content-Encoding", "identity")]),
+        request(headers=[ORDINARY[0], ("Content-Type", "application/json; charset=utf-8"), ORDINARY[2]]),
+        request(
+            headers=[*ORDINARY[:2], ("Transfer-Encoding", "chunked")],
+            body=b"1e\r\n" + BODY + b"\r\n0\r\n\r\n",
+        ),
+        request("/predict?x=1"),
+    ],
+    ids=["HTTP 1.0", "last", "asks first", "encoded", "charset", "chunked", "query"],
+)
+async def test_what_is_out_of_the_ordinary_takes_the_long_way_and_is_answered(unusual: bytes) -> None:
+    protocol, wire = connected(application()[0])
+    protocol.data_received(unusual)
+    assert not wire.sent
+    answer = await sent(wire)
+    await turns_until(lambda: b"predictions" in wire.sent)
+    assert answer.status in (100, 200)
+
+
+async def test_a_heavy_model_and_a_server_that_is_about_to_stop_take_the_long_way() -> None:
+    assert application(seconds=HEAVY_SECONDS)[0].at_once("/predict", PLAIN) is None
+    app, state = application()
+    assert app.at_once("/predict", PLAIN) is not None
+    assert app.at_once("/v2/models/other/infer", PLAIN) is None
+    state.draining = True
+    assert app.at_once("/predict", PLAIN) is None
+
+
+async def test_a_request_that_is_being_read_when_the_server_stops_is_answered_last() -> None:
+    protocol, wire = connected(application()[0])
+    protocol.data_received(request()[:-1])
+    protocol.shutdown()
+    assert not wire.closed
+    protocol.data_received(request()[-1:])
+    assert Response(wire.sent).headers[b"connection"] == b"close"
+    assert wire.closed
+
+
+async def test_answers_that_nobody_takes_off_are_not_piled_up() -> None:
+    protocol, wire = connected(application()[0])
+    protocol.pause_writing()
+    protocol.data_received(request())
+    await asyncio.sleep(0)
+    assert not wire.sent
+    protocol.resume_writing()
+    assert (await sent(wire)).status == 200
+
+
+@pytest.mark.parametrize("length", [b"", b"-1", b"16385", b"99999999999999999999", b"1_0"])
+def test_a_body_that_is_long_or_of_no_length_is_none_for_the_short_way(length: bytes) -> None:
+    assert not short_enough([(b"content-type", b"application/json"), (b"content-length", length)])
