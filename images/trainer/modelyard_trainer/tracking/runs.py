@@ -24,6 +24,8 @@ _TAG_LIMIT = 1000
 _EXISTS = "RESOURCE_ALREADY_EXISTS"
 _MISSING = "RESOURCE_DOES_NOT_EXIST"
 _INVALID = "INVALID_PARAMETER_VALUE"
+_REFUSED_BY_DATABASE = "BAD_REQUEST"
+_TRIES_AT_INPUT = 4
 _PARAMETERS_A_CALL = 100
 _METRICS_A_CALL = 500
 _VALUE_LIMIT = 6000
@@ -173,7 +175,16 @@ class Runs:
             "profile": json.dumps({"num_rows": data.rows}),
         }
         tags = [{"key": "mlflow.data.context", "value": "training"}]
-        self._write("runs/log-inputs", {"run_id": run_id, "datasets": [{"tags": tags, "dataset": dataset}]})
+        body: dict[str, Json] = {"run_id": run_id, "datasets": [{"tags": tags, "dataset": dataset}]}
+        for left in reversed(range(_TRIES_AT_INPUT)):
+            try:
+                self._write("runs/log-inputs", body)
+            except RefusedError as error:
+                # MLflow looks for data before it inserts them: of runs that come at once, its database takes one.
+                if error.code != _REFUSED_BY_DATABASE or not left:
+                    raise
+            else:
+                return
 
     def log_file(self, run: Run, path: str, content: bytes) -> None:
         """Stores a file with the run."""

@@ -51,7 +51,7 @@ class Houses:
 
     def error_of_best(self, values: Values) -> float:
         """Error on the test part of a model that learnt from the whole training part; the model is kept."""
-        import joblib  # type: ignore[import-untyped]  # noqa: PLC0415
+        import joblib  # noqa: PLC0415
         from sklearn.metrics import root_mean_squared_error  # noqa: PLC0415
 
         model = self.model(values, threads=-1).fit(self.X, self.y)
