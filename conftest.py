@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.support.controlplane",
     "tests.support.mlflow",
     "tests.support.postgres",
+    "tests.support.promoting",
     "tests.support.s3",
 ]
 

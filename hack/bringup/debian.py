@@ -33,6 +33,28 @@ def install_packages(context: Context, packages: Sequence[str]) -> None:
         context.shell.run("apt-install", ["apt-get", "install", "--yes", *packages], quiet)
 
 
+def unpacked(context: Context, package: str) -> Path:
+    """The files of a package, which is not installed: for a program that only tests run, and no service comes with."""
+    if not shutil.which("apt-get"):
+        raise BringUpError(f"please install {package}: this machine has no apt-get")
+
+    def make(partial: Path) -> None:
+        with context.reporter.step(f"machine: unpacking {package}"):
+            if os.geteuid() == 0:
+                context.shell.run("apt-update", ["apt-get", "update"])
+            context.shell.run("apt-download", ["apt-get", "download", package], Options(cwd=partial))
+            (archive,) = partial.glob("*.deb")
+            context.shell.run("dpkg-deb", ["dpkg-deb", "--extract", archive, partial])
+            archive.unlink()
+
+    return context.store.ensure(f"package-{package}", key_of([_release()]), make)
+
+
+def _release() -> str:
+    """Of the machine: another one has other packages."""
+    return Path("/etc/os-release").read_text()
+
+
 def _installed(context: Context, package: str) -> bool:
     said = context.shell.ask(["dpkg-query", "--show", "--showformat", "${Status}", package])
     return said == "install ok installed"

@@ -79,7 +79,10 @@ def selects(selector: Document, labels: Labels) -> bool:
     """Whether a selector of the forms that the chart uses matches."""
     if any(labels.get(key) != value for key, value in selector.get("matchLabels", {}).items()):
         return False
-    return all(expression["key"] in labels for expression in selector.get("matchExpressions", []))
+    return all(
+        (expression["key"] in labels) is (expression["operator"] == "Exists")
+        for expression in selector.get("matchExpressions", [])
+    )
 
 
 def opens(rule: Document, port: int) -> bool:
@@ -100,7 +103,7 @@ ALLOWED = {
     ("prometheus", "operator", HTTP), ("prometheus", "minio", STORE), ("prometheus", "mlflow", METRICS),
     ("prometheus", "server", HTTP),
     ("pod", "postgres", POSTGRES), ("pod", "minio", STORE), ("pod", "mlflow", MLFLOW),
-    ("server", "postgres", POSTGRES), ("server", "minio", STORE), ("server", "mlflow", MLFLOW),
+    ("server", "minio", STORE),
     ("operator", "loader", HTTP), ("operator", "trainer", HTTP),
     ("trainer", "postgres", POSTGRES), ("trainer", "minio", STORE), ("trainer", "mlflow", MLFLOW),
     ("loader", "postgres", POSTGRES), ("loader", "minio", STORE), ("loader", "mlflow", MLFLOW),
@@ -126,6 +129,14 @@ def test_exactly_the_needed_flows_are_open(network: Network) -> None:
 @pytest.mark.parametrize("source", ["stranger", "outsider"])
 def test_nobody_else_gets_in(network: Network, source: str, target: str) -> None:
     assert not any(network.allows(source, target, port) for port in range(1, 10000))
+
+
+def test_a_server_reaches_nothing_but_the_store_whatever_else_the_project_opens(renderer: Renderer) -> None:
+    anywhere: Document = {"to": [{"namespaceSelector": {}}]}
+    network = Network(renderer.render({"projects": [{"name": PROJECT, "egress": [anywhere]}]}))
+    assert network.allows("loader", "outsider", 443)
+    assert not network.allows("server", "outsider", 443)
+    assert not network.allows("server", "server", HTTP)
 
 
 def test_a_project_s_clients_reach_its_servers(renderer: Renderer) -> None:

@@ -1,14 +1,10 @@
 """What happens to resources after they were made: stopped, resumed, edited, replaced, ended and removed."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import httpx
 import pytest
 
 from modelyard_api.labels import DATASET as DATASET_LABEL
 from modelyard_api.labels import TRAINING_JOB as TRAINING_JOB_LABEL
+from tests.support.asking import asking
 from tests.support.kubeapi import DATASET, PROMOTION, SERVICE, TRAINING_JOB
 from tests.support.manifests import PROJECT, Project, dataset, promotion, slow_pipeline, training_job
 from tests.support.platform import Platform, jobs_of, pods_of
@@ -107,32 +103,12 @@ def test_a_pod_beyond_its_memory_limit_gets_more_once_and_is_reported_with_what_
     assert (status.attempt, status.memory_limit) == (2, "96Mi")
 
 
-@contextmanager
-def asking(client: httpx.Client) -> Iterator[list[int]]:
-    """Asks again and again while the block runs; the list fills with the status of every answer."""
-    statuses: list[int] = []
-    stop = threading.Event()
-
-    def ask() -> None:
-        while not stop.is_set():
-            statuses.append(client.post("/predict", json={"rows": [FLOWER]}).status_code)
-            stop.wait(0.02)
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
-        yield statuses
-    finally:
-        stop.set()
-        thread.join()
-
-
 def test_a_newer_version_takes_over_without_a_failed_request(platform: Platform, project: Project) -> None:
     project.apply(training_job("first-try", register={"modelName": "relay"}))
     project.await_true(TRAINING_JOB, "first-try", "Succeeded")
     project.apply(promotion("relay-production", "relay"))
     project.await_true(PROMOTION, "relay-production", "Ready")
-    with platform.server(PROJECT, "relay-production") as client, asking(client) as statuses:
+    with platform.server(PROJECT, "relay-production") as client, asking(client, FLOWER) as statuses:
         project.apply(training_job("second-try", register={"modelName": "relay"}))
         project.await_true(TRAINING_JOB, "second-try", "Succeeded")
         model = project.training_job("second-try").status.model

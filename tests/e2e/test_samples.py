@@ -14,6 +14,7 @@ from tests.support.kubeapi import DATASET, PROMOTION, TRAINING_JOB
 from tests.support.kubectl import Command
 from tests.support.manifests import PROJECT, Project
 from tests.support.platform import Platform
+from tests.support.queries import of_dashboards, of_rules
 from tests.support.resources import replay
 from tests.support.waiting import until
 
@@ -24,6 +25,8 @@ SAMPLES = REPOSITORY / "manifests" / "samples"
 REQUESTS = SAMPLES / "requests"
 PLAUSIBLE_PRICE = (1.0, 6.0)
 CATEGORY = "Mobile Phones"
+_NOTHING_WENT_WRONG = re.compile(r"_(failures|rejected)_total")
+"""Series that are there once something did."""
 
 
 def request(promotion: str) -> dict[str, list[dict[str, object]]]:
@@ -256,6 +259,53 @@ def query(prometheus: httpx.Client, expression: str) -> list[dict[str, list[str]
     assert answer.is_success, answer.text
     found: list[dict[str, list[str]]] = answer.json()["data"]["result"]
     return found
+
+
+def use(client: httpx.Client, promotion: str) -> None:
+    """A window of predictions, and labels for some of them."""
+    (row,) = request(promotion)["rows"]
+    answer = client.post("/predict", json={"rows": [row] * 500})
+    assert answer.status_code == 200, answer.text
+    name, predicted = answer.headers["x-request-id"], answer.json()["predictions"]
+    labels = [{"request_id": name, "row": place, "label": predicted[place]} for place in range(20)]
+    taken = client.post("/feedback", json={"labels": labels})
+    assert (taken.status_code, taken.json()) == (202, {"accepted": 20}), taken.text
+
+
+def test_prometheus_answers_every_query_of_rules_and_dashboards(
+    platform: Platform, housing: httpx.Client, titles: httpx.Client
+) -> None:
+    asked = [*of_rules("record"), *of_dashboards()]
+    with platform.prometheus() as prometheus:
+
+        def answered() -> bool:
+            # Rates need counters that move between scrapes.
+            use(housing, "housing-production")
+            use(titles, "titles-production")
+            silent = [
+                each.place
+                for each in asked
+                if not query(prometheus, each.text) and not _NOTHING_WENT_WRONG.search(each.text)
+            ]
+            assert not silent
+            return True
+
+        until(answered, 180, "an answer to every query")
+        for alert in of_rules("alert"):
+            query(prometheus, alert.text)
+
+
+def test_prometheus_has_taken_the_rules_without_an_error(platform: Platform, samples: Project) -> None:
+    del samples
+    with platform.prometheus() as prometheus:
+
+        def evaluated() -> bool:
+            groups = prometheus.get("/api/v1/rules").json()["data"]["groups"]
+            health = {rule["name"]: rule["health"] for group in groups for rule in group["rules"]}
+            wanted = [each.place for each in (*of_rules("record"), *of_rules("alert"))]
+            return set(wanted) <= set(health) and all(health[name] == "ok" for name in wanted)
+
+        until(evaluated, 90, "every rule being evaluated")
 
 
 def test_prometheus_scrapes_operator_servers_and_tracking(platform: Platform, samples: Project) -> None:

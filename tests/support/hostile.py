@@ -7,11 +7,9 @@ something makes it.
 from __future__ import annotations
 
 import io
-import json
 import pickle
 import zipfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
+from tests.support.hostile_contents import bombs, misfits
+from tests.support.hostile_files import Forge, Payload, changed, entries, zipped
 from tests.support.hostile_nodes import (
     COMMAND,
     SCHEMA,
@@ -32,16 +32,6 @@ from tests.support.hostile_nodes import (
     listed,
     node,
 )
-
-Forge = Callable[[Path], bytes]
-
-
-@dataclass(frozen=True)
-class Payload:
-    """A file and a word that its refusal must say."""
-
-    forge: Forge
-    word: str
 
 
 class _Command:
@@ -56,7 +46,7 @@ class _Command:
 
 def corpus() -> dict[str, Payload]:
     """All payloads by what they try."""
-    return {**_calls(), **_shapes(), **_archives(), **_contents()}
+    return {**_calls(), **_shapes(), **_archives(), **_contents(), **misfits(), **bombs()}
 
 
 def with_attribute(make: Callable[[Path], Node]) -> Forge:
@@ -67,7 +57,7 @@ def with_attribute(make: Callable[[Path], Node]) -> Forge:
             schema["content"]["content"]["extra"] = make(canary)
             schema["content"]["key_types"]["content"].append(node("TypeNode", "builtins.str"))
 
-        return _changed(_model(), change)
+        return changed(_model(), change)
 
     return forge
 
@@ -87,14 +77,14 @@ def _scalar(canary: Path) -> bytes:
         schema["content"]["content"]["extra"] = node("NdArrayNode", COMMAND, type="numpy", file="extra.npy")
         schema["content"]["key_types"]["content"].append(node("TypeNode", "builtins.str"))
 
-    return _changed(_model(), change, {"extra.npy": buffer.getvalue()})
+    return changed(_model(), change, {"extra.npy": buffer.getvalue()})
 
 
 def _shapes() -> dict[str, Payload]:
     """Schemas that are not what they should be."""
 
     def protocol(value: object) -> Forge:
-        return lambda _: _changed(_model(), lambda schema: schema.update(protocol=value))
+        return lambda _: changed(_model(), lambda schema: schema.update(protocol=value))
 
     def deep(_: Path) -> bytes:
         inner = json_node(1)
@@ -107,10 +97,10 @@ def _shapes() -> dict[str, Payload]:
         "a protocol that is true": Payload(protocol(bool(1)), "protocol"),
         "a protocol that is a text": Payload(protocol("2"), "protocol"),
         "a schema nested without end": Payload(deep, "nested"),
-        "a schema that is a list": Payload(lambda _: _zipped({SCHEMA: b"[]"}), "protocol"),
-        "a schema that is no JSON": Payload(lambda _: _zipped({SCHEMA: b"{"}), "schema"),
-        "no schema": Payload(lambda _: _zipped({"a": b""}), SCHEMA),
-        "no node at all": Payload(lambda _: _zipped({SCHEMA: b'{"protocol": 2}'}), "cannot be built"),
+        "a schema that is a list": Payload(lambda _: zipped({SCHEMA: b"[]"}), "protocol"),
+        "a schema that is no JSON": Payload(lambda _: zipped({SCHEMA: b"{"}), "schema"),
+        "no schema": Payload(lambda _: zipped({"a": b""}), SCHEMA),
+        "no node at all": Payload(lambda _: zipped({SCHEMA: b'{"protocol": 2}'}), "cannot be built"),
     }
 
 
@@ -118,7 +108,7 @@ def _archives() -> dict[str, Payload]:
     """Files that are not a skops file, or one that does not fit into memory."""
 
     def bomb(_: Path) -> bytes:
-        return _zipped({SCHEMA: b"{}", "zeros": bytes(64 * 1024 * 1024)}, zipfile.ZIP_DEFLATED)
+        return zipped({SCHEMA: b"{}", "zeros": bytes(64 * 1024 * 1024)}, zipfile.ZIP_DEFLATED)
 
     def twice(_: Path) -> bytes:
         import warnings  # noqa: PLC0415  for the one warning that is meant
@@ -134,21 +124,21 @@ def _archives() -> dict[str, Payload]:
         np.lib.format.write_array_header_1_0(
             buffer, {"descr": "<f8", "fortran_order": False, "shape": (10**12,)}
         )
-        return _zipped({**_entries(_model()), "x.npy": buffer.getvalue()})
+        return zipped({**entries(_model()), "x.npy": buffer.getvalue()})
 
     def objects(canary: Path) -> bytes:
         buffer = io.BytesIO()
         np.save(buffer, np.array([_Command(canary)], dtype=object), allow_pickle=True)
-        return _zipped({**_entries(_model()), "x.npy": buffer.getvalue()})
+        return zipped({**entries(_model()), "x.npy": buffer.getvalue()})
 
     def sparse(canary: Path) -> bytes:
-        return _zipped({**_entries(_model()), "x.npz": _zipped({"data.npy": pickle.dumps(_Command(canary))})})
+        return zipped({**entries(_model()), "x.npz": zipped({"data.npy": pickle.dumps(_Command(canary))})})
 
     return {
         "a pickle": Payload(lambda canary: pickle.dumps(_Command(canary)), "not a skops file"),
         "an archive that unpacks to more than is allowed": Payload(bomb, "bytes"),
         "an archive packed in another way": Payload(
-            lambda _: _zipped(_entries(_model()), zipfile.ZIP_LZMA), "packed"
+            lambda _: zipped(entries(_model()), zipfile.ZIP_LZMA), "packed"
         ),
         "an archive with two schemas": Payload(twice, "two entries"),
         "an array longer than its file": Payload(header, "its header says"),
@@ -166,16 +156,16 @@ def _contents() -> dict[str, Payload]:
 
     def array(model: Any, dtype_names: tuple[str, ...], change: Callable[[np.ndarray], None]) -> Forge:  # noqa: ANN401
         def forge(_: Path) -> bytes:
-            entries = _entries(skops.io.dumps(model.fit(data, labels)))
-            for name, content in entries.items():
+            held = entries(skops.io.dumps(model.fit(data, labels)))
+            for name, content in held.items():
                 if name.endswith(".npy"):
                     values = np.load(io.BytesIO(content), allow_pickle=False)
                     if values.dtype.names is not None and set(dtype_names) <= set(values.dtype.names):
                         change(values)
                         buffer = io.BytesIO()
                         np.save(buffer, values, allow_pickle=False)
-                        entries[name] = buffer.getvalue()
-            return _zipped(entries)
+                        held[name] = buffer.getvalue()
+            return zipped(held)
 
         return forge
 
@@ -211,31 +201,12 @@ def _contents() -> dict[str, Payload]:
         "a vectorizer that reads the files that a request names": Payload(
             lambda _: skops.io.dumps(TfidfVectorizer(input="filename")), "reads files"
         ),
+        "a vectorizer whose pattern takes time without end": Payload(
+            lambda _: skops.io.dumps(TfidfVectorizer(token_pattern=r"(\w+)+!")), "time without end"
+        ),
     }
 
 
 def _model() -> bytes:
     content: bytes = skops.io.dumps(LogisticRegression().fit([[0.0], [1.0]], ["a", "b"]))
     return content
-
-
-def _changed(
-    content: bytes, change: Callable[[Node], None], more: Mapping[str, bytes] | None = None
-) -> bytes:
-    entries = _entries(content)
-    schema = json.loads(entries[SCHEMA])
-    change(schema)
-    return _zipped({**entries, **(more or {}), SCHEMA: json.dumps(schema).encode()})
-
-
-def _entries(content: bytes) -> dict[str, bytes]:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def _zipped(entries: Mapping[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", compression) as archive:
-        for name, content in entries.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()

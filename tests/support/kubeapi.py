@@ -42,9 +42,11 @@ TRAINING_JOB = Kind("apis/modelyard.dev/v1alpha1", "trainingjobs")
 PROMOTION = Kind("apis/modelyard.dev/v1alpha1", "modelpromotions")
 OWN_KINDS = {"Dataset": DATASET, "TrainingJob": TRAINING_JOB, "ModelPromotion": PROMOTION}
 
+AUTOSCALER = Kind("apis/autoscaling/v2", "horizontalpodautoscalers")
 CONFIG_MAP = Kind("api/v1", "configmaps")
 CRD = Kind("apis/apiextensions.k8s.io/v1", "customresourcedefinitions", namespaced=False)
 DEPLOYMENT = Kind("apis/apps/v1", "deployments")
+DISRUPTION_BUDGET = Kind("apis/policy/v1", "poddisruptionbudgets")
 EVENT = Kind("api/v1", "events")
 JOB = Kind("apis/batch/v1", "jobs")
 LEASE = Kind("apis/coordination.k8s.io/v1", "leases")

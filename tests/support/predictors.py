@@ -51,12 +51,15 @@ class Waiting:
         return Answer(np.zeros(len(matrix)))
 
 
-def served(predictor: Predictor, row_seconds: float = 1e-5) -> ServedModel:
-    """Version 7 of a model of three numbers, answered by this predictor."""
+def served(
+    predictor: Predictor, row_seconds: float = 1e-5, version: str = "7", role: Role = Role.CHAMPION
+) -> ServedModel:
+    """A version of a model of three numbers, answered by this predictor."""
     bundle = Bundle.model_validate(build_bundle(_FITTED).document)
     signature = Signature(tuple(bundle.inputs))
     reader = Reader(signature)
-    model = LoadedModel("sha256:0", bundle, signature, reader, predictor, (), row_seconds, "it is a test")
-    routed = RoutedModel(version="7", run_id="run", model_digest="sha256:0", bundle_uri="s3://b/k")
-    metrics = ServerMetrics().of_model("forest", "7", Role.CHAMPION, [])
-    return ServedModel("forest", Role.CHAMPION, routed, model, metrics)
+    digest = "sha256:0" if version == "7" else f"sha256:{version}"
+    model = LoadedModel(digest, bundle, signature, reader, predictor, (), row_seconds, "it is a test")
+    routed = RoutedModel(version=version, run_id="run", model_digest=digest, bundle_uri="s3://b/k")
+    metrics = ServerMetrics().of_model("forest", version, role, [])
+    return ServedModel("forest", role, routed, model, metrics)

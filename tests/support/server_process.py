@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from modelyard_api.contract.route import STATE_PATH, Route, RoutedModel, RouteState
+from modelyard_api.contract.route import STATE_PATH, Route, RoutedModel, RouteState, Trial
 from modelyard_api.contract.steps import (
     CREDENTIALS_VARIABLE,
     S3_ACCESS_KEY,
@@ -48,6 +48,8 @@ class ServerProcess:
     model_name: str = MODEL
     options: dict[str, Any] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
+    s3_url: str | None = None
+    """Where the server finds its store, if something stands between."""
     process: Process | None = None
     cold: bool = False
     """Whether it is an interpreter of its own, which has none but its own packages on its path."""
@@ -69,9 +71,11 @@ class ServerProcess:
         """What it wrote so far."""
         return (self.directory / "server.log").read_text()
 
-    def route(self, champion: RoutedModel, previous: RoutedModel | None = None) -> Route:
+    def route(
+        self, champion: RoutedModel, previous: RoutedModel | None = None, candidate: Trial | None = None
+    ) -> Route:
         """Writes the route file, whole or not at all, as a ConfigMap volume does."""
-        route = Route(model_name=self.model_name, champion=champion, previous=previous)
+        route = Route(model_name=self.model_name, champion=champion, previous=previous, candidate=candidate)
         self.write_route(json.dumps(route.to_wire()))
         return route
 
@@ -93,7 +97,7 @@ class ServerProcess:
             model_name=self.model_name,
             route_path=str(self.directory / "route.json"),
             port=self.port,
-            s3=self.s3.endpoint(self.project),
+            s3=self.s3.endpoint(self.project, self.s3_url),
             **{"drain_seconds": 0.0, **self.options},
         )
         environment = os.environ | {

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from modelyard_api.contract.route import ROUTE_FILE, Route, RouteState
+from modelyard_api.contract.route import ROUTE_FILE, RoleCounts, Route, RoutedModel, RouteState, ServedRole
 from tests.support.kubeapi import CONFIG_MAP, POD, Document, KubeApi
 from tests.support.waiting import until
 
@@ -22,6 +22,8 @@ class ServerPods:
     refused: set[str] = field(default_factory=set)
     """Versions that the servers do not take."""
     served: Route | None = None
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    """What versions did, in whatever role: fields of RoleCounts by version."""
 
     def route(self) -> Route | None:
         """The route that the operator wrote."""
@@ -31,7 +33,7 @@ class ServerPods:
     def state(self) -> RouteState:
         """Serves the wanted route at once, unless its version is refused."""
         wanted = self.route()
-        if wanted is not None and wanted.champion.version not in self.refused:
+        if wanted is not None and not self.refused & {each.version for each in _held(wanted).values()}:
             self.served = wanted
         behind = wanted is not None and self.served != wanted
         return RouteState(
@@ -39,6 +41,12 @@ class ServerPods:
             wanted_digest=wanted.digest() if wanted else None,
             version=self.served.champion.version if self.served else None,
             error="the bundle's digest is another" if behind else None,
+            counts=[
+                RoleCounts(role=role, version=each.version, **self.counts.get(each.version, {}))
+                for role, each in _held(self.served).items()
+            ]
+            if self.served
+            else [],
         )
 
     def become_ready(self, count: int = 1) -> list[Document]:
@@ -60,6 +68,14 @@ class ServerPods:
     def _pods(self, count: int) -> list[Document]:
         found = self.api.items(POD, self.namespace, f"modelyard.dev/promotion={self.promotion}")
         return found if len(found) == count else []
+
+
+def _held(route: Route) -> dict[ServedRole, RoutedModel]:
+    """Champion and candidate of a route."""
+    held = {ServedRole.CHAMPION: route.champion}
+    if route.candidate is not None:
+        held[ServedRole.CANDIDATE] = route.candidate.model
+    return held
 
 
 @contextmanager

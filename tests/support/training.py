@@ -63,6 +63,7 @@ def publish(
     key: Sequence[str] = ("row",),
     dataset: str = "data",
     sequence: int = 1,
+    split: Split | None = None,
 ) -> DatasetVersion:
     """Publishes rows as a loader would."""
     buffer = io.BytesIO()
@@ -79,7 +80,7 @@ def publish(
         parts=[write_part(store, prefix, buffer.getvalue(), table.num_rows)],
         recipe=Recipe(digest="0" * 64, engine="test"),
         content_digest=content_digest(table, key).root,
-        split=Split(),
+        split=split or Split(),
         audit_head="sha256:" + "0" * 64,
     )
     written = write_manifest(store, manifest)

@@ -13,8 +13,8 @@ from psycopg import sql
 from modelyard_provisioner.errors import ProvisioningError
 
 _STATEMENTS = "audit.sql"
-TABLES = ("data_loads", "data_changes", "data_rejects", "data_rules", "data_sweeps")
-VIEW = "loads"
+TABLES = ("data_loads", "data_changes", "data_rejects", "data_rules", "data_sweeps", "model_champions")
+VIEWS = ("loads", "champions")
 _ADDED = {"data_loads": ("requested_by", "trigger")}
 """Columns, all of them text, that tables of an earlier release lack."""
 _EARLIER = frozenset({"data_loads"})
@@ -35,13 +35,13 @@ def ensure_audit(session: psycopg.Connection, schema: str, role: str) -> None:
         )
         session.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(_LOCK_WAIT)))
         session.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"audit of {schema}",))
-        for name in (*TABLES, VIEW):
+        for name in (*TABLES, *VIEWS):
             _check_free(session, schema, name, role)
         for table in TABLES:
             _take_over(session, schema, table)
         session.execute(files(__package__).joinpath(_STATEMENTS).read_bytes())
-        for relation in (*TABLES, VIEW):
-            _grant(session, sql.Identifier(schema, relation), role, may_append=relation != VIEW)
+        for relation in (*TABLES, *VIEWS):
+            _grant(session, sql.Identifier(schema, relation), role, may_append=relation in TABLES)
 
 
 def _take_over(session: psycopg.Connection, schema: str, table: str) -> None:
@@ -65,7 +65,7 @@ def _take_over(session: psycopg.Connection, schema: str, table: str) -> None:
 def _check_free(session: psycopg.Connection, schema: str, name: str, role: str) -> None:
     """Refuse to take what the role made under a name of the audit for a part of it."""
     found = _relation(session, schema, name)
-    kind = "v" if name == VIEW else "r"
+    kind = "v" if name in VIEWS else "r"
     if found is None or (found.kind == kind and (found.owner != role or name in _EARLIER)):
         return
     raise ProvisioningError(

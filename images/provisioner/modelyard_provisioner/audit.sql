@@ -1,4 +1,4 @@
--- The audit of a project: what was loaded, changed, set aside, judged and removed. Run with search_path on the
+-- The audit of a project: what was loaded, changed, set aside, judged and removed, and which models were in charge. Run with search_path on the
 -- project's schema, as often as the release changes. The administrator owns all of it; the project's role may read
 -- and append.
 
@@ -74,6 +74,23 @@ CREATE TABLE IF NOT EXISTS data_sweeps (
 );
 CREATE INDEX IF NOT EXISTS data_sweeps_time ON data_sweeps (dataset_uid, at);
 
+-- Entries are complete when they are made: when a champion's time ends is when that of the next begins.
+CREATE TABLE IF NOT EXISTS model_champions (
+  promotion text NOT NULL,
+  promotion_uid text NOT NULL,
+  number integer NOT NULL,
+  model_name text NOT NULL,
+  stage text NOT NULL,
+  version text NOT NULL,
+  run_id text NOT NULL,
+  model_digest text NOT NULL,
+  dataset_digest text,
+  since timestamptz NOT NULL,
+  recorded_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (promotion_uid, number)
+);
+CREATE INDEX IF NOT EXISTS model_champions_time ON model_champions (promotion, since);
+
 -- Canonical JSON as the loader writes it: keys by code point, no spaces, whole numbers only.
 CREATE OR REPLACE FUNCTION canonical_json(document jsonb) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path FROM CURRENT AS $$
@@ -144,7 +161,36 @@ SELECT
 FROM data_loads AS entry
 WINDOW chain AS (PARTITION BY entry.dataset_uid ORDER BY entry.sequence);
 
+-- Who was in charge from when until when. A promotion that was removed and made again goes on under its name.
+CREATE OR REPLACE VIEW champions AS
+SELECT
+  entry.promotion,
+  entry.model_name,
+  entry.stage,
+  entry.version,
+  entry.since,
+  lead(entry.since) OVER terms AS until,
+  entry.run_id,
+  entry.model_digest,
+  entry.dataset_digest,
+  entry.number,
+  entry.promotion_uid,
+  entry.recorded_at
+FROM model_champions AS entry
+WINDOW terms AS (PARTITION BY entry.promotion ORDER BY entry.since, entry.recorded_at, entry.number);
+
+-- The champion of a promotion at a time: one row, or none before the first.
+CREATE OR REPLACE FUNCTION champion_at(promotion text, at timestamptz) RETURNS SETOF champions
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
+  SELECT * FROM champions AS term
+  WHERE term.promotion = champion_at.promotion
+    AND term.since <= champion_at.at
+    AND (term.until IS NULL OR term.until > champion_at.at)
+$$;
+
 -- Whoever made one of these names first would own what stands behind it now.
 ALTER FUNCTION canonical_json(jsonb) OWNER TO CURRENT_USER;
 ALTER FUNCTION data_loads_hash(data_loads) OWNER TO CURRENT_USER;
 ALTER VIEW loads OWNER TO CURRENT_USER;
+ALTER FUNCTION champion_at(text, timestamptz) OWNER TO CURRENT_USER;
+ALTER VIEW champions OWNER TO CURRENT_USER;

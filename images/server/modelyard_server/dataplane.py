@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -13,9 +13,22 @@ import orjson
 from modelyard_server.dialects.base import Dialect, Query
 from modelyard_server.errors import RequestError
 from modelyard_server.models.predictor import Answer, Predictor
+from modelyard_server.monitoring.tap import Answered
 from modelyard_server.serving import ServedModel
 
 _MESSAGE_LIMIT = 300
+_NAME_LIMIT = 128
+
+
+class Came(NamedTuple):
+    """What is known of a request beside its document."""
+
+    start: float
+    """When it began to be read, on the clock of ``time.perf_counter``."""
+    request_id: str
+    """What the client is told as its name."""
+    size: int
+    """Bytes of its body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,28 +39,41 @@ class Asked:
     matrix: np.ndarray
     start: float
     """When it began to be read, on the clock of ``time.perf_counter``."""
+    name: str = ""
+    """What it is logged as."""
+    seen: np.ndarray | None = None
+    """The rows as they came, for whoever looks at answers; None where nobody does."""
+    size: int = 0
+    """Bytes of its body."""
 
 
-def answer(served: ServedModel, dialect: Dialect, body: bytes) -> bytes:
+def answer(served: ServedModel, dialect: Dialect, body: bytes, request_id: str = "") -> bytes:
     """The encoded answer to a request body. Raises RequestError for whatever is wrong with it.
+
+    It is logged under ``request_id`` unless the body brings an id of its own.
 
     Runs to its end without waiting for anything, so it may be called on the event loop or in a thread.
     """
-    asked = read(served, dialect, body)
+    asked = read(served, dialect, body, request_id)
     return write(served, dialect, asked, predict(served.model.predictor, asked))
 
 
-def read(served: ServedModel, dialect: Dialect, body: bytes) -> Asked:
+def read(served: ServedModel, dialect: Dialect, body: bytes, request_id: str = "") -> Asked:
     """What a body asks for. Raises RequestError."""
-    start = time.perf_counter()
-    return read_document(served, dialect, parse(body), start)
+    came = Came(time.perf_counter(), request_id, len(body))
+    return read_document(served, dialect, parse(body), came)
 
 
-def read_document(served: ServedModel, dialect: Dialect, document: Any, start: float) -> Asked:  # noqa: ANN401
+def read_document(served: ServedModel, dialect: Dialect, document: Any, came: Came) -> Asked:  # noqa: ANN401
     """What a parsed body asks for. Raises RequestError."""
     reader = served.model.reader
     query = dialect.read(document, reader)
-    return Asked(query, reader.matrix(query.rows), start)
+    matrix = reader.matrix(query.rows)
+    if served.tap is None:
+        return Asked(query, matrix, came.start)
+    # Steps of scikit-learn may be told to work in place (copy=False); a compiled program never does.
+    seen = matrix if served.model.compiled else matrix.copy()
+    return Asked(query, matrix, came.start, _name(query, came.request_id), seen, came.size)
 
 
 def predict(predictor: Predictor, asked: Asked) -> Answer:
@@ -64,7 +90,7 @@ def predict(predictor: Predictor, asked: Asked) -> Answer:
 def write(served: ServedModel, dialect: Dialect, asked: Asked, found: Answer) -> bytes:
     """The encoded answer, counted. Raises RequestError where it is not a number."""
     encoded = encode(compose(served, dialect, asked, found))
-    observe(served, asked)
+    observe(served, asked, found)
     return encoded
 
 
@@ -74,11 +100,25 @@ def compose(served: ServedModel, dialect: Dialect, asked: Asked, found: Answer) 
     return dialect.write(asked.query, found, served)
 
 
-def observe(served: ServedModel, asked: Asked) -> None:
-    """Counts a request that was answered just now."""
+def observe(served: ServedModel, asked: Asked, found: Answer) -> None:
+    """Counts a request that was answered just now, and leaves it to those who look at answers."""
     rows, metrics = asked.query.rows, served.metrics
     seconds = time.perf_counter() - asked.start
     metrics.observe(rows.count, seconds, rows.columns if metrics.text_lengths else ())
+    leave(served, asked, found, seconds)
+
+
+def leave(served: ServedModel, asked: Asked, found: Answer, seconds: float) -> None:
+    """Leaves an answer to those who look at answers, if anyone does."""
+    if served.tap is not None and asked.seen is not None:
+        served.tap.put(Answered(served, asked.name, time.time(), asked.seen, found, seconds), asked.size)
+
+
+def proven(served: ServedModel, asked: Asked) -> Answer:
+    """A version's answer that could be given. Raises RequestError as ``answer`` does, and counts nothing."""
+    found = predict(served.model.predictor, asked)
+    _demand_numbers(found)
+    return found
 
 
 def parse(body: bytes) -> Any:  # noqa: ANN401  any JSON
@@ -108,6 +148,11 @@ def _demand_numbers(found: Answer) -> None:
                 f"row {row}: the prediction is not a finite number; its values are too large",
                 HTTPStatus.UNPROCESSABLE_ENTITY,
             )
+
+
+def _name(query: Query, request_id: str) -> str:
+    """The body's own id unless it has none or one that is too long to be a name."""
+    return query.id if query.id and len(query.id) <= _NAME_LIMIT else request_id
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401

@@ -42,13 +42,44 @@ class ModelMetrics:
     """Histogram by position of the text column."""
 
     def observe(self, rows: int, seconds: float, columns: Sequence[Sequence[Any]]) -> None:
-        """Counts an answered request of ``rows`` rows."""
+        """Counts an answered request of ``rows`` rows; without columns, their texts are not measured."""
         self.predictions.inc(rows)
         self.latency.observe(seconds)
+        if not columns:
+            return
         for position, histogram in self.text_lengths.items():
             for text in columns[position]:
                 if isinstance(text, str):
                     histogram.observe(len(text))
+
+
+class TrialMetrics:
+    """Series about candidates that are tried."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.failures = Counter(
+            "modelyard_server_candidate_failures_total",
+            "Requests that a canary did not answer and the champion did",
+            ("model", "version"),
+            registry=registry,
+        )
+        self._compared = Counter(
+            "modelyard_server_shadow_rows_total",
+            "Rows that a shadow was asked as well, by whether its answers agreed with the champion's",
+            ("result",),
+            registry=registry,
+        )
+        self.left_out = Counter(
+            "modelyard_server_shadow_left_out_total",
+            "Requests that were not repeated for the shadow because too many waited for it",
+            registry=registry,
+        )
+        for result in ("agreed", "disagreed"):
+            self._compared.labels(result)
+
+    def compared(self, result: str, rows: int) -> None:
+        """Counts rows that agreed or disagreed."""
+        self._compared.labels(result).inc(rows)
 
 
 class ServerMetrics:
@@ -56,6 +87,7 @@ class ServerMetrics:
 
     def __init__(self) -> None:
         self.registry = registry = Registry()
+        self.trial = TrialMetrics(registry)
         self._predictions = Counter(
             "modelyard_predictions_total", "Rows that were predicted", _MODEL, registry=registry
         )

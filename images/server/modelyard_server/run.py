@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -20,22 +21,32 @@ from modelyard_runtime.errors import StepError
 from modelyard_runtime.logs import configure_logs
 from modelyard_runtime.s3 import ObjectStore, Outage
 from modelyard_server.admission import Admission, AdmissionLimits
+from modelyard_server.keys import Keyring
 from modelyard_server.metrics import ServerMetrics
 from modelyard_server.models.archive import ArchiveLimits
 from modelyard_server.models.fetching import fetch_bundle
 from modelyard_server.models.loading import LoadedModel, load_model
+from modelyard_server.models.memory import free_bytes
+from modelyard_server.monitoring.logbook import Place as LogPlace
+from modelyard_server.monitoring.metrics import MonitoringMetrics
+from modelyard_server.monitoring.monitor import Monitor
 from modelyard_server.processes.siblings import Alone, Own, Siblings
 from modelyard_server.processes.supervisor import Place, Supervisor
 from modelyard_server.routing import RouteKeeper
 from modelyard_server.state import ServerState
 from modelyard_server.web.admin import make_admin
 from modelyard_server.web.application import Application, Parts
-from modelyard_server.web.lifecycle import make_server
+from modelyard_server.web.guarding import Guard, KeyMetrics
+from modelyard_server.web.lifecycle import Listening, make_server
+from modelyard_server.web.protocol import WireLimits
 
 _S3_PATIENCE = Outage(total=15.0, connect=3.0, retries=4)
 _MOST_THREADS = 4
 """The cores of the node say little about those of the pod."""
 _log = logging.getLogger(__name__)
+
+Beside = AbstractAsyncContextManager[None]
+"""What runs for as long as the HTTP server does."""
 
 
 def run(environment: Mapping[str, str]) -> int:
@@ -63,41 +74,40 @@ def serve(settings: ServerSettings, environment: Mapping[str, str], place: Place
         _log.error("%s", error)
         return ExitCode.PLATFORM
     state, metrics = ServerState(), ServerMetrics()
-    keeper = RouteKeeper(
-        Path(settings.route_path), partial(load, store, settings.max_model_bytes), state, metrics
-    )
+    monitor = make_monitor(settings, store, metrics)
+    keeper = RouteKeeper(Path(settings.route_path), partial(load, store, settings), state, metrics, monitor)
     siblings: Alone = Alone()
-    beside: list[AbstractAsyncContextManager[None]] = []
+    beside: list[Beside] = []
     if place is not None:
         among = Siblings(place, Own(metrics.registry, lambda: state.ready, state.route_state))
         among.resume()
         siblings = among
         beside.append(among.telling())
-    threads = max(1, min(_MOST_THREADS, os.cpu_count() or 1) // settings.processes)
-    admission = Admission(AdmissionLimits(threads=threads), metrics)
-    application = Application(
-        Parts(
-            state=state,
-            metrics=metrics,
-            admission=admission,
-            max_body_bytes=settings.max_body_bytes,
-            keep_route=partial(_keep, keeper, beside),
-            admin=make_admin(state, siblings),
-            siblings=siblings,
-        )
+    parts = Parts(
+        state=state,
+        metrics=metrics,
+        admission=Admission(_admission(settings), metrics),
+        max_body_bytes=settings.max_body_bytes,
+        keep_route=partial(_keep, keeper, beside),
+        admin=make_admin(state, siblings, takes_labels=monitor.logs),
+        siblings=siblings,
+        monitor=monitor,
     )
+    application = Application(parts)
+    guard = _guard(application, settings, metrics)
     if settings.grpc_port is not None:
         # Imported here: a server without it does without what its libraries take.
         from modelyard_server.grpc_service.service import InferenceService  # noqa: PLC0415
 
-        service = InferenceService(application, state, metrics, admission)
+        service = InferenceService(application, parts, guard)
         beside.append(service.listening(settings.grpc_port, settings.max_body_bytes))
-    server = make_server(application, state, settings.port, settings.drain_seconds)
+    wire = WireLimits(message_seconds=settings.request_seconds)
+    server = make_server(guard or application, state, Listening(settings.port, settings.drain_seconds, wire))
     server.run(None if place is None else [place.listener])
     return ExitCode.OK
 
 
-async def _keep(keeper: RouteKeeper, beside: Sequence[AbstractAsyncContextManager[None]]) -> None:
+async def _keep(keeper: RouteKeeper, beside: Sequence[Beside]) -> None:
     """Keeps the route, and runs what stands beside the HTTP server for as long."""
     async with AsyncExitStack() as running:
         for each in beside:
@@ -105,7 +115,29 @@ async def _keep(keeper: RouteKeeper, beside: Sequence[AbstractAsyncContextManage
         await keeper.run()
 
 
-def load(store: ObjectStore, max_bytes: int, routed: RoutedModel) -> LoadedModel:
+def load(store: ObjectStore, settings: ServerSettings, routed: RoutedModel) -> LoadedModel:
     """Fetches, verifies and builds a routed version."""
-    fetched = fetch_bundle(store, routed, max_bytes)
-    return load_model(fetched, routed.model_digest, ArchiveLimits(total_bytes=2 * max_bytes))
+    most = settings.max_model_bytes
+    fetched = fetch_bundle(store, routed, most, free_bytes)
+    limits = ArchiveLimits(total_bytes=2 * most, room=free_bytes)
+    return load_model(fetched, routed.model_digest, limits, settings.max_rows)
+
+
+def make_monitor(settings: ServerSettings, store: ObjectStore, metrics: ServerMetrics) -> Monitor:
+    """What looks at the answers; files of the prediction log carry the pod's name."""
+    place = LogPlace(store.endpoint.prefix, settings.promotion, socket.gethostname())
+    return Monitor(settings.monitoring, place, store.create, MonitoringMetrics(metrics.registry))
+
+
+def _guard(application: Application, settings: ServerSettings, metrics: ServerMetrics) -> Guard | None:
+    """Who stands before the application where keys are demanded."""
+    if settings.keys_directory is None:
+        return None
+    return Guard(application, Keyring(Path(settings.keys_directory)), KeyMetrics(metrics.registry))
+
+
+def _admission(settings: ServerSettings) -> AdmissionLimits:
+    threads = max(1, min(_MOST_THREADS, os.cpu_count() or 1) // settings.processes)
+    return AdmissionLimits(
+        threads=threads, body_bytes=max(AdmissionLimits.body_bytes, settings.max_body_bytes)
+    )

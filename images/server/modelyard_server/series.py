@@ -164,6 +164,13 @@ class Family(Generic[Value]):
         """Forgets all series."""
         self._children.clear()
 
+    def remove(self, **labels: str) -> None:
+        """Forgets the series that have these labels among theirs."""
+        wanted = [(self.labelnames.index(name), value) for name, value in labels.items()]
+        for key in list(self._children):
+            if all(key[place] == value for place, value in wanted):
+                self._children.pop(key, None)
+
     def held(self) -> list[tuple[list[str], Any]]:
         """Values with their labels, as JSON."""
         return [(list(labels), child.held()) for labels, child in list(self._children.items())]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from http import HTTPStatus
 from itertools import chain
 from operator import itemgetter
 from typing import Any
@@ -100,10 +101,11 @@ class Signature:
 
 
 class Reader:
-    """Reads rows of a signature. Every method raises RequestError naming the column and the row."""
+    """Reads rows of a signature, at most so many at a time. Every method raises RequestError naming the column and the row."""
 
-    def __init__(self, signature: Signature) -> None:
+    def __init__(self, signature: Signature, max_rows: int | None = None) -> None:
         self.signature = signature
+        self._max_rows = max_rows
         self._columns = signature.columns
         self._names = signature.names
         self._known = frozenset(signature.names)
@@ -279,6 +281,11 @@ class Reader:
     def _demand_rows(self, count: int) -> None:
         if count == 0:
             raise RequestError(f"there are no rows; give at least one with {self._listed()}")
+        if self._max_rows is not None and count > self._max_rows:
+            raise RequestError(
+                f"there are {count} rows, at most {self._max_rows} are answered at a time; send fewer",
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            )
 
     def _listed(self) -> str:
         return _quoted(

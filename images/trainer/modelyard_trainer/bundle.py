@@ -15,6 +15,7 @@ from modelyard_api.contract.bundle import (
     BUNDLE_FILE,
     GOLDEN_FILE,
     MODEL_FILE,
+    REFERENCE_FILE,
     Bundle,
     BundleFile,
     GoldenRequest,
@@ -29,6 +30,7 @@ from modelyard_runtime.s3 import ObjectStore
 from modelyard_trainer.compiled import twin_of
 from modelyard_trainer.data import Part
 from modelyard_trainer.fit import EstimatorError
+from modelyard_trainer.reference import reference_of
 
 _BOOSTERS = {"lightgbm.": "lightgbm", "xgboost.": "xgboost-cpu"}
 """Libraries that a model needs where it holds types of these packages."""
@@ -73,7 +75,13 @@ def pack(model: FittablePipeline, origin: Origin, train: Part, test: Part) -> Pa
     golden = golden_request(model, test)
     _check_reloaded(archive.load(content, untrusted), test, golden)
     twin = twin_of(model, test)
-    files = {MODEL_FILE: content, GOLDEN_FILE: canonical_json(golden.to_wire()), **twin.files}
+    reference = reference_of(model, origin.inputs, origin.task, train, test)
+    files = {
+        MODEL_FILE: content,
+        GOLDEN_FILE: canonical_json(golden.to_wire()),
+        REFERENCE_FILE: canonical_json(reference.to_wire()),
+        **twin.files,
+    }
     bundle = Bundle(
         task=origin.task,
         target=origin.target,

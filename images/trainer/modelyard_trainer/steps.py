@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from modelyard_api.contract.outcome import Outcome, ReplayOutcome
-from modelyard_api.contract.steps import WORKER_VARIABLE, ContainerStep, ReplayStep, Step, TrainStep
+from modelyard_api.contract.outcome import ChampionsOutcome, ImprovementOutcome, Outcome, ReplayOutcome
+from modelyard_api.contract.steps import (
+    WORKER_VARIABLE,
+    ChampionsStep,
+    ContainerStep,
+    ImprovementStep,
+    ReplayStep,
+    Step,
+    TrainStep,
+)
 from modelyard_runtime.credentials import Credentials
 from modelyard_runtime.errors import InvalidSpecError
 from modelyard_runtime.s3 import ObjectStore
 from modelyard_runtime.tracking import MLflowClient
+from modelyard_trainer.improvement import improvement
 from modelyard_trainer.own.judge import judge_model
 from modelyard_trainer.own.places import Places
 from modelyard_trainer.own.prepare import prepare
@@ -38,6 +48,10 @@ def work(step: Step, environment: Mapping[str, str]) -> Outcome:
         return Outcome(prepared=prepare(step.prepare, store, Places.mounted(environment)))
     if step.record is not None:
         return _record(step.record, credentials, environment)
+    if step.improvement is not None:
+        return Outcome(improvement=_improvement(step.improvement, credentials))
+    if step.champions is not None:
+        return Outcome(champions=_champions(step.champions, credentials))
     raise InvalidSpecError("is not a step of a trainer", field="step", value=step.chosen)
 
 
@@ -79,6 +93,20 @@ def _record(step: ContainerStep, credentials: Credentials, environment: Mapping[
 def _replay(step: ReplayStep, credentials: Credentials) -> ReplayOutcome:
     with MLflowClient(step.mlflow, credentials.mlflow()) as client:
         return replay(step, Surroundings(client, ObjectStore(step.s3, credentials.s3()), _now))
+
+
+def _improvement(step: ImprovementStep, credentials: Credentials) -> ImprovementOutcome:
+    with MLflowClient(step.mlflow, credentials.mlflow()) as client:
+        return improvement(step, client, ObjectStore(step.s3, credentials.s3()))
+
+
+def _champions(step: ChampionsStep, credentials: Credentials) -> ChampionsOutcome:
+    # Postgres' library, which no other step without trials loads.
+    from modelyard_trainer.champions import record_champions  # noqa: PLC0415
+    from modelyard_trainer.tuning.connection import Connection  # noqa: PLC0415
+
+    with closing(Connection(step.postgres, credentials.postgres())) as connection:
+        return record_champions(step, connection)
 
 
 def _now() -> datetime:

@@ -19,14 +19,31 @@ Spec = DatasetSpec | AnySpec | ModelPromotionSpec
 def best_metric_fault(spec: ModelPromotionSpec) -> str:
     """What is wrong with the metric that candidates are ranked by; empty where it is well."""
     best = spec.candidate.best
-    if best is None or find_metric(best.metric) is not None:
-        return ""
-    return f"spec.candidate.best.metric: {best.metric} is not a metric. Known are {', '.join(METRICS)}"
+    fault = metric_fault(best.metric) if best is not None else ""
+    return f"spec.candidate.best.metric: {fault}" if fault else ""
+
+
+def metric_fault(name: str) -> str:
+    """What is wrong with the name of a metric that two models are compared by; empty where it is well."""
+    return "" if find_metric(name) is not None else f"{name} is not a metric. Known are {', '.join(METRICS)}"
+
+
+def promotion_faults(spec: ModelPromotionSpec) -> list[str]:
+    """Metrics of candidate and gates that do not exist; whether a run has one is known to MLflow alone."""
+    compared = [
+        f"spec.gates[{place}]: improvement.metric: {fault}"
+        for place, gate in enumerate(spec.gates)
+        if gate.improvement is not None and (fault := metric_fault(gate.improvement.metric))
+    ]
+    best = best_metric_fault(spec)
+    return [best, *compared] if best else compared
 
 
 def faults_of(spec: Spec, now: datetime) -> list[str]:
     """Every fault as a sentence with field, value and remedy. ``now`` is when a schedule would begin."""
     if isinstance(spec, AnySpec):
         return [problem.sentence() for problem in check_training_job(spec)]
-    fault = schedule_fault(spec.load, now) if isinstance(spec, DatasetSpec) else best_metric_fault(spec)
+    if isinstance(spec, ModelPromotionSpec):
+        return promotion_faults(spec)
+    fault = schedule_fault(spec.load, now)
     return [fault] if fault else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from modelyard_operator.promotion_metrics import PromotionMetrics
 from modelyard_operator.step_metrics import StepMetrics
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -49,6 +50,7 @@ class Metrics:
             registry=self.registry,
         )
         self.steps = StepMetrics(self.registry)
+        self.promotions = PromotionMetrics(self.registry)
         self.leader = Gauge(
             "modelyard_operator_leader", "1 while this process holds the Lease", registry=self.registry
         )

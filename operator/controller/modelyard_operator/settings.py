@@ -55,6 +55,14 @@ class MLflowSettings(_Group):
     """Whether each project is a workspace of the server."""
 
 
+class PrometheusSettings(_Group):
+    """Whom gates of a ModelPromotion ask."""
+
+    url: str = ""
+    """Empty where there is none: gates that need it fail."""
+    timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 5
+
+
 class PodSettings(_Group):
     """A kind of pod that the operator makes."""
 
@@ -154,6 +162,8 @@ class Settings(BaseSettings):
     """Port on which pods of Datasets and of TrainingJobs with tuning say how far they are."""
     rollout_patience_seconds: float = 120
     """How long pods may refuse a new version before the champion's route is put back."""
+    rollout_load_seconds: float = 600
+    """How long pods may take to load a new version, with nothing against it, before the champion's route is put back."""
 
     lease: LeaseSettings = LeaseSettings()
     retry: RetrySettings = RetrySettings()
@@ -161,6 +171,7 @@ class Settings(BaseSettings):
     postgres: PostgresSettings = PostgresSettings()
     s3: S3Settings = S3Settings()
     mlflow: MLflowSettings = MLflowSettings()
+    prometheus: PrometheusSettings = PrometheusSettings()
     http: HttpSettings = HttpSettings()
     warm: WarmSettings = WarmSettings()
     loader: PodSettings = PodSettings(

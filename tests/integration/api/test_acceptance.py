@@ -224,27 +224,6 @@ REFUSED = [
         with_spec(TRAINING, "register", {"modelName": "Housing"}),
         "should match",
     ),
-    (
-        "two kinds of candidate",
-        with_spec(PROMOTION, "candidate", {"latest": {}, "version": "7"}),
-        "exactly one of latest, version, trainingJob, best must be set",
-    ),
-    ("version 0", with_spec(PROMOTION, "candidate", {"version": "0"}), "should match"),
-    (
-        "a gate without a bound",
-        with_spec(PROMOTION, "gates", [{"metric": {"name": "r2"}}]),
-        "min or max must be set",
-    ),
-    (
-        "a bound as a number",
-        with_spec(PROMOTION, "gates", [{"metric": {"name": "r2", "min": 0.7}}]),
-        "expected string",
-    ),
-    (
-        "no replicas",
-        with_spec(PROMOTION, "serving", {"replicas": {"min": 0}}),
-        "greater than or equal to 1",
-    ),
 ]
 
 

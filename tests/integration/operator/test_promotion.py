@@ -1,148 +1,30 @@
 """ModelPromotion against a real MLflow: candidates, gates, the alias, and swaps that all pods have to confirm."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-
-import httpx
-import pytest
 
 from modelyard_api import labels
-from tests.support import mlflow
-from tests.support.controlplane import ControlPlane
-from tests.support.kubeapi import DEPLOYMENT, PROMOTION, SERVICE, Document, KubeApi
-from tests.support.mlflow import MLflowServer
-from tests.support.operating import Kubelet, condition, empty, install, running_operator
-from tests.support.ports import free_port
+from modelyard_api.contract.outcome import ImprovementOutcome, MetricChange, Outcome
+from tests.support.kubeapi import DEPLOYMENT, PROMOTION, SERVICE, Document
+from tests.support.operating import Kubelet, condition
+from tests.support.promoting import Stage
 from tests.support.resources import promotion
-from tests.support.serving import ServerPods, answering
-from tests.support.tracking import post
 from tests.support.waiting import until
 
 NAMESPACE = "promoting"
-
-
-@dataclass(frozen=True)
-class Registry:
-    """Writes into the project's registry as trainers do."""
-
-    client: httpx.Client
-
-    def register(self, model: str, **metrics: float) -> str:
-        """A finished run and the version that it made."""
-        post(self.client, "registered-models/create", {"name": model}, known="RESOURCE_ALREADY_EXISTS")
-        post(self.client, "experiments/create", {"name": model}, known="RESOURCE_ALREADY_EXISTS")
-        found = self.client.get("/api/2.0/mlflow/experiments/get-by-name", params={"experiment_name": model})
-        experiment = found.json()["experiment"]["experiment_id"]
-        run = post(self.client, "runs/create", {"experiment_id": experiment, "start_time": 1})["run"]["info"][
-            "run_id"
-        ]
-        values = [{"key": k, "value": v, "timestamp": 1, "step": 0} for k, v in metrics.items()]
-        post(self.client, "runs/log-batch", {"run_id": run, "metrics": values})
-        post(self.client, "runs/update", {"run_id": run, "status": "FINISHED", "end_time": 2})
-        tags = {
-            labels.TAG_MODEL_DIGEST: f"sha256:{run}{run}",
-            labels.TAG_BUNDLE_URI: f"s3://modelyard/{NAMESPACE}/models/{run}{run}",
-            labels.TAG_DATASET_DIGEST: "sha256:" + "5" * 64,
-        }
-        version = post(
-            self.client,
-            "model-versions/create",
-            {
-                "name": model,
-                "source": tags[labels.TAG_BUNDLE_URI],
-                "run_id": run,
-                "tags": [{"key": k, "value": v} for k, v in tags.items()],
-            },
+_BETTER = (
+    Outcome(
+        improvement=ImprovementOutcome(
+            rows=4102,
+            changes=[
+                MetricChange(
+                    metric="rmse", confidence="0.95", candidate=0.3, champion=0.5, better_by=0.2, at_least=0.1
+                )
+            ],
         )
-        return str(version["model_version"]["version"])
-
-    def alias(self, model: str, alias: str = "production") -> str | None:
-        found = self.client.get(
-            "/api/2.0/mlflow/registered-models/alias", params={"name": model, "alias": alias}
-        )
-        return str(found.json()["model_version"]["version"]) if found.is_success else None
-
-    def move_alias(self, model: str, version: str, alias: str = "production") -> None:
-        post(self.client, "registered-models/alias", {"name": model, "alias": alias, "version": version})
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One promotion's surroundings."""
-
-    api: KubeApi
-    registry: Registry
-    pods: ServerPods
-
-    def promotion(self, name: str = "housing") -> Document:
-        return self.api.read(PROMOTION, NAMESPACE, name) or {}
-
-    def await_reason(self, type_: str, reason: str, name: str = "housing") -> Document:
-        def look() -> Document | None:
-            seen = self.promotion(name)
-            return seen if condition(seen, type_).get("reason") == reason else None
-
-        return until(look, 30, f"{type_} with reason {reason}")
-
-    def await_champion(self, version: str) -> Document:
-        def look() -> Document | None:
-            seen = self.promotion()
-            champion = seen.get("status", {}).get("champion", {})
-            return seen if champion.get("version") == version else None
-
-        return until(look, 30, f"champion {version}")
-
-
-@pytest.fixture(scope="module")
-def server_port() -> int:
-    return free_port()
-
-
-@pytest.fixture(scope="module")
-def promoting(
-    control_plane: ControlPlane,
-    kube: KubeApi,
-    mlflow_server: MLflowServer,
-    server_port: int,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Registry]:
-    """An operator that serves one project with a workspace."""
-    install(kube, [NAMESPACE, "promoting-platform"])
-    workspace = mlflow_server.make_project(NAMESPACE)
-    directory: Path = tmp_path_factory.mktemp("promoting")
-    (directory / "mlflow-username").write_text(mlflow._OPERATOR.username)
-    (directory / "mlflow-password").write_text(mlflow._OPERATOR.password)
-    settings = {
-        "NAMESPACE": "promoting-platform",
-        "MLFLOW__URL": mlflow_server.url,
-        "CREDENTIALS_DIRECTORY": str(directory),
-        "SERVER_PORT": str(server_port),
-        "ROLLOUT_PATIENCE_SECONDS": "2",
-        "RESYNC_SECONDS": "3",
-    }
-    with (
-        running_operator(control_plane, directory, [NAMESPACE], settings),
-        httpx.Client(
-            base_url=mlflow_server.url,
-            auth=(workspace.login.username, workspace.login.password),
-            headers={"X-MLFLOW-WORKSPACE": NAMESPACE},
-            timeout=30,
-            trust_env=False,
-        ) as client,
-    ):
-        yield Registry(client)
-
-
-@pytest.fixture
-def stage(kube: KubeApi, promoting: Registry, server_port: int) -> Iterator[Stage]:
-    with answering(ServerPods(kube, NAMESPACE, "housing", server_port)) as pods:
-        yield Stage(kube, promoting, pods)
-    empty(kube, NAMESPACE)
-    for kind in (DEPLOYMENT, SERVICE):
-        kube.delete(kind, NAMESPACE, "housing")
-    Kubelet(kube, NAMESPACE)
+    )
+    .to_json()
+    .decode()
+)
 
 
 def test_a_version_that_passes_its_gate_is_served_and_gets_the_alias(stage: Stage) -> None:
@@ -231,6 +113,73 @@ def test_of_two_promotions_on_one_alias_the_older_one_owns_it(stage: Stage) -> N
     seen = stage.await_reason("Ready", "AliasConflict", "intruder")
     assert "housing is older" in condition(seen, "Ready")["message"]
     assert stage.api.read(DEPLOYMENT, NAMESPACE, "intruder") is None
+    stage.api.delete(PROMOTION, NAMESPACE, "housing")
+    stage.await_reason("Ready", "RollingOut", "intruder")
+    stage.api.delete(PROMOTION, NAMESPACE, "intruder")
+    for kind in (DEPLOYMENT, SERVICE):
+        stage.api.delete(kind, NAMESPACE, "intruder")
+
+
+def test_a_candidate_is_compared_with_the_champion_by_a_job_whose_pod_is_no_server(stage: Stage) -> None:
+    kubelet = Kubelet(stage.api, NAMESPACE)
+    old = stage.registry.register("seventh", rmse=0.5)
+    gates = [{"improvement": {"metric": "rmse"}}, {"signature": {}}]
+    stage.api.apply(PROMOTION, promotion("housing", NAMESPACE, modelName="seventh", gates=gates))
+    stage.pods.become_ready()
+    first = stage.await_champion(old)
+    assert {gate["observed"] for gate in first["status"]["candidate"]["gates"]} == {
+        "no version is in charge yet"
+    }
+
+    new = stage.registry.register("seventh", rmse=0.3)
+    compare, inspect = stage.await_job("improvement"), stage.await_job("inspection")
+    pod = kubelet.pod_of(compare)
+    assert pod["metadata"]["labels"]["modelyard.dev/promotion-step"] == "housing"
+    assert labels.PROMOTION not in pod["metadata"]["labels"]
+    kubelet.succeed(compare, _BETTER)
+    assert stage.await_reason("GatesPassed", "TryingGates")["status"]["champion"]["version"] == old
+    kubelet.succeed(inspect, '{"inspection": {"signature": ["input \\"a\\" is gone"], "inputs": 3}}')
+    refused = stage.await_reason("GatesPassed", "GateFailed")
+    message = condition(refused, "GatesPassed")["message"]
+    assert message.startswith(
+        'spec.gates[1]: signature: input "a" is gone, required is requests and answers of'
+    )
+    assert refused["status"]["champion"]["version"] == old
+
+    # Without the gate that failed nothing has to be compared again.
+    stage.api.apply(PROMOTION, promotion("housing", NAMESPACE, modelName="seventh", gates=gates[:1]))
+    done = stage.await_champion(new)
+    (gate,) = done["status"]["candidate"]["gates"]
+    assert gate["passed"] is True
+    assert gate["observed"] == ("0.3 after 0.5 on 4,102 common test rows, better by 0.2, by at least 0.1")
+    assert len(stage.jobs("improvement")) == 1
+
+
+def test_an_unapproved_candidate_waits_and_its_champions_are_recorded_in_order(stage: Stage) -> None:
+    kubelet = Kubelet(stage.api, NAMESPACE)
+    version = stage.registry.register("eighth", rmse=0.5)
+    wanted = promotion("housing", NAMESPACE, modelName="eighth", approval="Manual")
+    stage.api.apply(PROMOTION, wanted)
+    waiting = stage.await_reason("Ready", "WaitingForApproval")
+    assert f"approved-version={version}" in condition(waiting, "Approved")["message"]
+    assert stage.api.read(DEPLOYMENT, NAMESPACE, "housing") is None
+    change = {"metadata": {"annotations": {labels.APPROVED_VERSION: version}}}
+    assert stage.api.merge(PROMOTION, NAMESPACE, "housing", change).is_success
+    stage.await_reason("Ready", "RollingOut")
+    stage.pods.become_ready()
+    assert condition(stage.await_champion(version), "Recorded")["status"] == "False"
+    record = stage.await_job("champions")
+    kubelet.succeed(record, '{"champions": {"number": 1}}')
+    assert stage.await_reason("Recorded", "Recorded")["status"]["recorded"] == 1
+
+
+def test_without_a_prometheus_its_gate_fails_and_says_what_to_name(stage: Stage) -> None:
+    stage.registry.register("ninth", rmse=0.5)
+    gates = [{"prometheus": {"query": "sum(up)", "min": "1"}}]
+    stage.api.apply(PROMOTION, promotion("housing", NAMESPACE, modelName="ninth", gates=gates))
+    seen = stage.await_reason("Ready", "GateFailed")
+    assert "spec.gates[0]: prometheus sum(up): no Prometheus is known" in condition(seen, "Ready")["message"]
+    assert stage.api.read(DEPLOYMENT, NAMESPACE, "housing") is None
 
 
 def _refused(stage: Stage) -> Document | None:

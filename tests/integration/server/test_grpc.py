@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,19 @@ import grpc
 import numpy as np
 import pytest
 
+from modelyard_api.contract.monitoring import LogSettings, MonitoringSettings
+from modelyard_api.contract.route import Trial, TrialMode
 from modelyard_server.grpc_service.messages import SERVICE, Messages
 from tests.support.bundles import build_compiled, iris, matrix_of
 from tests.support.ports import free_port
 from tests.support.s3 import S3Server
 from tests.support.server_process import fresh_project, running_server
+from tests.support.waiting import until
 
 MESSAGES = Messages()
 FITTED = iris()
 MATRIX = matrix_of(FITTED.inputs, FITTED.rows)
+KEY = "shop-7c1d44b0e2aa49d1"
 EXPECTED = [label.encode() for label in FITTED.model.predict(MATRIX).tolist()]
 
 
@@ -28,13 +33,21 @@ class Client:
     def __init__(self, channel: grpc.Channel) -> None:
         self._channel = channel
 
-    def call(self, method: str, **fields: Any) -> Any:  # noqa: ANN401
-        ask = self._channel.unary_unary(
+    def call(self, method: str, metadata: Sequence[tuple[str, str]] = (), **fields: Any) -> Any:  # noqa: ANN401
+        return self._ask(method)(MESSAGES.of(f"{method}Request")(**fields), timeout=30, metadata=metadata)
+
+    def name(self, metadata: Sequence[tuple[str, str]] = (), **fields: Any) -> str:  # noqa: ANN401
+        """The name that a prediction is logged under unless its message brings one."""
+        message = MESSAGES.of("ModelInferRequest")(**fields)
+        _, call = self._ask("ModelInfer").with_call(message, timeout=30, metadata=metadata)
+        return str(dict(call.trailing_metadata())["x-request-id"])
+
+    def _ask(self, method: str) -> Any:  # noqa: ANN401
+        return self._channel.unary_unary(
             f"/{SERVICE}/{method}",
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=MESSAGES.of(f"{method}Response").FromString,
         )
-        return ask(MESSAGES.of(f"{method}Request")(**fields), timeout=30)
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +106,68 @@ def test_what_is_wrong_has_a_code_and_says_what(
         client.call("ModelInfer", **asked)
     assert refusal.value.code() is code
     assert words in refusal.value.details()
+
+
+def test_what_is_answered_is_logged_under_a_name_that_labels_can_be_sent_for(
+    minio_server: S3Server, tmp_path: Path
+) -> None:
+    port = free_port()
+    options: dict[str, Any] = {"grpc_port": port, "monitoring": MonitoringSettings(log=LogSettings())}
+    with running_server(tmp_path, minio_server, fresh_project(), **options) as server:
+        server.await_route(server.route(build_compiled(FITTED).write(server.store, "3")))
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, server.client() as http:
+            asked: dict[str, Any] = {"model_name": "iris", "inputs": [tensor()]}
+            asked["raw_input_contents"] = [MATRIX.tobytes()]
+            names = [Client(channel).name(**asked), Client(channel).name(**asked, id="mine")]
+            assert Client(channel).name(metadata=[("x-request-id", "yours")], **asked) == "yours"
+            for name in (names[0], "mine", "yours"):
+                label = {"request_id": name, "row": 1, "label": EXPECTED[1].decode()}
+                assert http.post("/feedback", json=label).status_code == 202
+            right = 'modelyard_server_feedback_correct_total{model="iris",version="3"} 3.0'
+            until(lambda: right in http.get("/metrics").text, 10, "the labels being judged")
+            logged = 'modelyard_server_prediction_log_rows_total{model="iris",version="3"}'
+            assert f"{logged} {3 * len(MATRIX)}.0" in http.get("/metrics").text
+
+
+def test_a_candidate_gets_its_share(minio_server: S3Server, tmp_path: Path) -> None:
+    port = free_port()
+    with running_server(tmp_path, minio_server, fresh_project(), grpc_port=port) as server:
+        old, new = (build_compiled(iris(seed)).write(server.store, str(seed + 3)) for seed in range(2))
+        trial = Trial(model=new, mode=TrialMode.CANARY, percent=50)
+        server.await_route(server.route(old, candidate=trial))
+        asked: dict[str, Any] = {"model_name": "iris", "inputs": [tensor()]}
+        asked["raw_input_contents"] = [MATRIX.tobytes()]
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            client = Client(channel)
+            shared = Counter(client.call("ModelInfer", **asked).model_version for _ in range(20))
+            named = {client.call("ModelInfer", model_version="3", **asked).model_version for _ in range(4)}
+        assert (shared, named) == ({"3": 10, "4": 10}, {"3"})
+        seen = {each.version: each.requests for each in server.state().counts}
+        assert seen == {"3": 14, "4": 10}
+
+
+def test_only_who_brings_a_key_is_answered_and_probes_need_none(
+    minio_server: S3Server, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    (keys / "shop").write_text(KEY)
+    port = free_port()
+    options: dict[str, Any] = {"grpc_port": port, "keys_directory": str(keys)}
+    with running_server(tmp_path / "server", minio_server, fresh_project(), **options) as server:
+        server.await_route(server.route(build_compiled(FITTED).write(server.store, "3")))
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            client = Client(channel)
+            asked = {"model_name": "iris", "inputs": [tensor()], "raw_input_contents": [MATRIX.tobytes()]}
+            assert client.call("ServerReady").ready
+            assert client.call("ModelReady", name="iris").ready
+            for method, fields in (("ModelInfer", asked), ("ModelMetadata", {"name": "iris"})):
+                with pytest.raises(grpc.RpcError) as refusal:
+                    client.call(method, **fields)
+                assert refusal.value.code() is grpc.StatusCode.UNAUTHENTICATED
+                assert refusal.value.details().startswith("KeyMissing")
+            with pytest.raises(grpc.RpcError, match="KeyUnknown"):
+                client.call("ModelInfer", metadata=[("x-api-key", KEY + "x")], **asked)
+            for named in (("authorization", f"Bearer {KEY}"), ("x-api-key", KEY)):
+                told = client.call("ModelInfer", metadata=[named], **asked)
+                assert list(told.outputs[0].contents.bytes_contents) == EXPECTED

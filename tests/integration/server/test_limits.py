@@ -2,10 +2,12 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
-from tests.support.bundles import iris
-from tests.support.server_process import ServerProcess
+from tests.support.bundles import build_compiled, iris
+from tests.support.s3 import S3Server
+from tests.support.server_process import ServerProcess, fresh_project, running_server
 
 FLOWER = iris().rows[0]
 
@@ -68,3 +70,26 @@ def test_a_client_that_leaves_early_is_no_error(iris_server: ServerProcess) -> N
     with iris_server.client() as client:
         assert client.post("/predict", json=FLOWER).status_code == 200
     assert iris_server.state().errors == 0
+
+
+def test_clients_that_send_slowly_are_refused_while_others_are_answered(
+    minio_server: S3Server, tmp_path: Path
+) -> None:
+    head = (
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 90\r\n\r\n{"
+    )
+    with (
+        running_server(tmp_path, minio_server, fresh_project(), request_seconds=2.0) as server,
+        ExitStack() as held,
+    ):
+        server.await_route(server.route(build_compiled(iris()).write(server.store, "1")))
+        slow = [held.enter_context(connected(server)) for _ in range(200)]
+        for connection in slow:
+            connection.sendall(head)
+        with server.client() as client:
+            for _ in range(20):
+                assert client.post("/predict", json=FLOWER).status_code == 200
+        answers = [connection.recv(4096) for connection in slow]
+        assert all(answer.startswith(b"HTTP/1.1 408") for answer in answers)
+        assert b"did not come whole within 2 s" in answers[0]
+        assert server.state().errors == 0

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import pyarrow.parquet as pq
 import pytest
 
+from modelyard_api.contract.monitoring import LogSettings, MonitoringSettings, predictions_prefix
 from tests.support.bundles import build_compiled, iris
 from tests.support.s3 import S3Server
 from tests.support.server_process import ServerProcess, fresh_project, running_server
@@ -17,12 +20,16 @@ from tests.support.waiting import until
 
 ROW = iris().rows[0]
 CONNECTIONS = 20
+LOGGING = MonitoringSettings(log=LogSettings())
+LOGGED = "modelyard_server_prediction_log_rows_total"
 ANSWERED = 'modelyard_server_requests_total{code="200",path="/predict"}'
 
 
 @pytest.fixture
 def server(minio_server: S3Server, tmp_path: Path) -> Iterator[ServerProcess]:
-    with running_server(tmp_path / "two", minio_server, fresh_project(), processes=2) as started:
+    with running_server(
+        tmp_path / "two", minio_server, fresh_project(), processes=2, monitoring=LOGGING
+    ) as started:
         started.await_route(started.route(build_compiled(iris()).write(started.store, "3")))
         yield started
 
@@ -52,6 +59,19 @@ def test_whichever_process_is_asked_tells_what_both_have_counted(server: ServerP
     assert value(server, "modelyard_server_model_compiled") == 1
     memory = value(server, "process_resident_memory_bytes")
     assert memory > 1.5 * max(_resident(pid) for pid in children(server))
+
+
+def test_a_log_of_both_is_one_of_the_pod(server: ServerProcess) -> None:
+    names = [ask(server).headers["x-request-id"] for _ in range(CONNECTIONS)]
+    assert len(set(names)) == CONNECTIONS
+    until(lambda: value(server, LOGGED) == CONNECTIONS, 10, "all rows in the log")
+    assert {value(server, LOGGED) for _ in range(CONNECTIONS)} == {CONNECTIONS}
+    assert server.stop() == 0
+    keys = list(server.store.keys(predictions_prefix(server.s3.endpoint(server.project).prefix, "test")))
+    tables = [pq.read_table(io.BytesIO(server.store.read(key))) for key in keys]
+    logged = [name for table in tables for name in table["request_id"].to_pylist()]
+    assert len(keys) == 2, "each process writes files of its own"
+    assert sorted(logged) == sorted(names)
 
 
 def test_a_route_is_served_when_both_processes_serve_it(server: ServerProcess) -> None:

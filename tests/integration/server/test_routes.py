@@ -3,10 +3,8 @@
 import itertools
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
 
 import httpx
 import pytest
@@ -14,6 +12,7 @@ import pytest
 from modelyard_api.contract.bundle import GOLDEN_FILE, MODEL_FILE, TWIN_FILE, bundle_prefix
 from modelyard_api.contract.route import RoutedModel
 from modelyard_api.digests import canonical_json
+from tests.support.asking import Clients
 from tests.support.bundles import build_bundle, build_compiled, forest, iris, make_bundle
 from tests.support.s3 import S3Server
 from tests.support.server_process import ServerProcess, fresh_project, running_server
@@ -30,39 +29,6 @@ def server(minio_server: S3Server, tmp_path: Path) -> Iterator[ServerProcess]:
         yield running
 
 
-class Clients:
-    """Threads that ask without a pause and count what they are told."""
-
-    def __init__(self, server: ServerProcess, threads: int = 3) -> None:
-        self.codes: Counter[int | str] = Counter()
-        self.versions: Counter[str] = Counter()
-        self._server = server
-        self._end = threading.Event()
-        self._threads = [threading.Thread(target=self._ask) for _ in range(threads)]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        for thread in self._threads:
-            thread.join(30)
-
-    def _ask(self) -> None:
-        with self._server.client() as client:
-            while not self._end.is_set():
-                try:
-                    answer = client.post("/predict", json=FLOWER)
-                except httpx.HTTPError as error:
-                    self.codes[repr(error)] += 1
-                    continue
-                self.codes[answer.status_code] += 1
-                if answer.is_success:
-                    self.versions[answer.json()["model_version"]] += 1
-
-
 def test_a_server_without_a_route_is_alive_and_not_ready(server: ServerProcess) -> None:
     with server.client() as client:
         assert client.get("/v2/health/live").status_code == 200
@@ -77,7 +43,7 @@ def test_ten_swaps_under_load_fail_no_request(server: ServerProcess) -> None:
     models = [build_bundle(iris(seed)).write(server.store, str(seed + 1)) for seed in range(4)]
     server.await_route(server.route(models[0]))
     order = list(itertools.islice(itertools.cycle(models), SWAPS + 1))
-    with Clients(server) as clients:
+    with Clients(server, FLOWER) as clients:
         for before, after in itertools.pairwise(order):
             asked = clients.codes[200]
             server.await_route(server.route(after, before))

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from modelyard_api import labels
 from modelyard_api.contract.bundle import Bundle, GoldenRequest
+from modelyard_api.contract.reference import Reference
 from modelyard_api.contract.steps import CacheEntry
 from modelyard_api.digests import canonical_digest
 from tests.support.training import TrainerRun, publish
@@ -147,8 +148,11 @@ def test_the_bundle_on_s3_is_what_its_digest_says(trainer: TrainerRun) -> None:
     assert [set(row) for row in golden.rows] == [{"size", "age"}] * len(golden.predictions)
     assert [column.nullable for column in bundle.inputs] == [False, False]
     assert {own.name: own.bytes for own in bundle.files} == {
-        name: store.size(f"{prefix}/{name}") for name in ("golden.json", "model.skops", "model.twin")
+        name: store.size(f"{prefix}/{name}")
+        for name in ("golden.json", "model.skops", "model.twin", "reference.json")
     }
+    reference = Reference.model_validate_json(store.read(f"{prefix}/reference.json"))
+    assert [feature.name for feature in reference.features] == [column.name for column in bundle.inputs]
 
 
 def test_text_is_classified_with_probabilities(trainer: TrainerRun) -> None:

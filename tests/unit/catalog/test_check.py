@@ -141,6 +141,17 @@ def test_a_vectoriser_is_never_made_to_read_files_or_to_call_names(params: dict[
     assert "is not accepted by TfidfVectorizer" in sentence
 
 
+def test_a_pattern_of_words_that_takes_time_without_end_is_refused_before_any_pod() -> None:
+    def judged(pattern: str) -> list[str]:
+        step = {"class": "TfidfVectorizer", "params": {"token_pattern": pattern}}
+        return sentences("Ridge", preprocess=[branch(step, names=["title"])])
+
+    assert judged(r"(?u)\b\w+(?:'\w+)*\b") == []
+    (sentence,) = judged(r"(\w+)+!")
+    assert "preprocess[0].steps[0].params.token_pattern" in sentence
+    assert "takes time without end on some texts" in sentence
+
+
 def test_no_class_of_the_catalog_takes_a_directory_of_pickles() -> None:
     for known in load_catalog().classes:
         memory = known.parameter("memory")

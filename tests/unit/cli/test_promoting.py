@@ -41,6 +41,28 @@ def served(version: str) -> dict[str, str]:
             "ModelUnusable: the golden rows differ",
         ),
         (
+            {
+                "conditions": [
+                    READY,
+                    PASSED,
+                    condition("Approved", "False", "WaitingForApproval", "annotate"),
+                ],
+                "champion": served("2"),
+                "candidate": {"version": "3"},
+            },
+            State.FAILED,
+            "WaitingForApproval: annotate",
+        ),
+        (
+            {
+                "conditions": [READY, condition("GatesPassed", "Unknown", "TryingGates", "being found out")],
+                "champion": served("2"),
+                "candidate": {"version": "3"},
+            },
+            State.WORKING,
+            "Serving",
+        ),
+        (
             {"conditions": [condition("GatesPassed", "Unknown", "CandidateNotFound", "no version 3")]},
             State.FAILED,
             "CandidateNotFound: no version 3",

@@ -109,7 +109,18 @@ def test_a_table_has_the_name_of_its_dataset_with_underscores() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["data-loads", "data-changes", "data-sweeps", "data-rejects-load", "loads", "houses-history"]
+    "name",
+    [
+        "data-loads",
+        "data-changes",
+        "data-sweeps",
+        "data-rejects-load",
+        "loads",
+        "houses-history",
+        "champions",
+        "model-champions",
+        "model-champions-time",
+    ],
 )
 def test_a_dataset_cannot_take_the_name_of_a_part_of_the_audit(name: str) -> None:
     with pytest.raises(InvalidSpecError, match=rf"metadata.name = '{name}': the table .* belongs to the"):

@@ -2,19 +2,20 @@
 
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from modelyard_api.contract.route import Route, RoutedModel
 from modelyard_api.contract.steps import SERVER_VARIABLE, STEP_VARIABLE, ServerSettings, Step
 from modelyard_api.v1alpha1.dataset import DatasetSpec
 from modelyard_api.v1alpha1.dataset_status import DatasetStatus
-from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec
+from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec, Replicas, Serving
 from modelyard_api.v1alpha1.training_job import ContainerSpec, DatasetVersion, TrainingJobSpec
 from modelyard_operator.objects.pods import Container
 from modelyard_operator.objects.steps import Due, Pinned, References, StepKind, Trigger
@@ -22,6 +23,7 @@ from modelyard_operator.objects.workloads import Job
 from modelyard_operator.resources.common import Parent
 from modelyard_operator.resources.own_container import Room, before_record
 from modelyard_operator.resources.pods import MLFLOW_KEYS, POSTGRES_KEYS, RESTRICTED, S3_KEYS
+from modelyard_operator.resources.scaling import build_autoscaler, build_disruption_budget, replicas_of
 from modelyard_operator.resources.server import ServerPods, build_deployment, build_route_map, build_service
 from modelyard_operator.resources.step_job import JobDefaults, StepJob, build_step_job
 from modelyard_operator.resources.steps import (
@@ -126,13 +128,25 @@ def own_code() -> Job:
     return build_step_job(wanted, DEFAULTS)
 
 
-def server() -> ServerPods:
-    spec = promotion(serving={"replicas": {"min": 2}}).spec
+def server(**serving: Any) -> ServerPods:  # noqa: ANN401  JSON
+    spec = promotion(serving={"replicas": {"min": 2}, **serving}).spec
     assert isinstance(spec, ModelPromotionSpec)
     owner = parent("ModelPromotion", "housing")
     return ServerPods(
-        owner, spec, s3_endpoint("demo", SETTINGS), SETTINGS.server, "modelyard-project", "IfNotPresent", 8080
+        owner,
+        spec,
+        s3_endpoint("demo", SETTINGS),
+        SETTINGS.server,
+        "modelyard-project",
+        "IfNotPresent",
+        8080,
+        2,
     )
+
+
+def closed_server() -> ServerPods:
+    limits = {"maxBodyBytes": 4096, "maxRows": 10, "requestSeconds": 5}
+    return server(auth={"keysSecret": {"name": "housing-clients"}}, limits=limits)
 
 
 def route() -> Route:
@@ -147,6 +161,9 @@ MADE = {
     "tuner-job": tuner(),
     "own-code-job": own_code(),
     "server-deployment": build_deployment(server()),
+    "server-deployment-with-keys": build_deployment(closed_server()),
+    "server-autoscaler": build_autoscaler(server().parent, Replicas(min=2, max=6, target_cpu_percent=60)),
+    "server-disruption-budget": build_disruption_budget(server().parent),
     "server-service": build_service(server().parent),
     "server-route": build_route_map(server().parent, route()),
 }
@@ -199,9 +216,55 @@ def test_pods_read_their_step_back_as_it_was_meant() -> None:
     assert step.train is not None
     assert step.train.spec == training_job(**RUN_ELSEWHERE).spec
     assert step.train.data == DATA
-    container = build_deployment(server()).spec.template.spec.containers[0]
+    assert settings_of(server()).model_name == "housing"
+
+
+def settings_of(pods: ServerPods) -> ServerSettings:
+    container = build_deployment(pods).spec.template.spec.containers[0]
     settings = next(item.value for item in container.env or [] if item.name == SERVER_VARIABLE)
-    assert ServerSettings.model_validate_json(settings or "").model_name == "housing"
+    return ServerSettings.model_validate_json(settings or "")
+
+
+def test_a_server_logs_what_its_promotion_says_and_nothing_by_itself() -> None:
+    assert settings_of(server()).monitoring.log is None
+    told = settings_of(
+        server(predictionLog={"samplePercent": "12.5"}, drift={"windowRows": 200, "falseAlarmPercent": "0.1"})
+    ).monitoring
+    assert told.log is not None
+    assert told.log.sample_percent == "12.5"
+    assert (told.drift.window_rows, told.drift.false_alarm_percent) == (200, "0.1")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"predictionLog": {"samplePercent": "0"}},
+        {"drift": {"falseAlarmPercent": "20.1"}},
+        {"drift": {"windowRows": 99}},
+    ],
+)
+def test_monitoring_that_would_tell_nothing_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Serving.model_validate(wrong)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "live", "expected"),
+    [
+        ({"min": 2}, None, 2),
+        ({"min": 2}, 5, 2),
+        ({"min": 2, "max": 6}, None, 2),
+        ({"min": 2, "max": 6}, 5, 5),
+        ({"min": 2, "max": 4}, 5, 4),
+        ({"min": 3, "max": 6}, 1, 3),
+        ({"min": 3, "max": 3}, 5, 3),
+    ],
+)
+def test_what_an_autoscaler_chose_stays_within_the_bounds(
+    wanted: dict[str, int], live: int | None, expected: int
+) -> None:
+    deployment = build_deployment(replace(server(), replicas=live)) if live is not None else None
+    assert replicas_of(Replicas.model_validate(wanted), deployment) == expected
 
 
 def test_a_sweep_is_told_everything_that_is_referred_to() -> None:

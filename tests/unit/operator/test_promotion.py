@@ -7,16 +7,14 @@ import pytest
 
 from modelyard_api.conditions import find_condition
 from modelyard_api.contract.route import RouteState
-from modelyard_api.v1alpha1.model_promotion import Gate, ModelPromotionSpec
+from modelyard_api.v1alpha1.gates import Gate
+from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec
 from modelyard_operator.decisions.candidates import NoCandidate, Registry, choose, runs_needed
+from modelyard_operator.decisions.direction import PromotionFacts, direct
+from modelyard_operator.decisions.fleet import Fleet
 from modelyard_operator.decisions.gates import GateFacts, judge
-from modelyard_operator.decisions.promotion import (
-    Fleet,
-    PromotionFacts,
-    PromotionPlan,
-    decide_promotion,
-    direct,
-)
+from modelyard_operator.decisions.history import Recording
+from modelyard_operator.decisions.promotion import PromotionPlan, decide_promotion
 from modelyard_operator.objects.custom import PromotionObject
 from modelyard_operator.objects.registry import Version
 from tests.unit.operator.making import NOW, later, promotion, version
@@ -172,6 +170,44 @@ def test_alias_and_record_move_once_the_pods_serve_it() -> None:
     assert told.status.ready_replicas == 1
 
 
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ([(True, None), (True, None)], (True, None)),
+        ([(True, None), (False, "2 of 9 labels differ")], (False, "2 of 9 labels differ")),
+        ([(True, None), (None, None)], (None, None)),
+        ([(False, "x" * 300)], (False, "x" * 256)),
+    ],
+    ids=["all by the program", "one by scikit-learn", "one of an older release", "a long reason"],
+)
+def test_the_status_says_what_answers_for_the_champion_and_forgets_it_of_the_one_before(
+    said: list[tuple[bool | None, str | None]], expected: tuple[bool | None, str | None]
+) -> None:
+    seen, known = promotion(), facts(1)
+    route = direct(seen, known).route
+    assert route is not None
+    states = {
+        f"pod-{number}": RouteState(
+            route_digest=route.digest(),
+            wanted_digest=route.digest(),
+            compiled=compiled,
+            not_compiled_because=why,
+        )
+        for number, (compiled, why) in enumerate(said)
+    }
+    told = after(
+        seen, decide_promotion(seen, replace(known, fleet=Fleet(tuple(states), frozenset(states), states)))
+    )
+    champion = told.status.champion
+    assert champion is not None
+    assert (champion.compiled, champion.not_compiled_because) == expected
+    assert told.status.history[0].compiled is None
+    known = facts(1, 2, alias="1")
+    swapped = after(told, decide_promotion(told, replace(known, fleet=fleet(direct(told, known).route))))
+    assert swapped.status.previous is not None
+    assert (swapped.status.previous.version, swapped.status.previous.compiled) == ("1", None)
+
+
 def test_at_rest_nothing_changes() -> None:
     seen = in_charge(1)
     known = facts(1, alias="1")
@@ -243,9 +279,12 @@ def test_the_history_is_bounded_and_the_latest_comes_first() -> None:
     seen = promotion(historyLimit=2)
     for number in (1, 2, 3):
         known = facts(number, alias=None)
-        plan = decide_promotion(seen, replace(known, fleet=fleet(direct(seen, known).route)))
+        recording = Recording(number=seen.status.champion.number if seen.status.champion else 0)
+        plan = decide_promotion(
+            seen, replace(known, fleet=fleet(direct(seen, known).route), recording=recording)
+        )
         seen = after(seen, plan)
-    assert [item.version for item in seen.status.history] == ["3", "2"]
+    assert [(item.version, item.number) for item in seen.status.history] == [("3", 3), ("2", 2)]
 
 
 def test_the_younger_promotion_on_an_alias_makes_no_server() -> None:

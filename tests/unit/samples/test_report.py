@@ -71,6 +71,12 @@ def test_a_worse_candidate_fails_and_a_refusing_gate_is_shown(
     assert "| metric rmse | ≤ 0.60 | 0.7 | **refused** |" in said
 
 
+def test_a_gate_without_an_answer_is_shown_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    waiting = {"gate": "signature", "required": "the same", "observed": "being found out"}
+    assert main_of("report.py")(compared(tmp_path, run("first"), gates=[waiting])) == 0
+    assert "| signature | the same | being found out | no answer yet |" in capsys.readouterr().out
+
+
 def test_what_lies_within_noise_does_not_fail(tmp_path: Path) -> None:
     champion = run("a", 1, metrics={"rmse": 0.40, "rmse_low": 0.38, "rmse_high": 0.42})
     candidate = run("b", 2, metrics={"rmse": 0.41, "rmse_low": 0.39, "rmse_high": 0.43})

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 
+from modelyard_api.contract.monitoring import LogSettings, MonitoringSettings
 from modelyard_api.contract.route import Route
 from modelyard_server.admission import Admission, AdmissionLimits
 from modelyard_server.errors import OverloadedError
 from modelyard_server.metrics import ServerMetrics
 from modelyard_server.models.predictor import Answer
+from modelyard_server.monitoring.logbook import Place
+from modelyard_server.monitoring.metrics import MonitoringMetrics
+from modelyard_server.monitoring.monitor import Monitor
+from modelyard_server.series import Registry
 from modelyard_server.serving import ServedModel, Serving
 from modelyard_server.state import ServerState
 from modelyard_server.web.admin import make_admin
@@ -43,13 +49,14 @@ async def never() -> None:
 
 
 def client_of(
-    model: ServedModel | None, limits: AdmissionLimits | None = None
+    model: ServedModel | None, limits: AdmissionLimits | None = None, monitor: Monitor | None = None
 ) -> tuple[httpx.AsyncClient, ServerState]:
     state, metrics = ServerState(), ServerMetrics()
     if model is not None:
         state.serving = Serving(Route(model_name="forest", champion=model.routed), model)
     admission = Admission(limits or AdmissionLimits(), metrics)
-    parts = Parts(state, metrics, admission, 1_000_000, never, make_admin(state))
+    admin = make_admin(state, takes_labels=monitor is not None and monitor.logs)
+    parts = Parts(state, metrics, admission, 1_000_000, never, admin, monitor=monitor)
     transport = httpx.ASGITransport(Application(parts))
     return httpx.AsyncClient(transport=transport, base_url="http://server"), state
 
@@ -142,3 +149,127 @@ async def test_a_server_without_a_model_answers_503_in_every_dialect() -> None:
             assert (await client.post(path, json=ROW)).status_code == 503
         assert (await client.get("/v2/models/forest")).status_code == 503
         assert (await client.get("/v2/models/forest/ready")).json() == {"name": "forest", "ready": False}
+
+
+def logging_monitor(*, logs: bool = True) -> Monitor:
+    settings = MonitoringSettings(log=LogSettings() if logs else None)
+    create: dict[str, bytes] = {}
+    metrics = MonitoringMetrics(Registry())
+    return Monitor(settings, Place("project", "shop", "pod"), create.__setitem__, metrics, lambda: 5.0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "gathers"),
+    [(1e-5, False), (1e-5, True), (HEAVY_SECONDS, True), (HEAVY_SECONDS, False)],
+    ids=["at once", "gathered", "gathered in a thread", "in a thread"],
+)
+async def test_an_answer_is_left_to_the_monitor_under_the_name_that_the_client_is_told(
+    seconds: float,
+    gathers: bool,  # noqa: FBT001
+) -> None:
+    monitor = logging_monitor()
+    model = served(Constant(Answer(np.zeros(1))), seconds)
+    model = replace(model, model=replace(model.model, gathers=gathers), tap=monitor.tap)
+    client, _ = client_of(model, monitor=monitor)
+    tensors = [
+        {"name": name, "shape": [1], "datatype": "FP64", "data": [value]} for name, value in ROW.items()
+    ]
+    async with client:
+        named = await client.post("/predict", json=ROW, headers={"x-request-id": "mine"})
+        nameless = [await client.post("/predict", json=ROW) for _ in range(2)]
+        bad = await client.post("/predict", json=ROW, headers={"x-request-id": "x" * 129})
+        await client.post("/v2/models/forest/infer", json={"id": "its own", "inputs": tensors})
+    given = [answer.headers["x-request-id"] for answer in (*nameless, bad)]
+    entries, dropped = monitor.tap.take()
+    assert [entry.request_id for entry in entries] == ["mine", *given, "its own"]
+    assert (named.headers["x-request-id"], len(set(given)), dropped) == ("mine", 3, 0)
+    assert entries[0].matrix.tolist() == [[1.0, 2.0, 3.0]]
+
+
+@dataclass(frozen=True)
+class Overwriting:
+    """Works in place, as a scaler with copy=False does."""
+
+    gives_probabilities: bool = False
+
+    def predict(self, matrix: np.ndarray, *, probabilities: bool) -> Answer:
+        """Zeros, also where the inputs were."""
+        del probabilities
+        matrix[:] = 0
+        return Answer(np.zeros(len(matrix)))
+
+
+@pytest.mark.parametrize("gathers", [True, False])
+async def test_the_monitor_sees_the_inputs_as_they_came_whatever_the_model_does_to_them(
+    gathers: bool,  # noqa: FBT001
+) -> None:
+    monitor = logging_monitor()
+    model = served(Overwriting())
+    model = replace(model, model=replace(model.model, gathers=gathers), tap=monitor.tap)
+    client, _ = client_of(model, monitor=monitor)
+    async with client:
+        assert (await client.post("/predict", json=ROW)).status_code == 200
+    (entry,), _ = monitor.tap.take()
+    assert entry.matrix.tolist() == [[1.0, 2.0, 3.0]]
+
+
+async def test_an_answer_that_was_refused_is_not_left_to_the_monitor() -> None:
+    monitor = logging_monitor()
+    client, _ = client_of(replace(served(Constant(ValueError("no"))), tap=monitor.tap), monitor=monitor)
+    async with client:
+        assert (await client.post("/predict", json=ROW)).status_code == 422
+    assert monitor.tap.take() == ([], 0)
+
+
+async def test_labels_are_taken_one_by_one_and_many_at_once() -> None:
+    client, state = client_of(None, monitor=logging_monitor())
+    async with client:
+        one = await client.post("/feedback", json={"request_id": "a", "label": "x"})
+        labels = [{"request_id": "a", "row": row, "label": row / 2} for row in range(3)]
+        many = await client.post("/feedback", json={"labels": labels})
+    assert (one.status_code, one.json(), many.json()) == (202, {"accepted": 1}, {"accepted": 3})
+    assert state.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        ([], "JSON object"),
+        ({}, "request_id"),
+        ({"request_id": "x" * 129, "label": 1}, "1 to 128 characters"),
+        ({"request_id": "a"}, '"label"'),
+        ({"request_id": "a", "label": None}, '"label"'),
+        ({"request_id": "a", "label": [1]}, '"label"'),
+        ({"request_id": "a", "label": 1, "row": -1}, '"row"'),
+        ({"request_id": "a", "label": 1, "row": True}, '"row"'),
+        ({"request_id": "a", "label": 1, "rows": 1}, 'no field "rows"'),
+        ({"request_id": "a", "label": "x" * 1025}, "at most 1024"),
+        ({"labels": []}, "at least one"),
+        ({"labels": [{"request_id": "a", "label": 1}, 5]}, "JSON object"),
+        ({"labels": [{"request_id": "a", "label": 1}, {"label": 1}]}, "label 1:"),
+    ],
+)
+async def test_a_label_that_says_too_little_is_refused_with_what_is_wrong(body: Any, word: str) -> None:  # noqa: ANN401
+    client, _ = client_of(None, monitor=logging_monitor())
+    async with client:
+        answer = await client.post("/feedback", json=body)
+    assert answer.status_code == 400
+    assert word in answer.json()["error"]
+
+
+async def test_labels_are_not_taken_where_nothing_is_logged() -> None:
+    client, _ = client_of(None, monitor=logging_monitor(logs=False))
+    async with client:
+        answer = await client.post("/feedback", json={"request_id": "a", "label": 1})
+        assert (await client.get("/feedback")).status_code == 405
+    assert answer.status_code == 404
+    assert "predictionLog" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("logs", [True, False])
+async def test_the_description_has_a_path_for_labels_where_some_are_taken(logs: bool) -> None:  # noqa: FBT001
+    client, _ = client_of(served(Constant(Answer(np.zeros(1)))), monitor=logging_monitor(logs=logs))
+    async with client:
+        document = (await client.get("/openapi.json")).json()
+    assert ("/feedback" in document["paths"]) == logs
+    assert ("Label" in document["components"]["schemas"]) == logs

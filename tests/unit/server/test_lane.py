@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import httptools
 import numpy as np
@@ -13,14 +15,18 @@ from uvicorn.server import ServerState as Connections
 
 from modelyard_api.contract.route import Route
 from modelyard_server.admission import Admission, AdmissionLimits
+from modelyard_server.keys import Keyring
 from modelyard_server.metrics import ServerMetrics
 from modelyard_server.models.predictor import Answer, Predictor
+from modelyard_server.monitoring.tap import Tap
 from modelyard_server.serving import Serving
 from modelyard_server.state import ServerState
 from modelyard_server.web.admin import make_admin
+from modelyard_server.web.answering import answering
 from modelyard_server.web.application import Application, Parts
-from modelyard_server.web.lane import short_enough
-from modelyard_server.web.protocol import BoundedProtocol, answering
+from modelyard_server.web.guarding import Guard, KeyMetrics
+from modelyard_server.web.lane import Replying, short_enough
+from modelyard_server.web.protocol import BoundedProtocol, WireLimits
 from tests.support.predictors import Constant, served
 from tests.support.turns import turns_until
 
@@ -28,6 +34,8 @@ BODY = b'{"a": 1.0, "b": 2.0, "c": 3.0}'
 ORDINARY = (("Host", "x"), ("Content-Type", "application/json"), ("Content-Length", str(len(BODY))))
 PLAIN = [(b"content-type", b"application/json"), (b"content-length", b"30")]
 HEAVY_SECONDS = 1.0
+KEY = "shop-7c1d44b0e2aa49d1"
+NAMED = ("X-Request-Id", "mine")
 
 
 class Wire(asyncio.Transport):
@@ -79,17 +87,19 @@ async def never() -> None:
     """Keeps no route."""
 
 
-def application(predictor: Predictor | None = None, seconds: float = 1e-5) -> tuple[Application, ServerState]:
+def application(
+    predictor: Predictor | None = None, seconds: float = 1e-5, most: int = 1_000_000
+) -> tuple[Application, ServerState]:
     state, metrics = ServerState(), ServerMetrics()
     model = served(predictor or Constant(Answer(np.array([1.5]))), seconds)
     state.serving = Serving(Route(model_name="forest", champion=model.routed), model)
     admission = Admission(AdmissionLimits(), metrics)
-    return Application(Parts(state, metrics, admission, 1_000_000, never, make_admin(state))), state
+    return Application(Parts(state, metrics, admission, most, never, make_admin(state))), state
 
 
-def connected(app: Application, *, short: bool = True) -> tuple[BoundedProtocol, Wire]:
+def connected(app: Replying, *, short: bool = True) -> tuple[BoundedProtocol, Wire]:
     config = Config(app, log_config=None, ws="none", lifespan="off", proxy_headers=False)
-    kind = answering(app) if short else BoundedProtocol
+    kind = answering(app, WireLimits()) if short else BoundedProtocol
     protocol, wire = kind(config, Connections(), {}), Wire()
     protocol.connection_made(wire)
     return protocol, wire
@@ -125,7 +135,7 @@ async def sent(wire: Wire) -> Response:
     ],
 )
 async def test_both_ways_answer_the_same(path: str, body: bytes) -> None:
-    headers = [*ORDINARY[:2], ("Content-Length", str(len(body)))]
+    headers = [*ORDINARY[:2], ("Content-Length", str(len(body))), NAMED]
     answers = []
     for short in (True, False):
         protocol, wire = connected(application()[0], short=short)
@@ -135,6 +145,48 @@ async def test_both_ways_answer_the_same(path: str, body: bytes) -> None:
     one, other = answers
     assert (one.status, one.body, one.headers) == (other.status, other.body, other.headers)
     assert one.complete == 1
+
+
+@pytest.mark.parametrize(("key", "status"), [(None, 401), ("of-somebody-else-1", 401), (KEY, 200)])
+@pytest.mark.parametrize("path", ["/predict", "/invocations"])
+async def test_both_ways_ask_for_a_key_first(tmp_path: Path, path: str, key: str | None, status: int) -> None:
+    (tmp_path / "shop").write_text(KEY)
+    headers = [*ORDINARY, NAMED, *([("X-API-Key", key)] if key else [])]
+    body = BODY if path == "/predict" else b'{"instances": [[1, 2, 3]]}    '
+    answers = []
+    for short in (True, False):
+        app, state = application()
+        metrics = ServerMetrics()
+        guard = Guard(app, Keyring(tmp_path), KeyMetrics(metrics.registry))
+        protocol, wire = connected(guard, short=short)
+        protocol.data_received(request(path, headers, body))
+        assert bool(wire.sent) is short
+        answers.append(await sent(wire))
+        assert state.requests == (status == 200)
+        told = metrics.exposition().decode()
+        assert ('modelyard_server_key_requests_total{key="shop"} 1.0' in told) is (status == 200)
+    one, other = answers
+    assert (one.status, one.body, one.headers) == (other.status, other.body, other.headers)
+    assert one.status == status
+
+
+async def test_what_is_answered_on_the_short_way_is_left_to_those_who_look_at_answers() -> None:
+    app, state = application()
+    assert state.serving is not None
+    tap = Tap(1_000_000)
+    state.serving = replace(state.serving, champion=replace(state.serving.champion, tap=tap))
+    protocol, wire = connected(app)
+    found = []
+    for named in ((), (NAMED,)):
+        wire.sent = b""
+        protocol.data_received(request(headers=[*ORDINARY, *named]))
+        entries, _ = tap.take()
+        found += entries
+        assert [entry.request_id.encode() for entry in entries] == [
+            Response(wire.sent).headers[b"x-request-id"]
+        ]
+        assert entries[0].matrix.tolist() == [[1.0, 2.0, 3.0]]
+    assert found[1].request_id == "mine"
 
 
 async def test_a_fault_is_told_as_on_the_long_way() -> None:
@@ -153,6 +205,12 @@ async def test_a_request_in_pieces_is_answered_when_its_last_byte_is_there() -> 
     protocol.data_received(request()[-1:])
     assert Response(wire.sent).status == 200
     assert state.requests == 1
+
+
+async def test_a_body_beyond_the_limit_is_refused_on_the_long_way() -> None:
+    protocol, wire = connected(application(most=len(BODY) - 1)[0])
+    protocol.data_received(request())
+    assert (await sent(wire)).status == 413
 
 
 async def test_requests_behind_one_another_are_answered_in_order_also_behind_a_slow_one() -> None:

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelyard_api.contract.bundle import GOLDEN_FILE, Bundle, GoldenRequest
+from modelyard_api.contract.bundle import GOLDEN_FILE, REFERENCE_FILE, Bundle, GoldenRequest
+from modelyard_api.contract.reference import OUTPUT, Histogram, Measure, Reference
+from modelyard_api.digests import canonical_json
 from modelyard_server.errors import BundleError
 from modelyard_server.models.fetching import FetchedBundle
 from modelyard_server.models.loading import LoadedModel, load_model
 from modelyard_server.models.scikit import SklearnPredictor
-from tests.support.bundles import FittedModel, build_bundle, forest, iris, matrix_of, titles
+from tests.support.bundles import FittedModel, build_bundle, forest, iris, make_bundle, matrix_of, titles
 
 MODELS: dict[str, Callable[[], FittedModel]] = {
     "flowers": iris,
@@ -85,3 +87,36 @@ def test_serving_uses_one_thread_whatever_training_used() -> None:
     fitted.model.set_params(estimator__n_jobs=4)
     SklearnPredictor(fitted.model)
     assert fitted.model.get_params()["estimator__n_jobs"] == 1
+
+
+def with_reference(content: bytes) -> LoadedModel:
+    """The forest's bundle with this reference."""
+    fitted = forest(trees=2)
+    built = make_bundle(fitted, {**build_bundle(fitted).files, REFERENCE_FILE: content})
+    bundle = Bundle.model_validate(built.document)
+    return load_model(FetchedBundle(bundle, None, built.files.__getitem__), built.digest)
+
+
+def reference(*names: str) -> Reference:
+    """Of features of these names."""
+    features = [Histogram(name=name, measure=Measure.VALUE, edges=[0.0], counts=[1, 1, 0]) for name in names]
+    return Reference(features=features, output=features[0].model_copy(update={"name": OUTPUT}))
+
+
+def test_a_model_knows_the_reference_of_its_bundle_where_there_is_one() -> None:
+    told = reference("a", "b", "c")
+    assert with_reference(canonical_json(told.to_wire())).reference == told
+    assert load(forest(trees=2)).reference is None
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (canonical_json(reference("a", "c", "b").to_wire()), "not of the bundle's inputs"),
+        (b"{}", "cannot be read"),
+        (b"nothing", "cannot be read"),
+    ],
+)
+def test_a_reference_that_does_not_fit_its_bundle_refuses_it(content: bytes, word: str) -> None:
+    with pytest.raises(BundleError, match=word):
+        with_reference(content)

@@ -1,18 +1,24 @@
 """The route keeper, one look at a time, with a loader that a test steers."""
 
+import asyncio
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from modelyard_api.contract.bundle import Bundle
-from modelyard_api.contract.route import Route, RoutedModel
+from modelyard_api.contract.monitoring import LogSettings, MonitoringSettings
+from modelyard_api.contract.route import Route, RoutedModel, Trial, TrialMode
 from modelyard_runtime.errors import PlatformError
 from modelyard_server.errors import BundleError
 from modelyard_server.metrics import ServerMetrics
 from modelyard_server.models.loading import LoadedModel
 from modelyard_server.models.scikit import SklearnPredictor
+from modelyard_server.monitoring.logbook import Place
+from modelyard_server.monitoring.metrics import MonitoringMetrics
+from modelyard_server.monitoring.monitor import Monitor
 from modelyard_server.routing import RouteKeeper
 from modelyard_server.signature import Reader, Signature
 from modelyard_server.state import ServerState
@@ -57,11 +63,21 @@ class Kept:
         self.load = Loader()
         self.state = ServerState()
         self.metrics = ServerMetrics()
-        self.keeper = RouteKeeper(self.path, self.load, self.state, self.metrics)
+        settings = MonitoringSettings(log=LogSettings())
+        place = Place("project", "shop", "pod")
+        metrics = MonitoringMetrics(self.metrics.registry)
+        files: dict[str, bytes] = {}
+        self.monitor = Monitor(settings, place, files.__setitem__, metrics)
+        self.keeper = RouteKeeper(self.path, self.load, self.state, self.metrics, self.monitor)
 
-    def write(self, champion: str, previous: str | None = None) -> Route:
+    def write(self, champion: str, previous: str | None = None, candidate: str | None = None) -> Route:
         route = Route(
-            model_name="m", champion=version(champion), previous=version(previous) if previous else None
+            model_name="m",
+            champion=version(champion),
+            previous=version(previous) if previous else None,
+            candidate=Trial(model=version(candidate), mode=TrialMode.CANARY, percent=10)
+            if candidate
+            else None,
         )
         fresh = self.path.with_suffix(".new")
         fresh.write_text(json.dumps(route.to_wire()))
@@ -158,6 +174,32 @@ async def test_a_newer_route_does_not_wait_for_the_pause_of_the_one_before(kept:
     assert kept.serves(newer)
 
 
+async def test_a_load_without_end_keeps_nobody_from_the_next_route_and_is_not_begun_twice(kept: Kept) -> None:
+    good = kept.write("1")
+    await kept.keeper.look(now=0.0)
+    begun, let = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        let.wait(30)
+
+    kept.load.before = hold
+    slow = kept.write("1", candidate="2")
+    looking = asyncio.create_task(kept.keeper.look(now=1.0))
+    await asyncio.to_thread(begun.wait, 30)
+    assert kept.serves(good)
+    newer = kept.write("1")
+    await looking
+    await kept.keeper.look(now=2.0)
+    assert kept.serves(newer)
+    kept.write("1", candidate="2")
+    looking = asyncio.create_task(kept.keeper.look(now=3.0))
+    let.set()
+    await looking
+    assert kept.serves(slow)
+    assert kept.load.asked == ["1", "2"]
+
+
 async def test_a_previous_version_that_cannot_be_loaded_is_done_without(kept: Kept) -> None:
     kept.load.failures["1"] = [BundleError("gone")]
     route = kept.write("2", "1")
@@ -185,3 +227,78 @@ async def test_a_missing_file_is_told_and_waited_for(kept: Kept) -> None:
     route = kept.write("1")
     await kept.keeper.look(now=0.5)
     assert kept.serves(route)
+
+
+async def test_every_version_that_is_held_leaves_its_answers_to_the_monitor(kept: Kept) -> None:
+    kept.write("2", previous="1", candidate="3")
+    await kept.keeper.look(0.0)
+    serving = kept.state.serving
+    assert serving is not None
+    assert [each.version for each in serving.held] == ["2", "3", "1"]
+    assert all(each.tap is kept.monitor.tap for each in serving.held)
+
+
+async def test_a_candidate_is_held_beside_the_champion_and_the_version_before_it(kept: Kept) -> None:
+    kept.write("2", "1")
+    await kept.keeper.look(now=0.0)
+    route = kept.write("2", "1", candidate="3")
+    await kept.keeper.look(now=1.0)
+    assert kept.serves(route)
+    assert kept.state.serving is not None
+    assert kept.state.serving.versions == ["2", "3", "1"]
+    assert [str(each.role) for each in kept.state.route_state().counts] == [
+        "champion",
+        "candidate",
+        "previous",
+    ]
+    assert kept.load.asked == ["2", "1", "3"]
+
+
+async def test_a_champion_does_not_wait_for_its_candidate(kept: Kept) -> None:
+    kept.write("1", candidate="2")
+    during: list[str | None] = []
+    kept.load.before = lambda: during.append(kept.state.route_state().version)
+    await kept.keeper.look(now=0.0)
+    assert during == [None, "1"]
+
+
+async def test_a_refused_candidate_leaves_the_champion_of_its_route_in_charge(kept: Kept) -> None:
+    kept.load.failures["2"] = [BundleError("bad bytes")]
+    wanted = kept.write("1", candidate="2")
+    await kept.keeper.look(now=0.0)
+    state = kept.state.route_state()
+    assert (state.version, state.error) == ("1", "version 2 of model m: bad bytes")
+    assert state.wanted_digest == wanted.digest() != state.route_digest
+    assert kept.state.ready
+
+
+async def test_a_candidate_takes_charge_without_being_loaded_again_and_its_counts_begin_anew(
+    kept: Kept,
+) -> None:
+    kept.write("1", candidate="2")
+    await kept.keeper.look(now=0.0)
+    assert kept.state.serving is not None
+    assert kept.state.serving.tried is not None
+    kept.state.serving.tried.served.tally.requests = 40
+    route = kept.write("2", "1")
+    await kept.keeper.look(now=1.0)
+    assert kept.serves(route)
+    assert kept.load.asked == ["1", "2"]
+    assert [each.requests for each in kept.state.route_state().counts] == [0, 0]
+
+
+async def test_requests_of_a_rollout_are_counted_from_the_first_route_that_named_its_version(
+    kept: Kept,
+) -> None:
+    kept.write("1")
+    await kept.keeper.look(now=0.0)
+    kept.state.count(200)
+    kept.write("1", candidate="2")
+    await kept.keeper.look(now=1.0)
+    kept.state.count(200)
+    kept.state.count(503)
+    kept.write("2", "1")
+    await kept.keeper.look(now=2.0)
+    kept.state.count(200)
+    state = kept.state.route_state()
+    assert (state.requests, state.rollout_requests, state.rollout_errors) == (4, 3, 1)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from modelyard_api.contract.route import RouteState
+from modelyard_api.contract.route import RoleCounts, RouteState, ServedRole
 from modelyard_server.processes.siblings import Own, Siblings, Told, of_pod
 from modelyard_server.processes.supervisor import Place, listening, pause
 from modelyard_server.series import Counter, Registry
@@ -98,6 +98,21 @@ def test_a_pod_serves_a_route_when_all_of_its_processes_do(
     present = [each.state for each in others if each is not None]
     assert state.requests == 5 + sum(each.requests for each in present)
     assert state.errors == 1 + sum(each.errors for each in present)
+
+
+def test_what_versions_did_under_the_route_of_the_pod_is_added_up() -> None:
+    def one(requests: int, **changes: object) -> RouteState:
+        champion = RoleCounts(role=ServedRole.CHAMPION, version="1", requests=requests, slow=1)
+        shadow = RoleCounts(role=ServedRole.SHADOW, version="2", compared=requests, disagreed=2)
+        counts = {"counts": [champion, shadow], "rollout_requests": requests, "rollout_errors": 1}
+        return NEW.model_copy(update={**counts, **changes})
+
+    pod = of_pod(one(5), [told(one(7)), told(one(11))])
+    assert (pod.rollout_requests, pod.rollout_errors) == (23, 3)
+    assert [(each.version, each.requests, each.slow) for each in pod.counts] == [("1", 23, 3), ("2", 0, 0)]
+    assert (pod.counts[1].compared, pod.counts[1].disagreed) == (23, 6)
+    behind = of_pod(one(5), [told(one(7, route_digest="old"))])
+    assert (behind.route_digest, behind.counts[0].requests) == ("old", 7)
 
 
 def test_a_process_alone_speaks_for_itself() -> None:

@@ -1,5 +1,6 @@
 """Rows of a request against the columns of a model, without a server around them."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from modelyard_api.contract.manifest import Column
 from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_server.errors import RequestError
-from modelyard_server.signature import Reader, Signature
+from modelyard_server.signature import Reader, Rows, Signature
 
 INTEGER, NUMBER = ColumnType.INTEGER, ColumnType.NUMBER
 BOOLEAN, TEXT = ColumnType.BOOLEAN, ColumnType.TEXT
@@ -24,6 +25,22 @@ def reader(*types: ColumnType, nullable: bool = False) -> Reader:
 
 def matrix(made: Reader, *rows: list[Any]) -> np.ndarray:
     return made.matrix(made.from_lists(list(rows)))
+
+
+def test_more_rows_than_are_answered_at_a_time_are_refused_in_every_form() -> None:
+    own = Reader(reader(INTEGER).signature, max_rows=2)
+    assert own.from_lists([[1], [2]]).count == 2
+    asked: list[Callable[[], Rows]] = [
+        lambda: own.from_lists([[1], [2], [3]]),
+        lambda: own.from_records([{"c0": 1}] * 3),
+        lambda: own.from_columns({"c0": [1, 2, 3]}),
+    ]
+    for ask in asked:
+        with pytest.raises(
+            RequestError, match="there are 3 rows, at most 2 are answered at a time"
+        ) as refusal:
+            ask()
+        assert refusal.value.status == 413
 
 
 def test_numbers_and_booleans_become_one_float_matrix_in_rows() -> None:

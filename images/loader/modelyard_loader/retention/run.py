@@ -37,7 +37,7 @@ def sweep(
         now = clock()
         # What is there is looked at before what refers to it: a run that begins in between is then seen.
         found = inventory(store, step.owner.name)
-        files = batches(postgres, store, step.owner.name)
+        files = batches(postgres, store, step.owner)
         digests = referred_digests(tracking) | frozenset(step.protected)
         keeping = Keeping(
             step.owner.uid,

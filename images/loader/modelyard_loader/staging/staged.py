@@ -112,6 +112,10 @@ class StagingArea:
             if start < end <= stop:
                 self.store.delete(self.store.key(chunk.uri))
 
+    def holds_anything(self) -> bool:
+        """Whether a snapshot is there, complete or in the making."""
+        return next(self.store.keys(self._root), None) is not None
+
     def clear(self) -> None:
         """Removes every snapshot of the Dataset."""
         for key in self.store.keys(self._root):

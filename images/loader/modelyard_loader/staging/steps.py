@@ -21,7 +21,7 @@ from modelyard_loader.staging.staged import Staged, chunks_of
 from modelyard_loader.staging.work import Before, Work
 from modelyard_loader.working_copy.ledger import LedgerEntry
 from modelyard_loader.working_copy.loads import Batch, LoadTransaction
-from modelyard_runtime.errors import DataError
+from modelyard_runtime.errors import DataError, ObjectMissingError, PlatformError
 from modelyard_runtime.hashing import row_hashes
 from modelyard_runtime.manifests import read_part
 
@@ -135,8 +135,20 @@ class NextRows:
         return f"{int(last[0]):016x}"
 
     def _refused(self) -> pa.Table:
+        """Rows that were refused when the source was read. Raises PlatformError where their file is gone."""
         rejects = self.staged.rejects
-        return read_part(self._work.surroundings.store, rejects) if rejects else SCHEMA.empty_table()
+        if rejects is None:
+            return SCHEMA.empty_table()
+        try:
+            return read_part(self._work.surroundings.store, rejects)
+        except ObjectMissingError as error:
+            # Nothing of the snapshot is loaded yet, so the next try may read the source anew.
+            self._work.area.clear()
+            raise PlatformError(
+                "the rows that were set aside are gone from S3",
+                field=rejects.uri,
+                remedy="nothing needs to be done: the source is read again",
+            ) from error
 
     def _read_source(self) -> Staged:
         """Reads the source and puts it where later steps find it."""

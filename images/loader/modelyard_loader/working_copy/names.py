@@ -17,7 +17,8 @@ REJECTS = "data_rejects"
 _HISTORY = "_history"
 _AS_OF = "_as_of"
 _RESERVED = re.compile(
-    r"^(data_(loads|changes|rejects|rules|sweeps)(_.*)?|loads|tuning_(studies|trials)(_.*)?|.*_history)$"
+    r"^(data_(loads|changes|rejects|rules|sweeps)(_.*)?|loads|tuning_(studies|trials)(_.*)?"
+    r"|model_champions(_.*)?|champions|.*_history)$"
 )
 _LIMIT = 63
 """Longest name of PostgreSQL in bytes; a longer one would be cut without a word."""
@@ -25,7 +26,7 @@ _UID_LENGTH = 8
 
 
 def table_name(dataset: str) -> str:
-    """Table of a Dataset: its name with underscores. Raises InvalidSpecError for names that audit and tuning need."""
+    """Table of a Dataset: its name with underscores. Raises InvalidSpecError for names that the project needs."""
     name = dataset.replace("-", "_")
     if _RESERVED.match(name):
         raise InvalidSpecError(

@@ -210,6 +210,7 @@ def _tables(node: Node, *, whole: bool) -> _Tables:
     knows = node.numbers("knowsMissing", np.bool_, features)
     refuses = node.flag("refusesUnknown")
     tables = []
+    known = 0
     for at in range(features):
         values: tuple[str, ...] | list[float]
         if f"values{at}" in node.texts:
@@ -219,6 +220,7 @@ def _tables(node: Node, *, whole: bool) -> _Tables:
         codes = node.numbers(f"codes{at}", np.float64, len(values))
         if whole and not _are_columns(np.concatenate([codes, missing, unknown]), width):
             raise node.broken(f"codes{at}")
+        known += len(values) + 1
         tables.append(
             _Table(
                 codes=dict(zip(values, codes.tolist(), strict=True)),
@@ -226,6 +228,8 @@ def _tables(node: Node, *, whole: bool) -> _Tables:
                 unknown=None if refuses else float(unknown[at]),
             )
         )
+    if whole and width > known:
+        raise node.broken("width")  # columns that no value can be in
     return _Tables(tuple(tables))
 
 

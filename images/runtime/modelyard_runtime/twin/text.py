@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from modelyard_api.patterns import explodes
 from modelyard_runtime.twin.columns import CHAIN
 from modelyard_runtime.twin.node import BuildStep, CompileStep, Node, Transform, require
 from modelyard_runtime.twin.rows import Row, Rows, SparseRow, SparseRows
@@ -88,7 +89,7 @@ def build_words(node: Node, _: BuildStep) -> Transform:
     except (re.error, OverflowError, RecursionError) as error:
         raise node.broken("pattern") from error
     fewest, most = node.count("fewest", _MAX_NGRAM), node.count("most", _MAX_NGRAM)
-    if compiled.groups > 1 or not 1 <= fewest <= most:
+    if compiled.groups > 1 or explodes(pattern) or not 1 <= fewest <= most:
         raise node.broken("pattern")
     terms = node.words("vocabulary")
     return _Words(

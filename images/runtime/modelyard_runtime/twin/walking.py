@@ -71,7 +71,7 @@ def walk_of(node: Node, width: int, *, single: bool) -> Walk:
     if not _are_trees(left, leaf, roots) or not np.isposinf(threshold[leaf]).all():
         raise node.broken("left")
     depths = node.numbers("depths", np.int32, len(roots))
-    if depths.min() < 0 or depths.max() > _MAX_DEPTH:
+    if depths.max() > _MAX_DEPTH or not _are_depths(left, leaf, roots, depths):
         raise node.broken("depths")
     held = rounded_down(threshold) if single else threshold
     strides = strides_of(left, feature, held, roots)
@@ -86,6 +86,20 @@ def _are_trees(left: np.ndarray, leaf: np.ndarray, roots: np.ndarray) -> bool:
         return False
     parents = np.bincount(np.concatenate([roots, first, first + 1]), minlength=len(left))
     return bool((parents == 1).all())
+
+
+def _are_depths(left: np.ndarray, leaf: np.ndarray, roots: np.ndarray, depths: np.ndarray) -> bool:
+    """Whether each tree has so many levels: a walk that is told more steps through leaves for nothing, for hours."""
+    found = np.zeros(len(roots), dtype=np.int64)
+    level, tree, depth = roots, np.arange(len(roots)), 0
+    while (inner := ~leaf[level]).any():
+        depth += 1
+        if depth > _MAX_DEPTH:
+            return False
+        first, tree = left[level[inner]], tree[inner]
+        found[tree] = depth
+        level, tree = np.concatenate([first, first + 1]), np.concatenate([tree, tree])
+    return bool((found == depths).all())
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from modelyard_server.signature import Reader, Rows
 _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 _SPLIT = frozenset({"columns", "data", "index"})
 _CODES = {
+    HTTPStatus.UNAUTHORIZED: "UNAUTHENTICATED",
+    HTTPStatus.FORBIDDEN: "PERMISSION_DENIED",
     HTTPStatus.NOT_FOUND: "RESOURCE_DOES_NOT_EXIST",
     HTTPStatus.SERVICE_UNAVAILABLE: "TEMPORARILY_UNAVAILABLE",
     HTTPStatus.INTERNAL_SERVER_ERROR: "INTERNAL_ERROR",

@@ -12,24 +12,20 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from modelyard_server.admission import Admission
-from modelyard_server.dataplane import compose, observe, read_document
+from modelyard_server.dataplane import Asked, Came, compose, observe, read_document
 from modelyard_server.dialects.inference import InferenceDialect, model_metadata, server_metadata
 from modelyard_server.errors import NotReadyError, RequestError
+from modelyard_server.grpc_service.keys import KeysInterceptor, code_of, headers_of
 from modelyard_server.grpc_service.messages import SERVICE, Messages
 from modelyard_server.grpc_service.translating import document_of, fill
-from modelyard_server.metrics import ServerMetrics
-from modelyard_server.state import ServerState
-from modelyard_server.web.application import Application
+from modelyard_server.serving import ServedModel
+from modelyard_server.trial import Asking
+from modelyard_server.web.application import Application, Parts
+from modelyard_server.web.asgi import REQUEST_ID, given_id
+from modelyard_server.web.guarding import Guard
 
 _PATH = "grpc"
 _GRACE_SECONDS = 20.0
-_CODES = {
-    HTTPStatus.BAD_REQUEST: grpc.StatusCode.INVALID_ARGUMENT,
-    HTTPStatus.UNPROCESSABLE_ENTITY: grpc.StatusCode.INVALID_ARGUMENT,
-    HTTPStatus.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
-    HTTPStatus.SERVICE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
-}
 _METHODS = ("ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata", "ModelInfer")
 
 _log = logging.getLogger(__name__)
@@ -38,16 +34,15 @@ _log = logging.getLogger(__name__)
 class InferenceService:
     """The six methods of the protocol."""
 
-    def __init__(
-        self, application: Application, state: ServerState, metrics: ServerMetrics, admission: Admission
-    ) -> None:
+    def __init__(self, application: Application, parts: Parts, guard: Guard | None = None) -> None:
         self._application = application
-        self._state = state
-        self._metrics = metrics
-        self._admission = admission
+        self._state = parts.state
+        self._metrics = parts.metrics
+        self._admission = parts.admission
+        self._guard = guard
         self._messages = Messages()
         self._dialect = InferenceDialect()
-        self._answers: dict[str, Callable[[Any], Awaitable[Any]]] = {
+        self._answers: dict[str, Callable[[Any, Any], Awaitable[Any]]] = {
             "ServerLive": self._live,
             "ServerReady": self._ready,
             "ModelReady": self._model_ready,
@@ -60,7 +55,8 @@ class InferenceService:
     async def listening(self, port: int, max_bytes: int) -> AsyncIterator[None]:
         """Answers for the time of the block; processes of one pod share the port."""
         options = [("grpc.max_receive_message_length", max_bytes), ("grpc.so_reuseport", 1)]
-        server = grpc.aio.server(options=options)
+        keys = [] if self._guard is None else [KeysInterceptor(self._guard)]
+        server = grpc.aio.server(interceptors=keys, options=options)
         handlers = {name: self._handler(name) for name in _METHODS}
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
         server.add_insecure_port(f"0.0.0.0:{port}")
@@ -75,10 +71,9 @@ class InferenceService:
 
         async def method(request: Any, context: Any) -> Any:  # noqa: ANN401
             try:
-                return await answer(request)
+                return await answer(request, context)
             except RequestError as error:
-                code = _CODES.get(HTTPStatus(error.status), grpc.StatusCode.INTERNAL)
-                await context.abort(code, error.message)
+                await context.abort(code_of(error), error.message)
             except Exception:  # noqa: BLE001  whatever it was, the client gets an answer
                 _log.exception("a request failed")
                 await context.abort(grpc.StatusCode.INTERNAL, "the server failed to answer this request")
@@ -89,42 +84,48 @@ class InferenceService:
             response_serializer=lambda message: message.SerializeToString(),
         )
 
-    async def _live(self, request: Any) -> Any:  # noqa: ANN401
-        del request
+    async def _live(self, request: Any, context: Any) -> Any:  # noqa: ANN401
+        del request, context
         return self._messages.of("ServerLiveResponse")(live=True)
 
-    async def _ready(self, request: Any) -> Any:  # noqa: ANN401
-        del request
+    async def _ready(self, request: Any, context: Any) -> Any:  # noqa: ANN401
+        del request, context
         return self._messages.of("ServerReadyResponse")(ready=self._state.ready)
 
-    async def _model_ready(self, request: Any) -> Any:  # noqa: ANN401
+    async def _model_ready(self, request: Any, context: Any) -> Any:  # noqa: ANN401
+        del context
         try:
             self._state.demand().find(request.name, request.version or None)
         except NotReadyError:
             return self._messages.of("ModelReadyResponse")(ready=False)
         return self._messages.of("ModelReadyResponse")(ready=True)
 
-    async def _server(self, request: Any) -> Any:  # noqa: ANN401
-        del request
+    async def _server(self, request: Any, context: Any) -> Any:  # noqa: ANN401
+        del request, context
         return self._messages.of("ServerMetadataResponse")(**server_metadata())
 
-    async def _model(self, request: Any) -> Any:  # noqa: ANN401
+    async def _model(self, request: Any, context: Any) -> Any:  # noqa: ANN401
+        del context
         serving = self._state.demand()
         document = model_metadata(serving, serving.find(request.name, request.version or None))
         document.pop("parameters")  # this half of the protocol has no place for them
         return self._messages.of("ModelMetadataResponse")(**document)
 
-    async def _infer(self, request: Any) -> Any:  # noqa: ANN401
+    async def _infer(self, request: Any, context: Any) -> Any:  # noqa: ANN401
         status = int(HTTPStatus.OK)
-        start = time.perf_counter()
+        given = given_id(headers_of(context.invocation_metadata()))
+        request_id = self._application.ids.name(given)
+        context.set_trailing_metadata(((REQUEST_ID.decode(), request_id),))
         try:
+            came = Came(time.perf_counter(), request_id, request.ByteSize())
             with self._admission.request():
-                served = self._state.demand().find(request.model_name, request.model_version or None)
-                asked = read_document(served, self._dialect, document_of(request), start)
-                found = await self._application.predict(served, asked)
-                document = compose(served, self._dialect, asked, found)
-                response = fill(self._messages.of("ModelInferResponse")(), document)
-                observe(served, asked)
+                serving = self._state.demand()
+                served = serving.find(request.model_name, request.model_version or None)
+                asking = self._asking(given, document_of(request), came)
+                by_version = bool(request.model_version)
+                _, response = await self._application.trials.answer(
+                    serving, served, asking, by_version=by_version
+                )
                 return response
         except RequestError as error:
             status = error.status
@@ -135,3 +136,17 @@ class InferenceService:
         finally:
             self._state.count(status)
             self._metrics.requests.labels(_PATH, str(status)).inc()
+
+    def _asking(self, given: bytes, document: dict[str, Any], came: Came) -> Asking[Any]:
+        def read(served: ServedModel) -> Asked:
+            return read_document(served, self._dialect, document, came)
+
+        async def work(served: ServedModel) -> Any:  # noqa: ANN401
+            asked = read(served)
+            found = await self._application.predict(served, asked)
+            told = compose(served, self._dialect, asked, found)
+            response = fill(self._messages.of("ModelInferResponse")(), told)
+            observe(served, asked, found)
+            return response
+
+        return Asking(given, work, read, came.size)

@@ -6,7 +6,9 @@ A skops file is a ZIP of ``schema.json`` and arrays. Nothing is imported and not
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +17,18 @@ import numpy as np
 import orjson
 
 from modelyard_server.errors import BundleError
+from modelyard_server.models.memory import Room, demand_room, unlimited
 from modelyard_server.models.trusted import ALLOWED
 
 _SCHEMA = "schema.json"
 _PROTOCOL = 2
 """Protocol of the skops that is installed. Older ones have other nodes, which are not reviewed."""
 _STORED = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+_BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError),
+    *(NotImplementedError, OSError, RuntimeError, ValueError),
+)
+"""What reading a damaged archive raises, depending on where the damage is."""
 
 
 @dataclass(frozen=True)
@@ -30,38 +38,61 @@ class ArchiveLimits:
     entries: int = 200_000
     schema_bytes: int = 256 * 1024 * 1024
     total_bytes: int = 2 * 1024 * 1024 * 1024
+    """Of all entries together, those of archives inside of the archive included."""
     depth: int = 120
+    room: Room = unlimited
+    """Memory that is left for what is unpacked."""
+
+
+@dataclass
+class _Budget:
+    """What of the limits is left."""
+
+    limits: ArchiveLimits
+    entries: int = 0
+    total_bytes: int = 0
+
+    def take(self, archive: zipfile.ZipFile) -> None:
+        """Counts the entries of an archive. Raises BundleError where they are too many or too large."""
+        entries = archive.infolist()
+        self.entries += len(entries)
+        self.total_bytes += sum(entry.file_size for entry in entries)
+        if self.entries > self.limits.entries:
+            raise BundleError(
+                f"the model file has {self.entries} entries, at most {self.limits.entries} are allowed"
+            )
+        if self.total_bytes > self.limits.total_bytes:
+            raise BundleError(
+                f"the model comes to {self.total_bytes} bytes, at most {self.limits.total_bytes} are allowed"
+            )
+        demand_room("the model", self.total_bytes, self.limits.room())
 
 
 def inspect_archive(content: bytes, limits: ArchiveLimits | None = None) -> frozenset[str]:
     """Names of all types in the file. Raises BundleError at the first thing that may not be in it."""
     bounds = limits or ArchiveLimits()
+    budget = _Budget(bounds)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            _check_entries(archive, bounds)
+            _check_entries(archive, budget)
             schema = _read_schema(archive, bounds)
             names = frozenset(_checked_names(schema, bounds.depth))
-            _check_arrays(archive, bounds)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as error:
+            _check_arrays(archive, budget)
+    except _BROKEN as error:
         raise BundleError(f"the model is not a skops file: {error}") from error
     return names
 
 
-def _check_entries(archive: zipfile.ZipFile, limits: ArchiveLimits) -> None:
+def _check_entries(archive: zipfile.ZipFile, budget: _Budget) -> None:
     entries = archive.infolist()
-    if len(entries) > limits.entries:
-        raise BundleError(f"the model file has {len(entries)} entries, at most {limits.entries} are allowed")
-    names = {entry.filename for entry in entries}
-    if len(names) < len(entries):
+    if len({entry.filename for entry in entries}) < len(entries):
         raise BundleError("the model file has two entries of one name")
     for entry in entries:
         if entry.compress_type not in _STORED or entry.flag_bits & 1:
             raise BundleError(
                 f"entry {entry.filename!r} of the model file is packed in a way that is not allowed"
             )
-    total = sum(entry.file_size for entry in entries)
-    if total > limits.total_bytes:
-        raise BundleError(f"the model comes to {total} bytes, at most {limits.total_bytes} are allowed")
+    budget.take(archive)
 
 
 def _read_schema(archive: zipfile.ZipFile, limits: ArchiveLimits) -> dict[str, Any]:
@@ -110,7 +141,7 @@ def _checked_name(node: dict[str, Any]) -> str:
     return name
 
 
-def _check_arrays(archive: zipfile.ZipFile, limits: ArchiveLimits) -> None:
+def _check_arrays(archive: zipfile.ZipFile, budget: _Budget) -> None:
     for entry in archive.infolist():
         if entry.filename.endswith(".npy"):
             with archive.open(entry) as stream:
@@ -119,8 +150,8 @@ def _check_arrays(archive: zipfile.ZipFile, limits: ArchiveLimits) -> None:
             with zipfile.ZipFile(io.BytesIO(archive.read(entry))) as inner:
                 if any(not part.filename.endswith(".npy") for part in inner.infolist()):
                     raise BundleError(f"entry {entry.filename!r} of the model file is not a sparse matrix")
-                _check_entries(inner, limits)
-                _check_arrays(inner, limits)
+                _check_entries(inner, budget)
+                _check_arrays(inner, budget)
 
 
 def _check_array(stream: Any, name: str, size: int) -> None:  # noqa: ANN401  zipfile's stream has no public type
@@ -135,6 +166,9 @@ def _check_array(stream: Any, name: str, size: int) -> None:  # noqa: ANN401  zi
         raise BundleError(f"entry {name!r} of the model file is not an array: {error}") from error
     if dtype.hasobject:
         raise BundleError(f"entry {name!r} of the model file holds Python objects")
+    if dtype.itemsize == 0:
+        # Its header could promise any number of values, none of which is in the file.
+        raise BundleError(f"entry {name!r} of the model file holds values of no size")
     expected = stream.tell() + dtype.itemsize * _product(shape)
     if expected != size:
         raise BundleError(

@@ -22,6 +22,7 @@ from modelyard_api.contract.route import RoutedModel
 from modelyard_api.digests import canonical_digest
 from modelyard_runtime.s3 import ObjectStore
 from modelyard_server.errors import BundleError
+from modelyard_server.models.memory import Room, demand_room, unlimited
 from modelyard_server.models.trusted import ALLOWED_NAMES
 
 _SCHEMA_VERSION = 1
@@ -39,15 +40,16 @@ class FetchedBundle:
     ``fetch_bundle`` does."""
 
 
-def fetch_bundle(store: ObjectStore, routed: RoutedModel, max_bytes: int) -> FetchedBundle:
-    """The bundle of a routed version.
+def fetch_bundle(
+    store: ObjectStore, routed: RoutedModel, max_bytes: int, room: Room = unlimited
+) -> FetchedBundle:
+    """The bundle of a routed version; ``room`` is asked before each file is read.
 
     Raises BundleError where a digest, a size or the format is not as promised, PlatformError where S3 does not answer
     and ObjectMissingError where a file is not there.
     """
-    prefix = store.key(routed.bundle_uri).removesuffix(BUNDLE_FILE).rstrip("/")
-    document = _read_bounded(store, f"{prefix}/{BUNDLE_FILE}", _DOCUMENT_BYTES)
-    bundle = _parse(document, routed.model_digest)
+    prefix = _prefix(store, routed.bundle_uri)
+    bundle = read_bundle(store, routed.bundle_uri, routed.model_digest)
     files = {file.name: file for file in bundle.files}
     twin = files[TWIN_FILE].bytes if TWIN_FILE in files else 0
     # The program and the model are not held together: one answers in the other's place.
@@ -59,9 +61,19 @@ def fetch_bundle(store: ObjectStore, routed: RoutedModel, max_bytes: int) -> Fet
     golden = files.get(GOLDEN_FILE)
     return FetchedBundle(
         bundle=bundle,
-        golden=None if golden is None else _parse_golden(_read_file(store, prefix, golden)),
-        file=lambda name: _read_file(store, prefix, files[name]),
+        golden=None if golden is None else _parse_golden(_read_golden(store, prefix, golden)),
+        file=lambda name: _read_file(store, prefix, files[name], room),
     )
+
+
+def read_bundle(store: ObjectStore, uri: str, digest: str) -> Bundle:
+    """``bundle.json`` alone, proven to be the one of the digest. Raises what ``fetch_bundle`` raises."""
+    document = _read_bounded(store, f"{_prefix(store, uri)}/{BUNDLE_FILE}", _DOCUMENT_BYTES)
+    return _parse(document, digest)
+
+
+def _prefix(store: ObjectStore, uri: str) -> str:
+    return store.key(uri).removesuffix(BUNDLE_FILE).rstrip("/")
 
 
 def _parse(document: bytes, digest: str) -> Bundle:
@@ -77,7 +89,7 @@ def _parse(document: bytes, digest: str) -> Bundle:
         raise BundleError(
             f"{BUNDLE_FILE} is not of a form that this server knows: {path}: {first['msg']}"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"{BUNDLE_FILE} is not JSON: {error}") from error
     if bundle.schema_version != _SCHEMA_VERSION:
         raise BundleError(f"{BUNDLE_FILE} has schema version {bundle.schema_version}, this server knows 1")
@@ -94,9 +106,16 @@ def _parse_golden(document: bytes) -> GoldenRequest:
         raise BundleError(f"{GOLDEN_FILE} cannot be read") from error
 
 
-def _read_file(store: ObjectStore, prefix: str, file: BundleFile) -> bytes:
+def _read_golden(store: ObjectStore, prefix: str, file: BundleFile) -> bytes:
+    if file.bytes > _DOCUMENT_BYTES:
+        raise BundleError(f"{GOLDEN_FILE} has {file.bytes} bytes, at most {_DOCUMENT_BYTES} are allowed")
+    return _read_file(store, prefix, file, unlimited)
+
+
+def _read_file(store: ObjectStore, prefix: str, file: BundleFile, room: Room) -> bytes:
     if "/" in file.name:
         raise BundleError(f"the bundle names a file outside of itself: {file.name!r}")
+    demand_room(file.name, file.bytes, room())
     content = _read_bounded(store, f"{prefix}/{file.name}", file.bytes)
     found = hashlib.sha256(content).hexdigest()
     if found != file.sha256:

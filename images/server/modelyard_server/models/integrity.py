@@ -15,8 +15,10 @@ from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 from sklearn.neighbors import BallTree, KDTree
 from sklearn.tree._tree import Tree
 
+from modelyard_api.patterns import explodes
 from modelyard_server.errors import BundleError
 from modelyard_server.models.boosters import check_lightgbm, check_xgboost
+from modelyard_server.models.shapes import check_shapes
 
 _LEAF = -1
 _TEXT_INPUT = "content"
@@ -25,8 +27,9 @@ _ASK_IN_PUBLIC = (StackingClassifier, StackingRegressor, VotingClassifier, Votin
 
 
 def check_integrity(model: object) -> None:
-    """Raises BundleError if a part of the model points outside of itself, or reads files instead of texts."""
+    """Raises BundleError if a part of the model points outside of itself, reads files instead of texts, or never ends."""
     for part in parts(model):
+        check_shapes(part)
         name = f"{type(part).__module__}.{type(part).__qualname__}"
         check = _CHECKS.get(type(part)) or _CHECKS_BY_NAME.get(name)
         if check is not None:
@@ -35,6 +38,8 @@ def check_integrity(model: object) -> None:
             raise BundleError(f"{type(part).__name__} and its trees disagree about the number of features")
         elif getattr(part, "input", _TEXT_INPUT) in {"file", "filename"}:
             raise BundleError(f"{type(part).__name__} reads files that its input names")
+        elif _takes_for_ever(part):
+            raise BundleError(f"{type(part).__name__} has a token_pattern that takes time without end")
 
 
 def parts(model: object) -> Iterator[Any]:
@@ -55,6 +60,11 @@ def parts(model: object) -> Iterator[Any]:
             pending.extend(part.ravel().tolist() if part.dtype == object else ())
         else:
             pending.extend(vars(part).values() if hasattr(part, "__dict__") else ())
+
+
+def _takes_for_ever(part: Any) -> bool:  # noqa: ANN401
+    pattern = getattr(part, "token_pattern", None)
+    return isinstance(pattern, str) and explodes(pattern)
 
 
 def _agrees_on_width(part: Any) -> bool:  # noqa: ANN401

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
-from modelyard_api.contract.bundle import MODEL_FILE, Bundle, GoldenRequest
+from modelyard_api.contract.bundle import MODEL_FILE, REFERENCE_FILE, Bundle, GoldenRequest
+from modelyard_api.contract.reference import Reference
 from modelyard_api.metrics import Task
 from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_server.errors import BundleError, RequestError
@@ -53,6 +55,8 @@ class LoadedModel:
     """Why scikit-learn answers; None where the compiled program does."""
     gathers: bool = False
     """Whether rows of several requests are asked together where they wait."""
+    reference: Reference | None = None
+    """How its inputs and answers were distributed; None for a bundle of before that was written."""
 
     @property
     def compiled(self) -> bool:
@@ -70,8 +74,12 @@ class LoadedModel:
         return self.bundle.task is Task.CLASSIFICATION
 
 
-def load_model(fetched: FetchedBundle, digest: str, limits: ArchiveLimits | None = None) -> LoadedModel:
+def load_model(
+    fetched: FetchedBundle, digest: str, limits: ArchiveLimits | None = None, max_rows: int | None = None
+) -> LoadedModel:
     """The model of a bundle: its compiled program where that is proven, else scikit-learn's, which is only then loaded.
+
+    ``max_rows`` bounds the rows of a request that its reader takes.
 
     Raises BundleError where it is not allowed, broken, or does not answer as promised.
     """
@@ -90,13 +98,28 @@ def load_model(fetched: FetchedBundle, digest: str, limits: ArchiveLimits | None
         digest=digest,
         bundle=bundle,
         signature=signature,
-        reader=Reader(signature),
+        reader=Reader(signature, max_rows),
         predictor=predictor,
         labels=tuple(bundle.classes),
         row_seconds=row_seconds,
         not_compiled_because=reason,
         gathers=row_seconds > _GATHERED_SECONDS and _gathers(predictor, signature, samples, row_seconds),
+        reference=_reference(fetched),
     )
+
+
+def _reference(fetched: FetchedBundle) -> Reference | None:
+    """What traffic is compared with. Raises BundleError where it is of other inputs."""
+    bundle = fetched.bundle
+    if all(file.name != REFERENCE_FILE for file in bundle.files):
+        return None
+    try:
+        found = Reference.model_validate_json(fetched.file(REFERENCE_FILE))
+    except ValidationError as error:
+        raise BundleError(f"{REFERENCE_FILE} cannot be read: {error.errors()[0]['msg']}") from error
+    if [feature.name for feature in found.features] != [column.name for column in bundle.inputs]:
+        raise BundleError(f"{REFERENCE_FILE} is not of the bundle's inputs")
+    return found
 
 
 def _compiled(

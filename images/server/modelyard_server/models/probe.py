@@ -16,6 +16,7 @@ import skops.io
 from modelyard_server.errors import BundleError
 from modelyard_server.models.archive import inspect_archive
 from modelyard_server.models.integrity import check_integrity, parts
+from modelyard_server.models.memory import Room, limit_data, unlimited
 
 _BOOSTERS = frozenset({"lightgbm.basic.Booster", "xgboost.core.Booster"})
 _PATIENCE_SECONDS = 120
@@ -23,11 +24,15 @@ _RAISED = 1
 _REFUSED = 3
 
 
-def probe(content: bytes, names: Iterable[str]) -> None:
-    """Raises BundleError where a model with boosters cannot be read. Others are left alone."""
+def probe(content: bytes, names: Iterable[str], room: Room = unlimited) -> None:
+    """Raises BundleError where a model with boosters cannot be read, or not in the room that is left.
+
+    Others are left alone.
+    """
     if _BOOSTERS.isdisjoint(names):
         return
-    command = [sys.executable, "-m", __name__]
+    free = room()
+    command = [sys.executable, "-m", __name__, *([] if free is None else [str(free)])]
     try:
         done = subprocess.run(
             command, input=content, capture_output=True, timeout=_PATIENCE_SECONDS, check=False
@@ -44,15 +49,23 @@ def probe(content: bytes, names: Iterable[str]) -> None:
 
 
 def main() -> int:
-    """Reads the model on standard input and asks each booster for one row; the reason of a refusal is printed."""
-    content = sys.stdin.buffer.read()
+    """Reads the model on standard input and asks each booster for one row; the reason of a refusal is printed.
+
+    An argument says how many bytes of memory that may take.
+    """
+    if len(sys.argv) > 1:
+        limit_data(int(sys.argv[1]))
     try:
+        content = sys.stdin.buffer.read()
         model = skops.io.loads(content, trusted=sorted(inspect_archive(content)))
         check_integrity(model)
         for booster in _boosters(model):
             _ask(booster)
     except BundleError as error:
         sys.stdout.write(str(error))
+        return _REFUSED
+    except MemoryError:
+        sys.stdout.write("the model does not fit the memory that the pod has left")
         return _REFUSED
     return 0
 

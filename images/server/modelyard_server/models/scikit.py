@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 from modelyard_server.errors import BundleError
 from modelyard_server.models.archive import ArchiveLimits, inspect_archive
 from modelyard_server.models.integrity import check_integrity
+from modelyard_server.models.memory import unlimited
 from modelyard_server.models.predictor import Answer
 from modelyard_server.models.probe import probe
 from modelyard_server.models.unrolled import Transform, unrolled
@@ -51,7 +52,7 @@ _CLEAR = 1e-9
 def load_scikit(content: bytes, limits: ArchiveLimits | None = None) -> SklearnPredictor:
     """The model in a skops file. Raises BundleError where it is not allowed or broken."""
     names = inspect_archive(content, limits)
-    probe(content, names)
+    probe(content, names, limits.room if limits else unlimited)
     try:
         model = skops.io.loads(content, trusted=sorted(names))
         check_integrity(model)

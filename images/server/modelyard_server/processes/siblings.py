@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from pathlib import Path
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from modelyard_api.contract.route import RouteState
+from modelyard_api.contract.route import RoleCounts, RouteState
 from modelyard_server.metrics import Process
 from modelyard_server.processes.supervisor import Place
 from modelyard_server.series import Held, Registry
@@ -25,6 +25,7 @@ from modelyard_server.series import Held, Registry
 _STATE, _SERIES = b"state\n", b"series\n"
 _PATIENCE_SECONDS = 2.0
 _ANSWER_BYTES = 16 * 1024 * 1024
+_COUNTED = ("requests", "errors", "slow", "compared", "disagreed")
 
 _log = logging.getLogger(__name__)
 
@@ -152,7 +153,7 @@ class Siblings(Alone):
 def of_pod(own: RouteState, others: Sequence[Told | None]) -> RouteState:
     """The state of the process that is furthest behind, as the pod serves a route when all of its processes do.
 
-    Requests and errors are those of all. One that does not answer serves nothing.
+    Requests and errors are those of all, and so is what versions did under its route. One that does not answer serves nothing.
     """
     states = [own, *(RouteState() if each is None else each.state for each in others)]
     behind = min(states, key=lambda state: _standing(state, own))
@@ -161,8 +162,23 @@ def of_pod(own: RouteState, others: Sequence[Told | None]) -> RouteState:
             "wanted_digest": own.wanted_digest or behind.wanted_digest,
             "requests": sum(state.requests for state in states),
             "errors": sum(state.errors for state in states),
+            "rollout_requests": sum(state.rollout_requests for state in states),
+            "rollout_errors": sum(state.rollout_errors for state in states),
+            "counts": _together(
+                each for state in states if state.route_digest == behind.route_digest for each in state.counts
+            ),
         }
     )
+
+
+def _together(counts: Iterable[RoleCounts]) -> list[RoleCounts]:
+    """One entry a version and role, with what all processes counted of it."""
+    found: dict[tuple[str, str], RoleCounts] = {}
+    for each in counts:
+        known = found.get((each.role, each.version))
+        sums = {name: getattr(known, name) + getattr(each, name) for name in _COUNTED} if known else {}
+        found[each.role, each.version] = each.model_copy(update=sums)
+    return list(found.values())
 
 
 def _standing(state: RouteState, own: RouteState) -> int:

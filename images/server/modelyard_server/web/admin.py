@@ -15,8 +15,11 @@ from modelyard_server.state import ServerState
 from modelyard_server.web.openapi import describe
 
 
-def make_admin(state: ServerState, siblings: Alone | None = None) -> FastAPI:
-    """``/admin/route``, ``/docs`` and ``/openapi.json``; every other path is unknown."""
+def make_admin(state: ServerState, siblings: Alone | None = None, *, takes_labels: bool = False) -> FastAPI:
+    """``/admin/route``, ``/docs`` and ``/openapi.json``; every other path is unknown.
+
+    ``takes_labels`` says whether the interface has a path for true labels.
+    """
     admin = FastAPI(title="Modelyard", redoc_url=None)
 
     @admin.get(STATE_PATH, response_model_by_alias=True)
@@ -32,7 +35,7 @@ def make_admin(state: ServerState, siblings: Alone | None = None) -> FastAPI:
         return JSONResponse({"error": message}, error.status_code, headers=error.headers)
 
     def openapi() -> dict[str, Any]:
-        return describe(state.serving)
+        return describe(state.serving, takes_labels=takes_labels)
 
     admin.openapi = openapi  # type: ignore[method-assign]
     return admin

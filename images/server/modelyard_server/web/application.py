@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from http import HTTPStatus
 from weakref import WeakKeyDictionary
 
+from modelyard_api.contract.monitoring import FEEDBACK_PATH
 from modelyard_server.admission import Admission
 from modelyard_server.dataplane import Asked, answer, predict, read, write
 from modelyard_server.dialects.base import Dialect
@@ -22,10 +23,24 @@ from modelyard_server.errors import Header, RequestError
 from modelyard_server.gathering import MOST_ROWS, Gatherer
 from modelyard_server.metrics import ServerMetrics
 from modelyard_server.models.predictor import Answer
+from modelyard_server.monitoring.monitor import Monitor
 from modelyard_server.processes.siblings import Alone
 from modelyard_server.serving import ServedModel
 from modelyard_server.state import ServerState
-from modelyard_server.web.asgi import ClientGoneError, Receive, RequestHead, Scope, Send, read_body, respond
+from modelyard_server.trial import Asking, Trials
+from modelyard_server.web.asgi import (
+    ClientGoneError,
+    Receive,
+    RequestHead,
+    RequestIds,
+    Scope,
+    Send,
+    demand_post,
+    given_id,
+    read_body,
+    respond,
+)
+from modelyard_server.web.feedback import Feedback
 from modelyard_server.web.lane import INLINE_BYTES, short_enough
 from modelyard_server.web.pages import Pages
 from modelyard_server.web.replies import Reply, Turn, answered, broken, refused
@@ -62,6 +77,8 @@ class Parts:
     """Answers what is not asked often."""
     siblings: Alone = field(default_factory=Alone)
     """The other processes of the pod."""
+    monitor: Monitor | None = None
+    """Looks at the answers for as long as the application lives."""
 
 
 class Application:
@@ -71,6 +88,10 @@ class Application:
         self._parts = parts
         self._state = parts.state
         self._inference = InferenceDialect()
+        self._short = min(INLINE_BYTES, parts.max_body_bytes)
+        self._feedback = Feedback(parts.monitor, parts.admission, parts.max_body_bytes)
+        self.ids = RequestIds()
+        self.trials = Trials(parts.metrics)
         self._targets = {
             "/predict": Target(TypedDialect(), "/predict"),
             "/invocations": Target(MLflowDialect(), "/invocations"),
@@ -88,6 +109,8 @@ class Application:
         target = self._target(path)
         if target is not None:
             await self._predict(target, scope, receive, send)
+        elif path == FEEDBACK_PATH:
+            await self._take_labels(scope, receive, send)
         elif scope["method"] in _READING and (reply := await self._pages.find(path)) is not None:
             await respond(send, reply.status, reply.body, reply.content_type)
         else:
@@ -95,7 +118,7 @@ class Application:
 
     def at_once(self, path: str, headers: Sequence[Header]) -> Turn | None:
         """What answers a short request with this head right where it is read; None where it takes the long way."""
-        target = self._target(path) if short_enough(headers) else None
+        target = self._target(path) if short_enough(headers, self._short) else None
         serving = self._state.serving
         if target is None or serving is None or self._state.draining:
             return None
@@ -104,17 +127,27 @@ class Application:
         except RequestError:
             return None
         model = served.model
-        return partial(self._reply, target, served) if model.light and not model.gathers else None
+        if not model.light or model.gathers or (serving.tried is not None and target.version is None):
+            return None
+        request_id = self.ids.name(given_id(headers))
+        return partial(self._reply, target, serving.slow_seconds, served, request_id)
 
-    def _reply(self, target: Target, served: ServedModel, body: bytes) -> Reply:
-        """The answer to a whole request, which never fails."""
+    def _reply(
+        self, target: Target, slow_seconds: float, served: ServedModel, request_id: str, body: bytes
+    ) -> Reply:
+        """The answer to a whole request, which never fails; counted as ``trial.counted`` does."""
+        tally = served.tally
+        tally.requests += 1
+        start = time.perf_counter()
         try:
-            reply = answered(served, answer(served, target.dialect, body))
+            reply = answered(served, answer(served, target.dialect, body, request_id), request_id)
+            tally.slow += time.perf_counter() - start > slow_seconds
         except RequestError as error:
-            reply = refused(target.dialect, error)
+            reply = refused(target.dialect, error, request_id)
         except Exception:  # noqa: BLE001  whatever it was, the client gets an answer
             _log.exception("a request failed")
-            reply = broken(target.dialect)
+            tally.errors += 1
+            reply = broken(target.dialect, request_id)
         self._count(target, reply)
         return reply
 
@@ -129,6 +162,9 @@ class Application:
 
     async def _live_through(self, receive: Receive, send: Send) -> None:
         await receive()
+        monitor = self._parts.monitor
+        if monitor is not None:
+            monitor.start()
         keeper = asyncio.ensure_future(self._parts.keep_route())
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -136,6 +172,9 @@ class Application:
         with suppress(asyncio.CancelledError):
             await keeper
         self._parts.admission.close()
+        self.trials.close()
+        if monitor is not None:
+            await asyncio.to_thread(monitor.close)
         await send({"type": "lifespan.shutdown.complete"})
 
     def _target(self, path: str) -> Target | None:
@@ -153,49 +192,68 @@ class Application:
         return found
 
     async def _predict(self, target: Target, scope: Scope, receive: Receive, send: Send) -> None:
+        given = given_id(scope["headers"])
+        request_id = self.ids.name(given)
         try:
             with self._parts.admission.request():
-                served, body = await self._answer(target, scope, receive)
-            reply = answered(served, body)
+                served, body = await self._answer(target, scope, receive, (given, request_id))
+            reply = answered(served, body, request_id)
         except ClientGoneError:
             return
         except RequestError as error:
-            reply = refused(target.dialect, error)
+            reply = refused(target.dialect, error, request_id)
         except Exception:  # noqa: BLE001  whatever it was, the client gets an answer
             _log.exception("a request failed")
-            reply = broken(target.dialect)
+            reply = broken(target.dialect, request_id)
         self._count(target, reply)
         headers = [*reply.headers, (b"connection", b"close")] if self._state.draining else reply.headers
         await respond(send, reply.status, reply.body, reply.content_type, headers)
 
-    async def _answer(self, target: Target, scope: Scope, receive: Receive) -> tuple[ServedModel, bytes]:
-        if scope["method"] != "POST":
-            raise RequestError(
-                f"{scope['path']} is asked with POST", HTTPStatus.METHOD_NOT_ALLOWED, [(b"allow", b"POST")]
-            )
-        served = self._state.demand().find(target.model, target.version)
+    async def _take_labels(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            reply = await self._feedback.answer(scope, receive)
+        except ClientGoneError:
+            return
+        self._parts.metrics.requests.labels(FEEDBACK_PATH, reply.code).inc()
+        await respond(send, reply.status, reply.body, headers=reply.headers)
+
+    async def _answer(
+        self, target: Target, scope: Scope, receive: Receive, named: tuple[bytes, str]
+    ) -> tuple[ServedModel, bytes]:
+        demand_post(scope)
+        serving = self._state.demand()
+        served = serving.find(target.model, target.version)
         head = RequestHead.of(scope)
         binary = head.json_length is not None and target.dialect is self._inference
         if not binary:
             head.demand_json()
         limit = self._parts.max_body_bytes
+        given, request_id = named
         with self._parts.admission.body(min(head.content_length or 0, limit)):
-            body = await read_body(head, receive, limit)
+            body, dialect = await read_body(head, receive, limit), target.dialect
+            size = len(body)
             if binary:
-                rest, body = body[head.json_length :], body[: head.json_length]
-                return served, await self._work(served, BinaryInferenceDialect(rest), body)
-            return served, await self._work(served, target.dialect, body)
+                dialect, body = BinaryInferenceDialect(body[head.json_length :]), body[: head.json_length]
+            asking = Asking(
+                given,
+                partial(self._work, dialect, body, request_id),
+                lambda version: read(version, dialect, body, request_id),
+                size,
+            )
+            by_version = target.version is not None
+            return await self.trials.answer(serving, served, asking, by_version=by_version)
 
-    async def _work(self, served: ServedModel, dialect: Dialect, body: bytes) -> bytes:
+    async def _work(self, dialect: Dialect, body: bytes, request_id: str, served: ServedModel) -> bytes:
         """A long body goes to a thread as it is; a short one is read here, and its rows may be asked with others."""
         model = served.model
         short = len(body) <= INLINE_BYTES
         if short and model.gathers:
-            asked = read(served, dialect, body)
+            asked = read(served, dialect, body, request_id)
             return write(served, dialect, asked, await self._gatherer(served).predict(asked))
+        work = partial(answer, served, dialect, body, request_id)
         if short and model.light:
-            return answer(served, dialect, body)
-        return await self._parts.admission.in_thread(partial(answer, served, dialect, body))
+            return work()
+        return await self._parts.admission.in_thread(work)
 
     def _gatherer(self, served: ServedModel) -> Gatherer:
         found = self._gatherers.get(served)

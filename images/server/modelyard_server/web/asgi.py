@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import count
 from typing import Any
+from uuid import uuid4
 
 from modelyard_server.errors import Header, RequestError
 
@@ -17,6 +19,9 @@ JSON = b"application/json"
 TEXT = b"text/plain; charset=utf-8"
 BINARY = b"inference-header-content-length"
 """Header of a body in which binary data follow the JSON."""
+REQUEST_ID = b"x-request-id"
+REQUEST_ID_CHARACTERS = 128
+"""A longer name of a request is not used; it gets one of the server's."""
 _SHOWN = 60
 
 
@@ -64,6 +69,14 @@ class RequestHead:
             )
 
 
+def demand_post(scope: Scope) -> None:
+    """Raises RequestError 405 for any other method."""
+    if scope["method"] != "POST":
+        raise RequestError(
+            f"{scope['path']} is asked with POST", HTTPStatus.METHOD_NOT_ALLOWED, [(b"allow", b"POST")]
+        )
+
+
 async def read_body(head: RequestHead, receive: Receive, limit: int) -> bytes:
     """The whole body. Raises RequestError 413 as soon as it is known to be longer than ``limit`` bytes."""
     if head.content_length is not None and head.content_length > limit:
@@ -90,6 +103,30 @@ async def respond(
     fields = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), *headers]
     await send({"type": "http.response.start", "status": status, "headers": fields})
     await send({"type": "http.response.body", "body": body})
+
+
+class RequestIds:
+    """Names for requests that bring none: no two processes give the same, and a name costs next to nothing."""
+
+    def __init__(self) -> None:
+        self._process = uuid4().hex[:16]
+        self._numbers = count(1)
+
+    def name(self, given: bytes) -> str:
+        """The client's name for the request, else a new one."""
+        return given.decode("ascii") if given else f"{self._process}-{next(self._numbers):x}"
+
+
+def given_id(headers: Iterable[Header]) -> bytes:
+    """What the client calls its request, if it can be used; else empty. Names of headers are in lower case."""
+    return next((value for name, value in headers if name == REQUEST_ID and _usable(value)), b"")
+
+
+def _usable(name: bytes) -> bool:
+    """Whether a name is short and of visible characters, so that it may stand in a header and in a log."""
+    if not 0 < len(name) <= REQUEST_ID_CHARACTERS or not name.isascii():
+        return False
+    return name.decode("ascii").isprintable()
 
 
 def _too_large(limit: int) -> RequestError:

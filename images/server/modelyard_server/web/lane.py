@@ -8,21 +8,16 @@ in any way out of the ordinary goes the long way, through the ASGI application, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Protocol
 
 from modelyard_server.errors import Header
-from modelyard_server.web.asgi import BINARY, JSON
+from modelyard_server.web.asgi import BINARY, JSON, Receive, Scope, Send
 from modelyard_server.web.replies import Reply, Turn
 
 INLINE_BYTES = 16 * 1024
 """A longer body takes longer to read than a light model to answer it; it goes to a thread."""
-_REASONS = {
-    200: b"OK",
-    400: b"Bad Request",
-    422: b"Unprocessable Entity",
-    500: b"Internal Server Error",
-    503: b"Service Unavailable",
-}
+_REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 _SPECIAL = frozenset(
     {b"content-encoding", b"expect", b"transfer-encoding", b"upgrade", b"connection", BINARY}
 )
@@ -31,21 +26,25 @@ _MOST_DIGITS = 5
 
 
 class Replying(Protocol):
-    """What the lane asks of the application."""
+    """An ASGI application that answers some requests at once."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request on the long way, or the life of the application."""
+        ...
 
     def at_once(self, path: str, headers: Sequence[Header]) -> Turn | None:
         """What answers a request with this head at once, its names in lower case; None where it takes the long way."""
         ...
 
 
-def short_enough(headers: Sequence[Header]) -> bool:
-    """Whether a head, its names in lower case, announces a short body of JSON and nothing else."""
+def short_enough(headers: Sequence[Header], most: int = INLINE_BYTES) -> bool:
+    """Whether a head, its names in lower case, announces JSON of at most so many bytes and nothing else."""
     plain = bounded = False
     for name, value in headers:
         if name == b"content-type":
             plain = value == JSON
         elif name == b"content-length":
-            bounded = len(value) <= _MOST_DIGITS and value.isdigit() and int(value) <= INLINE_BYTES
+            bounded = len(value) <= _MOST_DIGITS and value.isdigit() and int(value) <= most
         elif name in _SPECIAL and not (name == b"connection" and value.lower() == b"keep-alive"):
             return False
     return plain and bounded

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import signal
 import time
+from dataclasses import dataclass, field
 from types import FrameType
 
 import uvicorn
 
 from modelyard_server.state import ServerState
-from modelyard_server.web.application import Application
-from modelyard_server.web.protocol import answering
+from modelyard_server.web.answering import answering
+from modelyard_server.web.lane import Replying
+from modelyard_server.web.protocol import WireLimits
 
 _KEEP_ALIVE_SECONDS = 65
 """Longer than proxies keep idle connections, so that none sends a request into one that closes."""
@@ -19,6 +21,15 @@ _GRACE_SECONDS = 20
 _BACKLOG = 2048
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Where a server listens, and for how long after it was told to stop."""
+
+    port: int
+    drain_seconds: float
+    limits: WireLimits = field(default_factory=WireLimits)
 
 
 class DrainingServer(uvicorn.Server):
@@ -47,16 +58,14 @@ class DrainingServer(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def make_server(
-    application: Application, state: ServerState, port: int, drain_seconds: float
-) -> DrainingServer:
+def make_server(application: Replying, state: ServerState, listening: Listening) -> DrainingServer:
     """A server on all addresses of the pod."""
     config = uvicorn.Config(
         application,
         host="0.0.0.0",  # noqa: S104  a pod's own network
-        port=port,
+        port=listening.port,
         loop="uvloop",
-        http=answering(application),
+        http=answering(application, listening.limits),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -67,4 +76,4 @@ def make_server(
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    return DrainingServer(config, state, drain_seconds)
+    return DrainingServer(config, state, listening.drain_seconds)

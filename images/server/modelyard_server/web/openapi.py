@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from modelyard_api.contract.manifest import Column
+from modelyard_api.contract.monitoring import FEEDBACK_PATH
 from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_server import SERVER_VERSION
 from modelyard_server.dialects.inference import PUBLISHED
 from modelyard_server.dialects.typed import PREDICTIONS, PROBABILITIES
 from modelyard_server.serving import ServedModel, Serving
+from modelyard_server.web.asgi import REQUEST_ID_CHARACTERS
+from modelyard_server.web.feedback import LABEL_CHARACTERS, MOST_ROWS
 
 _TYPES = {
     ColumnType.INTEGER: "integer",
@@ -21,9 +24,13 @@ _LABEL_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 _EXAMPLES = 3
 _REFUSALS = {
     "400": "The body or a column is not as the model takes it",
-    "413": "The body is too long",
+    "401": "A key is demanded, and none that is known was sent",
+    "403": "A key is demanded, and nobody has one",
+    "408": "The request did not come whole in time",
+    "413": "The body is too long, or has too many rows",
     "415": "The content type is not application/json",
     "422": "The model does not take these values",
+    "431": "The head of the request is too long",
     "503": "Not ready, or too much at once; Retry-After says when",
 }
 _ERROR = {
@@ -42,8 +49,11 @@ _ERROR = {
 Schema = dict[str, Any]
 
 
-def describe(serving: Serving | None) -> Schema:
-    """The document; without a champion it describes only what does not depend on one."""
+def describe(serving: Serving | None, *, takes_labels: bool = False) -> Schema:
+    """The document; without a champion it describes only what does not depend on one.
+
+    ``takes_labels`` says whether there is a prediction log, and with it a path for true labels.
+    """
     title = "Modelyard" if serving is None else serving.champion.name
     version = SERVER_VERSION if serving is None else serving.champion.version
     document: Schema = {
@@ -56,6 +66,8 @@ def describe(serving: Serving | None) -> Schema:
     }
     if serving is not None:
         _add_predictions(document, serving.champion)
+        if takes_labels:
+            _add_labels(document, serving.champion)
     return document
 
 
@@ -157,6 +169,56 @@ def _invocation(examples: list[dict[str, Any]]) -> Schema:
             "split": {"summary": "Rows as lists", "value": {"dataframe_split": split}},
         }
     return body
+
+
+def _add_labels(document: Schema, served: ServedModel) -> None:
+    label: Schema = {
+        "type": "object",
+        "required": ["request_id", "label"],
+        "additionalProperties": False,
+        "properties": {
+            "request_id": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": REQUEST_ID_CHARACTERS,
+                "description": "Header x-request-id of the prediction's answer",
+            },
+            "row": {
+                "type": "integer",
+                "minimum": 0,
+                "exclusiveMaximum": MOST_ROWS,
+                "default": 0,
+                "description": "Place of the row in its request",
+            },
+            "label": {"type": ["string", "number", "boolean"], "maxLength": LABEL_CHARACTERS},
+        },
+    }
+    many = {
+        "type": "object",
+        "required": ["labels"],
+        "additionalProperties": False,
+        "properties": {"labels": {"type": "array", "minItems": 1, "items": _reference("Label")}},
+    }
+    taken = {"type": "object", "required": ["accepted"], "properties": {"accepted": {"type": "integer"}}}
+    document["components"]["schemas"] |= {"Label": label, "Accepted": taken}
+    document["paths"][FEEDBACK_PATH] = {
+        "post": _operation(
+            f"Takes what {served.model.bundle.target} truly was",
+            {
+                "202": _said("The labels will be stored", _reference("Accepted")),
+                "400": _said("A label is not as it should be; none was taken", _reference("Error")),
+                "413": _said("The body is too long", _reference("Error")),
+                "415": _said("The content type is not application/json", _reference("Error")),
+                "503": _said("Too many labels wait; Retry-After says when", _reference("Error")),
+            },
+        )
+        | {
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": {"oneOf": [many, _reference("Label")]}}},
+            }
+        }
+    }
 
 
 def _row(served: ServedModel) -> Schema:

@@ -10,7 +10,7 @@ from modelyard_server.dataplane import encode
 from modelyard_server.dialects.base import Dialect
 from modelyard_server.errors import Header, RequestError
 from modelyard_server.serving import ServedModel
-from modelyard_server.web.asgi import JSON
+from modelyard_server.web.asgi import JSON, REQUEST_ID
 
 _OK = 200
 
@@ -34,17 +34,21 @@ Turn = Callable[[bytes], Reply]
 """Answers the body of a request whose head was read; it never fails."""
 
 
-def answered(served: ServedModel, body: bytes) -> Reply:
-    """Predictions, and which version made them."""
-    return Reply(_OK, body, (served.header,))
+def answered(served: ServedModel, body: bytes, request_id: str) -> Reply:
+    """Predictions, which version made them, and the name under which they are logged."""
+    return Reply(_OK, body, (served.header, (REQUEST_ID, request_id.encode("ascii"))))
 
 
-def refused(dialect: Dialect, error: RequestError) -> Reply:
+def refused(dialect: Dialect, error: RequestError, request_id: str | None = None) -> Reply:
     """What is wrong with a request."""
-    return Reply(error.status, encode(dialect.refuse(error)), error.headers)
+    headers = (
+        error.headers if request_id is None else (*error.headers, (REQUEST_ID, request_id.encode("ascii")))
+    )
+    return Reply(error.status, encode(dialect.refuse(error)), headers)
 
 
-def broken(dialect: Dialect) -> Reply:
+def broken(dialect: Dialect, request_id: str) -> Reply:
     """A fault of the server, whose inside is nobody's business."""
     status = int(HTTPStatus.INTERNAL_SERVER_ERROR)
-    return refused(dialect, RequestError("the server failed to answer this request", status))
+    error = RequestError("the server failed to answer this request", status)
+    return refused(dialect, error, request_id)

@@ -58,7 +58,7 @@ def read_answers(content: bytes, name: str) -> Answers:
         if about["scores"]:
             scores = np.column_stack([table.column(f"{_SCORE}{one}").to_numpy() for one in about["classes"]])
         keys = [column for column in table.column_names if column.startswith(_KEY)]
-        rows = row_hashes(table, keys, _SEED)
+        rows = hashes_of(table, keys)
     except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise DataError(
             "holds no predictions of a run", field=name, remedy=f"Give the file evaluation/{FILE} of the run"
@@ -66,6 +66,11 @@ def read_answers(content: bytes, name: str) -> Answers:
     if about["scores"] == "decisions":
         return Answers(rows, Judged(truth, predicted, classes, decisions=scores))
     return Answers(rows, Judged(truth, predicted, classes, scores))
+
+
+def hashes_of(table: pa.Table, key: Sequence[str]) -> np.ndarray:
+    """What stands for each row in ``Answers.rows``: a hash of its key's values, whatever their names."""
+    return row_hashes(table, key, _SEED)
 
 
 def _plain(column: pa.ChunkedArray) -> np.ndarray:

@@ -82,3 +82,11 @@ def percentile_interval(values: np.ndarray, confidence: str) -> Interval | None:
     outside = (1 - float(confidence)) / 2 * 100
     low, high = np.percentile(finite, [outside, 100 - outside])
     return Interval(float(low), float(high), len(values), len(values) - len(finite))
+
+
+def lower_bound(values: np.ndarray, confidence: str) -> float | None:
+    """What a share ``confidence`` of the finite values is at least; None where they are too few."""
+    finite = values[np.isfinite(values)]
+    if len(finite) < FEWEST:
+        return None
+    return float(np.percentile(finite, (1 - float(confidence)) * 100))

@@ -38,15 +38,36 @@ class Difference:
         return self.interval is not None and not self.interval.low <= 0 <= self.interval.high
 
 
+@dataclass(frozen=True)
+class Draws:
+    """A metric of two models on the rows that both have answered, as they are and drawn again and again."""
+
+    first: float
+    second: float
+    differences: np.ndarray
+    """Of each draw, the second's less the first's; empty where draws say nothing of the metric."""
+    rows: int
+
+
 def difference(first: Answers, second: Answers, name: str, asked: Bootstrap) -> Difference:
     """Raises DataError where the two cannot be compared row by row."""
+    found = draw(first, second, name, asked)
+    interval = percentile_interval(found.differences, asked.confidence) if len(found.differences) else None
+    return Difference(found.second - found.first, interval, found.rows)
+
+
+def draw(first: Answers, second: Answers, name: str, asked: Bootstrap) -> Draws:
+    """Both models on the same draws; the confidence asked for is left to the caller.
+
+    Raises DataError where the two cannot be compared row by row.
+    """
     one, other = _on_common_rows(first, second)
     metric = find_metric(name)
     measure = measure_of(name, [] if one.classes is None else one.classes.tolist())
     if metric is None or measure is None or metric.needs not in one.given & other.given:
         raise DataError(f"what was kept of the predictions does not tell {name}")
-    values = [measured(measure, judged).value for judged in (one, other)]
-    if values[0] is None or values[1] is None:
+    here, there = (measured(measure, judged).value for judged in (one, other))
+    if here is None or there is None:
         raise DataError(f"{name} is not defined on the {one.rows:,} rows that both have")
     count = min(draws_of(one, measure, asked), draws_of(other, measure, asked))
     with threadpool_limits(limits=1), np.errstate(over="ignore", invalid="ignore"):
@@ -54,8 +75,7 @@ def difference(first: Answers, second: Answers, name: str, asked: Bootstrap) -> 
             measure.compute(Sample(other, sample.weights)) - measure.compute(sample)
             for sample in samples(one.rows, count, asked.seed, one)
         ]
-    interval = percentile_interval(np.concatenate(found), asked.confidence) if found else None
-    return Difference(values[1] - values[0], interval, one.rows)
+    return Draws(here, there, np.concatenate(found) if found else np.zeros(0), one.rows)
 
 
 def _on_common_rows(first: Answers, second: Answers) -> tuple[Judged, Judged]:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+VERDICTS = {True: "passed", False: "**refused**", None: "no answer yet"}
+
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table of Markdown; bars within cells would end them."""
@@ -55,7 +57,7 @@ def gates(promotion: dict[str, Any]) -> Iterable[str]:
     """What each gate asked for and saw."""
     candidate = promotion.get("status", {}).get("candidate", {})
     results = [
-        [gate["gate"], gate["required"], gate["observed"], "passed" if gate["passed"] else "**refused**"]
+        [gate["gate"], gate["required"], gate["observed"], VERDICTS[gate.get("passed")]]
         for gate in candidate.get("gates", [])
     ]
     if results:

@@ -10,10 +10,12 @@ from modelyard_api.catalog.components import ESTIMATOR_KIND, Place, check_compon
 from modelyard_api.catalog.model import Catalog, Kind, load_catalog
 from modelyard_api.catalog.problem import Problem, nearest
 from modelyard_api.metrics import Task, find_metric, metrics_of
-from modelyard_api.v1alpha1.pipeline import Pipeline, Preprocess
+from modelyard_api.patterns import explodes
+from modelyard_api.v1alpha1.pipeline import Component, Pipeline, Preprocess
 from modelyard_api.v1alpha1.training_job import Evaluation
 
 _ROOT = "spec.pipeline"
+_TOKENS = "token_pattern"
 _DROPS_OR_DRAWS = ("dart", "rf")
 """Ways of boosting whose trees do not stand for themselves."""
 
@@ -34,6 +36,7 @@ def check_pipeline(
         for position, step in enumerate(branch.steps):
             place = Place(f"{path}.steps[{position}]", (Kind.TRANSFORMER,), catalog, task=task)
             problems += check_component(step, place)
+            problems += _check_tokens(step, f"{path}.steps[{position}]")
     problems += _check_resample(pipeline, task, catalog, weights=weights)
     problems += _check_early_stopping(pipeline, catalog)
     place = Place(f"{_ROOT}.estimator", (ESTIMATOR_KIND[task],), catalog, task=task, weights=weights)
@@ -120,6 +123,14 @@ def _check_pattern(branch: Preprocess, path: str) -> Iterator[Problem]:
     except (re.error, OverflowError, RecursionError) as error:
         message = f"is not a regular expression: {error}"
         yield Problem(f"{path}.columns.pattern", pattern, message, "Write it as Python's re does")
+
+
+def _check_tokens(step: Component, path: str) -> Iterator[Problem]:
+    pattern = step.params.get(_TOKENS)
+    if isinstance(pattern, str) and explodes(pattern):
+        message = "takes time without end on some texts, in which a server answers nobody"
+        remedy = "Repeat nothing that can itself be repeated or chosen in several ways over one character"
+        yield Problem(f"{path}.params.{_TOKENS}", pattern, message, remedy)
 
 
 def _check_text_columns(branch: Preprocess, path: str, catalog: Catalog) -> Iterator[Problem]:

@@ -12,6 +12,8 @@ MODEL_FILE = "model.skops"
 GOLDEN_FILE = "golden.json"
 TWIN_FILE = "model.twin"
 """The model as a compiled program; there only where the certificate lets it be used."""
+REFERENCE_FILE = "reference.json"
+"""How inputs and answers were distributed; see ``contract.reference``. Bundles of before drift was watched lack it."""
 
 
 class BundleFile(StatusModel):

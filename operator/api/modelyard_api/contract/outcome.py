@@ -183,6 +183,46 @@ class ReplayOutcome(StatusModel):
     seconds: float | None = None
 
 
+class MetricChange(StatusModel):
+    """How much better a candidate is in one metric; worse below 0."""
+
+    metric: str
+    confidence: str
+    candidate: float
+    """The metric on the rows that were compared."""
+    champion: float
+    better_by: float
+    at_least: float | None = None
+    """Below it lie the draws that ``confidence`` leaves out; absent where draws say nothing of the metric."""
+
+
+class ImprovementOutcome(StatusModel):
+    """Two runs were compared, or may not be."""
+
+    rows: int = 0
+    """Test rows that both have answered."""
+    changes: list[MetricChange] = []
+    refused: Annotated[str, Field(max_length=400)] = ""
+    """Why these two say nothing about each other, as a clause with its remedy."""
+
+
+class InspectionOutcome(StatusModel):
+    """What a candidate's bundle has against it, a clause for each difference."""
+
+    signature: list[str] = []
+    inputs: int = 0
+    """Inputs that were compared; 0 without a champion."""
+    environment: list[str] = []
+    libraries: int = 0
+    """Libraries that were compared."""
+
+
+class ChampionsOutcome(StatusModel):
+    """The history has every champion up to this one."""
+
+    number: int
+
+
 class Failure(StatusModel):
     """Why a step ended without its result. ``message`` names field and value, ``remedy`` what to do."""
 
@@ -208,6 +248,9 @@ class Outcome(OneOf):
     trials: TrialsOutcome | None = None
     prepared: PreparedOutcome | None = None
     judged: JudgedOutcome | None = None
+    improvement: ImprovementOutcome | None = None
+    inspection: InspectionOutcome | None = None
+    champions: ChampionsOutcome | None = None
     failure: Failure | None = None
 
     def encode(self) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from modelyard_api.base import OneOf, StatusModel
+from modelyard_api.contract.monitoring import MonitoringSettings
 from modelyard_api.v1alpha1.common import ColumnName
 from modelyard_api.v1alpha1.dataset import Split
 from modelyard_api.v1alpha1.loading import ColumnSpec, Fail, HashOrder, OnReject, Order
@@ -27,6 +28,8 @@ SERVER_VARIABLE = "MODELYARD_SERVER"
 CREDENTIALS_DIRECTORY = "/var/run/modelyard/credentials"
 SOURCE_DIRECTORY = "/var/run/modelyard/source"
 """Where the keys of the source's Secret are, as files; empty if there is no such Secret."""
+KEYS_DIRECTORY = "/var/run/modelyard/keys"
+"""Where a server sees the keys of its clients as files; empty if the Secret is not there."""
 SOURCE_VARIABLE = "MODELYARD_SOURCE_CREDENTIALS"
 """Names another directory of the source's secret files, for a step outside a pod."""
 CREDENTIALS_VARIABLE = "MODELYARD_CREDENTIALS"
@@ -228,6 +231,66 @@ class ReplayStep(StatusModel):
     mlflow: MLflowEndpoint
 
 
+class AskedMetric(StatusModel):
+    """A metric in which two runs are compared."""
+
+    metric: str
+    confidence: str
+    """Of the bound, as a decimal: the share of the draws that lies beyond it."""
+
+
+class ImprovementStep(StatusModel):
+    """Compare the answers of two runs on the test rows that both have."""
+
+    owner: Owner
+    candidate_run: str
+    champion_run: str
+    metrics: list[AskedMetric]
+    s3: S3Endpoint
+    mlflow: MLflowEndpoint
+
+
+class StoredBundle(StatusModel):
+    """Where a model's bundle is and how it is recognised."""
+
+    version: str
+    """Version in the registry."""
+    uri: str
+    digest: str
+    """``sha256:<hex>``."""
+
+
+class InspectionStep(StatusModel):
+    """Hold a candidate's bundle against the champion's and against the image of the server, which carries this out."""
+
+    owner: Owner
+    candidate: StoredBundle
+    champion: StoredBundle | None = None
+    s3: S3Endpoint
+
+
+class ChampionEntry(StatusModel):
+    """A version that took charge."""
+
+    number: int
+    """Which one of the promotion's champions it is, from 1."""
+    version: str
+    run_id: str
+    model_digest: str
+    dataset_digest: str | None = None
+    since: datetime
+
+
+class ChampionsStep(StatusModel):
+    """Append to the history of champions what is not in it yet."""
+
+    owner: Owner
+    model_name: str
+    stage: str
+    entries: list[ChampionEntry]
+    postgres: PostgresEndpoint
+
+
 class Step(OneOf):
     """What a pod is asked to do."""
 
@@ -240,6 +303,9 @@ class Step(OneOf):
     prepare: ContainerStep | None = None
     judge: JudgeStep | None = None
     record: ContainerStep | None = None
+    improvement: ImprovementStep | None = None
+    inspection: InspectionStep | None = None
+    champions: ChampionsStep | None = None
 
 
 class ServerSettings(StatusModel):
@@ -254,10 +320,17 @@ class ServerSettings(StatusModel):
     """Port of the protocol's gRPC half; none where it is not asked for."""
     s3: S3Endpoint
     max_body_bytes: int = 10 * 1024 * 1024
+    max_rows: int = 100_000
+    """Rows of a request at most."""
+    request_seconds: float = 60.0
+    """From the first byte of a request to its last."""
+    keys_directory: str | None = None
+    """Where the keys of clients are; anyone may ask if unset."""
     max_model_bytes: int = 1024 * 1024 * 1024
     """Bytes of a bundle at most; it may come to twice as much when it is unpacked."""
     processes: int = 1
     """Processes that answer side by side, each with a copy of every model."""
     drain_seconds: float = 5.0
     """Time between SIGTERM and the end, in which requests are still answered but readiness is off."""
+    monitoring: MonitoringSettings = MonitoringSettings()
     log_level: str = "INFO"

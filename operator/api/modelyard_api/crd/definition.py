@@ -118,6 +118,7 @@ KINDS = (
             Column("Model", ".spec.modelName"),
             Column("Stage", ".spec.stage"),
             Column("Champion", ".status.champion.version"),
+            Column("Compiled", ".status.champion.compiled", "boolean", wide=True),
             Column("Candidate", ".status.candidate.version", wide=True),
             Column("URL", ".status.url", wide=True),
             Column("Message", _condition("Ready", "message"), wide=True),

@@ -37,7 +37,7 @@ class EnvironmentVariable(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=rules(
             ("has(self.value) != has(self.secret)", "exactly one of value, secret must be set"),
-            ("!self.name.startsWith('MODELYARD_')", "names that begin with MODELYARD_ are Modelyard's own"),
+            ("!self.name.matches('^MODELYARD_')", "names that begin with MODELYARD_ are Modelyard's own"),
         )
     )
 

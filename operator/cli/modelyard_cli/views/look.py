@@ -20,6 +20,7 @@ from modelyard_cli.objects import (
 _REFUSED = frozenset(
     {
         PromotionReason.GATE_FAILED,
+        PromotionReason.WAITING_FOR_APPROVAL,
         PromotionReason.METRIC_MISSING,
         PromotionReason.INVALID_SPEC,
         PromotionReason.MODEL_UNUSABLE,

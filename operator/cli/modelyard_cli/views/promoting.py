@@ -22,7 +22,12 @@ def owner_of(promotions: Sequence[Document], model: str, stage: str) -> Document
         for document in promotions
         if document["spec"]["modelName"] == model and document["spec"].get("stage", _STAGE) == stage
     ]
-    return min(own, key=lambda document: str(document["metadata"]["creationTimestamp"]), default=None)
+    return min(own, key=_seniority, default=None)
+
+
+def _seniority(document: Document) -> tuple[str, str]:
+    meta = document["metadata"]
+    return str(meta["creationTimestamp"]), str(meta.get("uid", ""))
 
 
 def pointed_to(version: str) -> dict[str, str | None]:
@@ -52,6 +57,9 @@ def look_for(seen: PromotionSeen, version: str) -> Look:
     if candidate is not None and candidate.version == version:
         if gates is not None and gates.status == "False":
             return Look(State.FAILED, gates.reason, gates.message)
+        approval = current(seen.metadata, seen.status, PromotionCondition.APPROVED)
+        if approval is not None and approval.status == "False":
+            return Look(State.FAILED, approval.reason, approval.message)
         if candidate.refused is not None:
             return Look(State.FAILED, PromotionReason.MODEL_UNUSABLE, candidate.refused)
     return replace(look, state=State.WORKING) if look.state is State.DONE else look

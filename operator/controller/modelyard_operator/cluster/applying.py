@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from modelyard_api.digests import canonical_digest
 from modelyard_operator.cluster.client import Cluster
-from modelyard_operator.cluster.kinds import DEPLOYMENT, Kind, Model
+from modelyard_operator.cluster.kinds import AUTOSCALER, DEPLOYMENT, DISRUPTION_BUDGET, Kind, Model
 from modelyard_operator.cluster.store import Store
 from modelyard_operator.objects.meta import KubeObject
+
+_WITH_STATUS = frozenset({DEPLOYMENT, DISRUPTION_BUDGET})
 
 
 class AppliedMemory:
@@ -38,9 +40,12 @@ class AppliedMemory:
 
 
 def _mark(kind: Kind[Model], item: Model) -> str:
-    """What changes when somebody edits the child: a Deployment's status moves its resourceVersion all the time."""
+    """What changes when somebody edits the child: where it has a status, that moves its resourceVersion all the time."""
     metadata = item.metadata  # type: ignore[attr-defined]
-    return str(metadata.generation if kind is DEPLOYMENT else metadata.resource_version)
+    if kind is AUTOSCALER:
+        # It may have no generation.
+        return canonical_digest(item.spec.to_wire())  # type: ignore[attr-defined]
+    return str(metadata.generation if kind in _WITH_STATUS else metadata.resource_version)
 
 
 def _uid(item: object) -> str:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from modelyard_api import API_VERSION
 from modelyard_operator.objects.custom import DatasetObject, PromotionObject, TrainingJobObject
 from modelyard_operator.objects.pods import Pod
+from modelyard_operator.objects.scaling import HorizontalPodAutoscaler, PodDisruptionBudget
 from modelyard_operator.objects.workloads import ConfigMap, Deployment, Event, Job, Lease, Service
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -38,9 +39,13 @@ JOB = Kind("batch/v1", "Job", "jobs", Job)
 POD = Kind("v1", "Pod", "pods", Pod)
 DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments", Deployment)
 SERVICE = Kind("v1", "Service", "services", Service)
+AUTOSCALER = Kind(
+    "autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", HorizontalPodAutoscaler
+)
+DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", PodDisruptionBudget)
 CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps", ConfigMap)
 EVENT = Kind("v1", "Event", "events", Event)
 LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases", Lease)
 
 PARENTS: tuple[Kind[Any], ...] = (DATASET, TRAINING_JOB, PROMOTION)
-CHILDREN: tuple[Kind[Any], ...] = (JOB, POD, DEPLOYMENT, SERVICE, CONFIG_MAP)
+CHILDREN: tuple[Kind[Any], ...] = (JOB, POD, DEPLOYMENT, SERVICE, CONFIG_MAP, AUTOSCALER, DISRUPTION_BUDGET)

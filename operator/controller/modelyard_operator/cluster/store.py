@@ -24,6 +24,7 @@ PARENT_LABELS = {
     labels.DATASET: DATASET.name,
     labels.TRAINING_JOB: TRAINING_JOB.name,
     labels.PROMOTION: PROMOTION.name,
+    labels.PROMOTION_STEP: PROMOTION.name,
 }
 _PARENT_NAMES = frozenset(kind.name for kind in PARENTS)
 

@@ -2,87 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from modelyard_api import labels
-from modelyard_api.conditions import Condition, Observation, find_condition, merge_conditions
-from modelyard_api.contract.route import Route, RoutedModel, RouteState
+from modelyard_api.conditions import ConditionStatus, Observation, find_condition, merge_conditions
 from modelyard_api.v1alpha1.model_promotion import (
+    HISTORY_LIMIT,
     CandidateStatus,
     ModelPromotionSpec,
     ModelPromotionStatus,
     ServedModel,
 )
 from modelyard_api.v1alpha1.reasons import PromotionCondition, PromotionReason
-from modelyard_operator.decisions.candidates import NoCandidate, Registry, choose
-from modelyard_operator.decisions.gates import GateFacts, Verdict, judge
-from modelyard_operator.decisions.plan import LOOK_AGAIN_SECONDS, Refusal, false, true, unknown
-from modelyard_operator.objects.custom import PromotionObject, TrainingJobObject, Unreadable
-from modelyard_operator.objects.registry import Version
+from modelyard_api.v1alpha1.rollout import RolloutStatus
+from modelyard_operator.decisions.candidates import NoCandidate
+from modelyard_operator.decisions.compiled import answered_by
+from modelyard_operator.decisions.direction import Direction, PromotionFacts, direct, way_back
+from modelyard_operator.decisions.evidence import Breach
+from modelyard_operator.decisions.history import recorded, take_charge
+from modelyard_operator.decisions.plan import LOOK_AGAIN_SECONDS, false, true, unknown
+from modelyard_operator.decisions.rollout import (
+    Look,
+    follow,
+    is_answered,
+    is_over,
+    is_watched,
+    judge_champion,
+    judge_query,
+    judge_stage,
+    next_step,
+    noted,
+    obstacle,
+    stages,
+)
+from modelyard_operator.objects.custom import PromotionObject, Unreadable
 
 READY = PromotionCondition.READY
 GATES_PASSED = PromotionCondition.GATES_PASSED
 PROGRESSING = PromotionCondition.PROGRESSING
+ROLLED_BACK = PromotionCondition.ROLLED_BACK
 ALIAS = PromotionCondition.ALIAS
 
 POLL_SECONDS = 1.0
 """Pause between looks at pods while a rollout is under way: they tell nobody when they swap."""
-
-
-@dataclass(frozen=True)
-class Fleet:
-    """The server pods and what they say."""
-
-    pods: tuple[str, ...] = ()
-    """Names of the pods that are meant to live."""
-    ready: frozenset[str] = frozenset()
-    states: Mapping[str, RouteState] = field(default_factory=dict)
-
-    def serving(self, digest: str) -> int:
-        """Ready pods that serve the route."""
-        return sum(
-            1
-            for name in self.ready
-            if (state := self.states.get(name)) is not None and state.route_digest == digest
-        )
-
-    def error(self, digest: str) -> str:
-        """What a pod has against the route."""
-        for name, state in self.states.items():
-            if state.wanted_digest == digest and state.route_digest != digest and state.error:
-                return f"{name}: {state.error}"
-        return ""
-
-
-@dataclass(frozen=True)
-class PromotionFacts:
-    """What is seen around a ModelPromotion."""
-
-    now: datetime
-    registry: Registry | None = None
-    """None while MLflow does not answer."""
-    trouble: str = ""
-    """What MLflow answered instead."""
-    training_job: TrainingJobObject | None = None
-    owner: str = ""
-    """Name of the older promotion that has the alias, if there is one."""
-    fleet: Fleet = Fleet()
-    refusal: Refusal | None = None
-    """Why the server cannot be made, where that was tried."""
-    patience_seconds: float = 120
-    """How long pods may refuse a route before the champion's is put back."""
-
-
-@dataclass(frozen=True)
-class Direction:
-    """Which route the servers should have."""
-
-    route: Route | None
-    target: ServedModel | None
-    candidate: CandidateStatus | None
-    verdict: Verdict | NoCandidate | None
+WATCH_SECONDS = 5.0
+"""Pause between looks at a champion that may have to give way."""
+AT_ONCE = 0.1
+"""What was decided changes the route, which the next look brings to the pods."""
+_REFUSED_LIMIT = 512
 
 
 @dataclass(frozen=True)
@@ -94,27 +61,35 @@ class PromotionPlan:
     after: float | None = None
 
 
-def direct(promotion: PromotionObject, facts: PromotionFacts) -> Direction:
-    """Which version should be served: the candidate if it passes, else the champion."""
-    spec, status = promotion.spec, promotion.status
-    champion = status.champion
-    stay = Direction(_route(spec, champion, status.previous), champion, status.candidate, None)
-    if isinstance(spec, Unreadable) or facts.owner or facts.registry is None or spec.suspend:
-        return stay
-    chosen = choose(spec, facts.registry, facts.training_job)
-    if isinstance(chosen, NoCandidate):
-        return replace(stay, verdict=chosen)
-    verdict = judge(spec.gates, GateFacts(facts.registry.metrics_of(chosen)))
-    candidate = CandidateStatus(
-        version=chosen.version, gates=list(verdict.results), refused=_refused(promotion, chosen.version)
-    )
-    told = replace(stay, candidate=candidate, verdict=verdict)
-    if not verdict.passed or candidate.refused is not None:
-        return told
-    if champion is not None and champion.version == chosen.version:
-        return told
-    target = _served(chosen, facts.now)
-    return replace(told, route=_route(spec, target, champion), target=target)
+@dataclass(frozen=True)
+class _Case:
+    """A promotion whose servers have a route, and the status as it will be unless something else is found."""
+
+    promotion: PromotionObject
+    facts: PromotionFacts
+    spec: ModelPromotionSpec
+    direction: Direction
+    look: Look
+    status: ModelPromotionStatus
+
+    @property
+    def target(self) -> ServedModel:
+        """Who is in charge once all pods serve the route."""
+        assert self.direction.target is not None  # noqa: S101  there is a route
+        return self.direction.target
+
+    @property
+    def judged(self) -> list[Observation]:
+        """What the gates say."""
+        return _judged(self.direction)
+
+    def with_rollout(self, state: RolloutStatus, refused: str | None = None) -> _Case:
+        """The same with another state of the rollout, or with its candidate given up."""
+        candidate = self.status.candidate
+        assert candidate is not None  # noqa: S101  it is rolled out
+        update = {"rollout": state, "refused": refused[:_REFUSED_LIMIT] if refused is not None else None}
+        status = self.status.model_copy(update={"candidate": candidate.model_copy(update=update)})
+        return replace(self, status=status)
 
 
 def decide_promotion(promotion: PromotionObject, facts: PromotionFacts) -> PromotionPlan:
@@ -131,75 +106,177 @@ def decide_promotion(promotion: PromotionObject, facts: PromotionFacts) -> Promo
     if facts.refusal is not None:
         return _not_ready(promotion, facts, facts.refusal.reason, facts.refusal.message)
     direction = direct(promotion, facts)
-    judged = _judged(direction.verdict)
     if direction.route is None or direction.target is None:
-        return _without_champion(promotion, facts, spec, direction, judged)
-    digest = direction.route.digest()
-    serving = facts.fleet.serving(digest)
-    status = promotion.status.model_copy(
-        update={"ready_replicas": serving, "candidate": direction.candidate, "url": _url(promotion)}
+        return _without_champion(promotion, facts, spec, direction)
+    case = _case(promotion, facts, spec, direction)
+    if (state := _under_way(promotion, direction)) is not None:
+        return _roll_on(case, state)
+    return _serve(case) if case.look.all_serve else _rolling(case)
+
+
+def _case(
+    promotion: PromotionObject, facts: PromotionFacts, spec: ModelPromotionSpec, direction: Direction
+) -> _Case:
+    assert direction.route is not None  # noqa: S101  asked before
+    look = Look(
+        version=direction.rolled_out,
+        digest=direction.route.digest(),
+        fleet=facts.fleet,
+        wanted=spec.serving.replicas.min,
+        patience_seconds=facts.patience_seconds,
+        load_seconds=facts.load_seconds,
+        now=facts.now,
     )
-    if serving < spec.serving.replicas.min or serving < len(facts.fleet.ready):
-        return _rolling(promotion, facts, replace(direction, candidate=direction.candidate), status, judged)
-    return _serve(promotion, facts, direction.target, status, judged)
+    status = promotion.status.model_copy(
+        update={
+            "ready_replicas": facts.fleet.serving(look.digest),
+            "candidate": direction.candidate,
+            "url": _url(promotion),
+        }
+    )
+    return _Case(promotion, facts, spec, direction, look, status)
 
 
-def _serve(
-    promotion: PromotionObject,
-    facts: PromotionFacts,
-    target: ServedModel,
-    status: ModelPromotionStatus,
-    judged: Sequence[Observation],
-) -> PromotionPlan:
+def _under_way(promotion: PromotionObject, direction: Direction) -> RolloutStatus | None:
+    """The rollout that the route is about: of a candidate that is to follow a champion."""
+    candidate, champion = direction.candidate, promotion.status.champion
+    if candidate is None or champion is None or candidate.refused is not None:
+        return None
+    rolled_out = direction.rolled_out
+    return candidate.rollout if candidate.version == rolled_out != champion.version else None
+
+
+def _roll_on(case: _Case, state: RolloutStatus) -> PromotionPlan:
+    """A candidate on its way: judged, moved a step further, or given up."""
+    look, stage = case.look, case.direction.stage
+    state = follow(state, look)
+    breach = obstacle(state, look)
+    if breach is None and stage is not None:
+        breach = judge_stage(stage, state, look) or judge_query(case.spec, look.version, case.facts.watched)
+    if breach is not None:
+        return _give_up(case, noted(state, look), breach)
+    if stage is None:
+        case = case.with_rollout(state)
+        return _serve(case) if look.all_serve else _rolling(case)
+    message = f"Step {state.step} of {state.steps}: {stage.told(look.version)}"
+    after = POLL_SECONDS
+    if is_over(stage, state, look) and is_answered(case.spec, case.facts.watched):
+        state, after = next_step(stages(case.spec), noted(state, look)), AT_ONCE
+    elif not look.all_serve:
+        message = f"{message}; {_serving(case)}"
+    case = case.with_rollout(state)
+    observed = [_in_charge(case), *case.judged, true(PROGRESSING, stage.reason, message)]
+    return _follow_up(case.promotion, case.facts, case.status, observed, after)
+
+
+def _give_up(case: _Case, state: RolloutStatus, breach: Breach) -> PromotionPlan:
+    """The candidate is not tried again before the spec is edited; the champion's route comes back with the next look."""
+    champion = case.promotion.status.champion
+    stays = f"version {champion.version} stays" if champion is not None else "nothing is served"
+    message = f"Version {case.look.version} was given up, {stays}: {breach.message}"
+    case = case.with_rollout(state, refused=breach.message)
+    observed = [
+        _in_charge(case),
+        *case.judged,
+        false(PROGRESSING, breach.reason, message),
+        true(ROLLED_BACK, breach.reason, message),
+    ]
+    return _follow_up(case.promotion, case.facts, case.status, observed, AT_ONCE)
+
+
+def _serve(case: _Case) -> PromotionPlan:
     """All pods serve the target: it is in charge, and the alias says so too."""
-    spec, champion = promotion.spec, promotion.status.champion
-    assert isinstance(spec, ModelPromotionSpec)  # noqa: S101  asked before
+    spec, facts, target, before = case.spec, case.facts, case.target, case.promotion.status
+    in_charge = before.champion is not None and before.champion.version == target.version
+    if in_charge and (breach := _watch(case)) is not None:
+        return _turn_back(case, breach)
+    after = WATCH_SECONDS if in_charge and _is_watched(case) else None
     if facts.registry is None:
         # Who is in charge changes together with the alias or not at all; what is served already stays.
-        return _follow_up(promotion, facts, status, [_ready(spec, target), *judged])
-    alias = facts.registry.alias
-    set_alias = target.version if alias != target.version else None
-    if champion is None or champion.version != target.version:
-        history = [target, *status.history][: spec.history_limit]
-        status = status.model_copy(update={"champion": target, "previous": champion, "history": history})
-    observed = [_ready(spec, target), *judged, _rolled_out(target)]
-    observed += _alias(promotion, facts, spec, target)
-    plan = _follow_up(promotion, facts, status, observed)
-    return replace(plan, set_alias=set_alias)
+        return _follow_up(case.promotion, facts, case.status, [_ready(spec, target), *case.judged], after)
+    observed = [_ready(spec, target), *case.judged, _rolled_out(target)]
+    target = answered_by(target, facts.fleet.states_of(case.look.digest))
+    status = case.status.model_copy(update={"champion": target}) if in_charge else case.status
+    if not in_charge:
+        back = way_back(before) is not None
+        status = take_charge(status, target, spec.history_limit).model_copy(
+            update={"last_swap": case.look.fleet.swap(case.look.digest, target.version)}
+        )
+        if back:
+            # Who had to give way is not what one goes back to.
+            status = status.model_copy(update={"previous": None})
+        after = WATCH_SECONDS if spec.rollback is not None and status.previous is not None else None
+        if not back:
+            observed.append(
+                false(ROLLED_BACK, PromotionReason.ROLLED_OUT, f"Version {target.version} took charge")
+            )
+    observed += _alias(case.promotion, facts, spec, target)
+    plan = _follow_up(case.promotion, facts, status, observed, after)
+    return replace(plan, set_alias=target.version if facts.registry.alias != target.version else None)
 
 
-def _rolling(
-    promotion: PromotionObject,
-    facts: PromotionFacts,
-    direction: Direction,
-    status: ModelPromotionStatus,
-    judged: Sequence[Observation],
-) -> PromotionPlan:
+def _is_watched(case: _Case) -> bool:
+    """Whether the champion is new, and there is a version to go back to."""
+    champion, previous = case.promotion.status.champion, case.promotion.status.previous
+    if champion is None or previous is None or previous.version == champion.version:
+        return False
+    return not case.spec.suspend and is_watched(case.spec, champion.since, case.facts.now)
+
+
+def _watch(case: _Case) -> Breach | None:
+    """Why a champion that took charge a while ago has to give way."""
+    candidate = case.status.candidate
+    same = candidate is not None and candidate.version == case.target.version
+    state = candidate.rollout if candidate is not None and same else None
+    if not _is_watched(case):
+        return None
+    counted = judge_champion(case.spec, state, case.look)
+    return counted or judge_query(case.spec, case.target.version, case.facts.watched)
+
+
+def _turn_back(case: _Case, breach: Breach) -> PromotionPlan:
+    """The champion is refused from now on; route, alias and record go back together as they came."""
+    champion, previous, known = case.target, case.promotion.status.previous, case.status.candidate
+    assert previous is not None  # noqa: S101  it is only watched while there is one
+    if known is None or known.version != champion.version:
+        known = CandidateStatus(version=champion.version)
+    known = known.model_copy(update={"refused": breach.message[:_REFUSED_LIMIT]})
+    status = case.status.model_copy(update={"candidate": known})
+    message = f"Version {champion.version} gives way to version {previous.version}: {breach.message}"
+    observed = [
+        _ready(case.spec, champion),
+        *case.judged,
+        true(PROGRESSING, PromotionReason.ROLLING_BACK, message),
+        true(ROLLED_BACK, breach.reason, message),
+    ]
+    return _follow_up(case.promotion, case.facts, status, observed, AT_ONCE)
+
+
+def _rolling(case: _Case) -> PromotionPlan:
     """Not all pods serve the route: pods are starting, loading, or refuse it."""
-    spec, champion, target = promotion.spec, promotion.status.champion, direction.target
-    assert isinstance(spec, ModelPromotionSpec)  # noqa: S101  asked before
-    assert target is not None  # noqa: S101  asked before
-    assert direction.route is not None  # noqa: S101  asked before
-    error = facts.fleet.error(direction.route.digest())
+    error = case.look.fleet.error(case.look.digest)
     reason = PromotionReason.MODEL_UNUSABLE if error else PromotionReason.ROLLING_OUT
-    count = f"{status.ready_replicas} of {spec.serving.replicas.min} pods serve version {target.version}"
-    message = f"{count}; {error}" if error else count
-    new = champion is None or champion.version != target.version
-    progressing = true(PROGRESSING, reason, message)
-    if error and new and champion is not None and _is_out_of_patience(promotion, facts):
-        candidate = status.candidate
-        refused = candidate.model_copy(update={"refused": error[:512]}) if candidate else None
-        status = status.model_copy(update={"candidate": refused})
-        put_back = f"Version {target.version} was refused, version {champion.version} stays: {error}"
-        progressing = false(PROGRESSING, PromotionReason.MODEL_UNUSABLE, put_back)
-    if new and champion is not None:
-        # The old champion answers until every pod has swapped.
-        ready = _ready(spec, champion)
-    elif status.ready_replicas > 0 and champion is not None:
+    message = f"{_serving(case)}; {error}" if error else _serving(case)
+    champion = case.promotion.status.champion
+    if champion is not None and champion.version != case.target.version:
+        ready = _in_charge(case)
+    elif case.status.ready_replicas > 0 and champion is not None:
         ready = true(READY, PromotionReason.SERVING, message)
     else:
         ready = false(READY, reason, message)
-    return _follow_up(promotion, facts, status, [ready, *judged, progressing], POLL_SECONDS)
+    observed = [ready, *case.judged, true(PROGRESSING, reason, message)]
+    return _follow_up(case.promotion, case.facts, case.status, observed, POLL_SECONDS)
+
+
+def _in_charge(case: _Case) -> Observation:
+    """The champion answers until every pod has swapped."""
+    champion = case.promotion.status.champion
+    return _ready(case.spec, champion if champion is not None else case.target)
+
+
+def _serving(case: _Case) -> str:
+    pods = f"{case.status.ready_replicas} of {case.look.wanted} pods"
+    return f"{pods} serve version {case.look.version}"
 
 
 def _without_champion(
@@ -207,15 +284,16 @@ def _without_champion(
     facts: PromotionFacts,
     spec: ModelPromotionSpec,
     direction: Direction,
-    judged: Sequence[Observation],
 ) -> PromotionPlan:
+    judged = _judged(direction)
     status = promotion.status.model_copy(update={"candidate": direction.candidate})
     if facts.registry is None:
         ready = false(READY, PromotionReason.PLATFORM, facts.trouble)
     elif spec.suspend:
         ready = false(READY, PromotionReason.SUSPENDED, "spec.suspend is true")
     elif judged:
-        ready = false(READY, judged[0].reason, judged[0].message)
+        held = next((told for told in judged if told.status != ConditionStatus.TRUE), judged[0])
+        ready = false(READY, held.reason, held.message)
     else:
         ready = false(READY, PromotionReason.PENDING, "Nothing is decided yet")
     return _follow_up(promotion, facts, status, [ready, *judged])
@@ -233,21 +311,37 @@ def _follow_up(
     after: float | None = None,
 ) -> PromotionPlan:
     generation = promotion.metadata.generation
+    limit = promotion.spec.history_limit if isinstance(promotion.spec, ModelPromotionSpec) else HISTORY_LIMIT
+    status, told = recorded(status, facts.recording, limit)
+    observed = [*observed, *told]
     conditions = merge_conditions(promotion.status.conditions, observed, generation=generation, now=facts.now)
     status = status.model_copy(update={"conditions": conditions, "observed_generation": generation})
-    if after is None and facts.registry is None and not isinstance(promotion.spec, Unreadable):
-        after = LOOK_AGAIN_SECONDS
-    return PromotionPlan(status, after=after)
+    return PromotionPlan(status, after=_soonest(promotion, facts, status, after))
 
 
-def _judged(verdict: Verdict | NoCandidate | None) -> list[Observation]:
+def _soonest(
+    promotion: PromotionObject, facts: PromotionFacts, status: ModelPromotionStatus, after: float | None
+) -> float | None:
+    """When to look again: at once for a champion whose record was not begun, as our own write wakes nobody."""
+    before = promotion.status.champion
+    if status.champion is not None and (before is None or status.champion.number != before.number):
+        return 0
+    pauses = [pause for pause in (after, facts.look_again) if pause is not None]
+    if facts.registry is None and not isinstance(promotion.spec, Unreadable):
+        pauses.append(LOOK_AGAIN_SECONDS)
+    return min(pauses, default=None)
+
+
+def _judged(direction: Direction) -> list[Observation]:
+    verdict = direction.verdict
     if verdict is None:
         return []
-    if isinstance(verdict, NoCandidate):
-        return [unknown(GATES_PASSED, verdict.reason, verdict.message)]
+    approval = [direction.approval] if direction.approval is not None else []
+    if isinstance(verdict, NoCandidate) or verdict.pending:
+        return [unknown(GATES_PASSED, verdict.reason, verdict.message), *approval]
     if verdict.passed:
-        return [true(GATES_PASSED, verdict.reason, verdict.message)]
-    return [false(GATES_PASSED, verdict.reason, verdict.message)]
+        return [true(GATES_PASSED, verdict.reason, verdict.message), *approval]
+    return [false(GATES_PASSED, verdict.reason, verdict.message), *approval]
 
 
 def _ready(spec: ModelPromotionSpec, served: ServedModel) -> Observation:
@@ -274,60 +368,6 @@ def _alias(
         return []
     message = f"The alias {spec.stage} points to version {target.version}"
     return [true(ALIAS, PromotionReason.ALIAS_SET, message)]
-
-
-def _refused(promotion: PromotionObject, version: str) -> str | None:
-    """Why this version was given up, unless the spec was edited since."""
-    before, progressing = promotion.status.candidate, _progressing(promotion)
-    same = before is not None and before.version == version
-    if not same or progressing is None or progressing.observed_generation != promotion.metadata.generation:
-        return None
-    return before.refused if before is not None else None
-
-
-def _is_out_of_patience(promotion: PromotionObject, facts: PromotionFacts) -> bool:
-    progressing = _progressing(promotion)
-    if progressing is None or progressing.status != "True":
-        return False
-    return (facts.now - progressing.last_transition_time).total_seconds() > facts.patience_seconds
-
-
-def _progressing(promotion: PromotionObject) -> Condition | None:
-    return find_condition(promotion.status.conditions, PROGRESSING)
-
-
-def _served(version: Version, now: datetime) -> ServedModel:
-    return ServedModel(
-        version=version.version,
-        run_id=version.run_id,
-        dataset_digest=version.tag(labels.TAG_DATASET_DIGEST),
-        model_digest=version.model_digest or "",
-        bundle_uri=version.bundle_uri or "",
-        since=now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-    )
-
-
-def _route(
-    spec: ModelPromotionSpec | Unreadable, champion: ServedModel | None, previous: ServedModel | None
-) -> Route | None:
-    if champion is None or isinstance(spec, Unreadable):
-        return None
-    before = previous if previous is not None and previous.version != champion.version else None
-    return Route(
-        model_name=spec.model_name,
-        champion=_routed(champion),
-        previous=_routed(before) if before is not None else None,
-    )
-
-
-def _routed(served: ServedModel) -> RoutedModel:
-    return RoutedModel(
-        version=served.version,
-        run_id=served.run_id,
-        model_digest=served.model_digest,
-        bundle_uri=served.bundle_uri,
-        dataset_digest=served.dataset_digest,
-    )
 
 
 def _url(promotion: PromotionObject) -> str:

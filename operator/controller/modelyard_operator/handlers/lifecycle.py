@@ -33,6 +33,7 @@ from modelyard_operator.reconcilers.promotion import reconcile_promotion
 from modelyard_operator.reconcilers.training_job import reconcile_training_job
 from modelyard_operator.serving.client import Servers
 from modelyard_operator.serving.pages import Pages
+from modelyard_operator.serving.prometheus import Prometheus
 from modelyard_operator.serving.warm import WarmLoaders
 from modelyard_operator.settings import Settings
 from modelyard_operator.tracking.client import Tracking
@@ -99,9 +100,11 @@ def _assemble(settings: Settings, credentials: Credentials, leadership: Leadersh
         tracking=tracking,
         earlier=EarlierRuns(tracking),
         servers=Servers(settings.server_port),
+        prometheus=Prometheus(settings.prometheus.url, settings.prometheus.timeout_seconds),
         pages=Pages(settings.progress_port, clock),
         warm_loaders=WarmLoaders(settings.progress_port, clock),
         step_metrics=metrics.steps,
+        promotion_metrics=metrics.promotions,
         clock=clock,
     )
     metrics.leader.set_function(lambda: float(_is_well(leadership.check)))

@@ -11,7 +11,7 @@ from typing import Any
 from modelyard_api import labels
 from modelyard_api.conditions import find_condition
 from modelyard_operator.cluster.client import Cluster
-from modelyard_operator.cluster.kinds import CHILDREN, DATASET, PARENTS, TRAINING_JOB, Kind
+from modelyard_operator.cluster.kinds import CHILDREN, DATASET, PARENTS, PROMOTION, TRAINING_JOB, Kind
 from modelyard_operator.cluster.store import Key, Store
 from modelyard_operator.errors import OperatorError
 from modelyard_operator.handlers.queue import WorkQueue
@@ -62,6 +62,7 @@ async def watch_loop(metrics: Metrics, queue: WorkQueue, store: Store, seconds: 
         metrics.queue_depth.set(len(queue))
         count_objects(metrics, store)
         metrics.steps.show(store.all(DATASET))
+        metrics.promotions.show(store.all(PROMOTION))
 
 
 def count_objects(metrics: Metrics, store: Store) -> None:

@@ -13,9 +13,11 @@ from modelyard_operator.cluster.events import EventRecorder
 from modelyard_operator.cluster.store import Store
 from modelyard_operator.decisions.attempts import Pauses
 from modelyard_operator.decisions.memory import Growth
+from modelyard_operator.promotion_metrics import PromotionMetrics
 from modelyard_operator.resources.step_job import JobDefaults
 from modelyard_operator.serving.client import Servers
 from modelyard_operator.serving.pages import Pages
+from modelyard_operator.serving.prometheus import Prometheus
 from modelyard_operator.serving.warm import WarmLoaders
 from modelyard_operator.settings import Settings
 from modelyard_operator.step_metrics import StepMetrics
@@ -35,15 +37,18 @@ class Context:
     tracking: Tracking
     earlier: EarlierRuns
     servers: Servers
+    prometheus: Prometheus
     pages: Pages
     warm_loaders: WarmLoaders
     step_metrics: StepMetrics
+    promotion_metrics: PromotionMetrics
     clock: Callable[[], datetime]
 
     async def close(self) -> None:
         """Ends all connections."""
         await self.tracking.close()
         await self.servers.close()
+        await self.prometheus.close()
         await self.pages.close()
         await self.warm_loaders.close()
         await self.cluster.close()

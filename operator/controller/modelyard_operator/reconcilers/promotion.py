@@ -6,18 +6,25 @@ from dataclasses import replace
 
 from modelyard_api import labels
 from modelyard_api.contract.route import Route
-from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec
+from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec, Replicas
 from modelyard_api.v1alpha1.reasons import PromotionCondition, PromotionReason
-from modelyard_operator.cluster.kinds import CONFIG_MAP, DEPLOYMENT, POD, PROMOTION, SERVICE, TRAINING_JOB
+from modelyard_operator.cluster.kinds import (
+    AUTOSCALER,
+    CONFIG_MAP,
+    DEPLOYMENT,
+    DISRUPTION_BUDGET,
+    POD,
+    PROMOTION,
+    SERVICE,
+    TRAINING_JOB,
+)
 from modelyard_operator.cluster.store import Key
 from modelyard_operator.decisions.candidates import Registry, runs_needed
+from modelyard_operator.decisions.direction import PromotionFacts, direct
+from modelyard_operator.decisions.fleet import Fleet
 from modelyard_operator.decisions.plan import Refusal
-from modelyard_operator.decisions.promotion import (
-    Fleet,
-    PromotionFacts,
-    decide_promotion,
-    direct,
-)
+from modelyard_operator.decisions.promotion import decide_promotion
+from modelyard_operator.decisions.rollout import gave_way
 from modelyard_operator.errors import (
     ForbiddenError,
     InvalidError,
@@ -28,12 +35,21 @@ from modelyard_operator.errors import (
 from modelyard_operator.objects.custom import PromotionObject, TrainingJobObject
 from modelyard_operator.objects.pods import Pod
 from modelyard_operator.reconcilers.context import AGAIN, DONE, Context, Next
+from modelyard_operator.reconcilers.errands import run_errands
 from modelyard_operator.reconcilers.status import write_status
 from modelyard_operator.resources.common import Parent
+from modelyard_operator.resources.scaling import build_autoscaler, build_disruption_budget, replicas_of
 from modelyard_operator.resources.server import ServerPods, build_deployment, build_route_map, build_service
 from modelyard_operator.resources.steps import s3_endpoint
 
-_TOLD = (PromotionCondition.READY, PromotionCondition.GATES_PASSED, PromotionCondition.ALIAS)
+_TOLD = (
+    PromotionCondition.READY,
+    PromotionCondition.GATES_PASSED,
+    PromotionCondition.APPROVED,
+    PromotionCondition.ROLLED_BACK,
+    PromotionCondition.ALIAS,
+    PromotionCondition.RECORDED,
+)
 
 
 async def reconcile_promotion(context: Context, key: Key) -> Next:
@@ -41,7 +57,7 @@ async def reconcile_promotion(context: Context, key: Key) -> Next:
     promotion = context.store.get(PROMOTION, key.namespace, key.name)
     if promotion is None or promotion.metadata.deletion_timestamp is not None:
         return DONE
-    facts = await _gather(context, key, promotion)
+    facts = await run_errands(context, key, promotion, await _gather(context, key, promotion))
     route = direct(promotion, facts).route
     if route is not None and isinstance(promotion.spec, ModelPromotionSpec) and not facts.owner:
         refusal = await _bring_up(context, promotion, promotion.spec, route)
@@ -56,11 +72,18 @@ async def reconcile_promotion(context: Context, key: Key) -> Next:
             plan = decide_promotion(promotion, replace(facts, registry=None, trouble=str(error)))
     if not await write_status(context, PROMOTION, promotion, plan.status, *_TOLD):
         return AGAIN
+    if (reason := gave_way(promotion.status, plan.status)) is not None:
+        context.promotion_metrics.count_rollback(key.namespace, key.name, reason)
     return Next(plan.after)
 
 
 async def _gather(context: Context, key: Key, promotion: PromotionObject) -> PromotionFacts:
-    facts = PromotionFacts(now=context.clock(), patience_seconds=context.settings.rollout_patience_seconds)
+    settings = context.settings
+    facts = PromotionFacts(
+        now=context.clock(),
+        patience_seconds=settings.rollout_patience_seconds,
+        load_seconds=settings.rollout_load_seconds,
+    )
     spec = promotion.spec
     if not isinstance(spec, ModelPromotionSpec):
         return facts
@@ -119,12 +142,15 @@ async def _bring_up(
         secret=settings.project_secret,
         pull_policy=settings.image_pull_policy,
         port=settings.server_port,
+        replicas=replicas_of(spec.serving.replicas, context.store.get(DEPLOYMENT, meta.namespace, meta.name)),
     )
     try:
         stranger = (
             await context.applied.ensure(CONFIG_MAP, build_route_map(parent, route), meta.uid)
             or await context.applied.ensure(SERVICE, build_service(parent), meta.uid)
             or await context.applied.ensure(DEPLOYMENT, build_deployment(pods), meta.uid)
+            or await context.applied.ensure(DISRUPTION_BUDGET, build_disruption_budget(parent), meta.uid)
+            or await _keep_autoscaler(context, parent, spec.serving.replicas)
         )
     except InvalidError as error:
         return Refusal(PromotionReason.INVALID_SPEC, f"The server is refused: {error.message}", final=True)
@@ -141,9 +167,20 @@ async def _bring_up(
     return Refusal(PromotionReason.NAME_CONFLICT, message, final=False)
 
 
+async def _keep_autoscaler(context: Context, parent: Parent, wanted: Replicas) -> str:
+    """The autoscaler, where one is wanted; one that was wanted once is removed, and the number of pods is the spec's."""
+    if wanted.scales:
+        return await context.applied.ensure(AUTOSCALER, build_autoscaler(parent, wanted), parent.uid)
+    known = context.store.get(AUTOSCALER, parent.namespace, parent.name)
+    if known is not None and known.metadata.controller_uid == parent.uid:
+        await context.cluster.delete(AUTOSCALER, parent.namespace, parent.name, known.metadata.uid or "")
+        context.store.remove(AUTOSCALER, parent.namespace, parent.name, known.metadata.uid)
+    return ""
+
+
 async def _look_at_pods(context: Context, key: Key, route: Route) -> Fleet:
     """What the pods serve; those that do not know the route yet are touched, so that their kubelet looks at once."""
-    pods = [pod for pod in context.store.children(POD, key) if _is_meant_to_live(pod)]
+    pods = [pod for pod in context.store.children(POD, key) if _is_server(pod) and _is_meant_to_live(pod)]
     addresses = {
         pod.metadata.name: pod.status.pod_ip
         for pod in pods
@@ -160,6 +197,7 @@ async def _look_at_pods(context: Context, key: Key, route: Route) -> Fleet:
         pods=tuple(pod.metadata.name for pod in pods),
         ready=frozenset(pod.metadata.name for pod in pods if pod.is_ready),
         states=states,
+        restarts=sum(_restarts(pod) for pod in pods),
     )
 
 
@@ -171,6 +209,15 @@ async def _touch(context: Context, pod: Pod, digest: str) -> None:
         context.store.put(POD, await context.cluster.patch(POD, namespace, name, change))
     except NotFoundError:
         context.store.remove(POD, namespace, name, pod.metadata.uid)
+
+
+def _restarts(pod: Pod) -> int:
+    return sum(container.restart_count for container in pod.status.container_statuses or [])
+
+
+def _is_server(pod: Pod) -> bool:
+    """Pods of a promotion's steps are its children too."""
+    return pod.metadata.label(labels.PROMOTION) is not None
 
 
 def _is_meant_to_live(pod: Pod) -> bool:

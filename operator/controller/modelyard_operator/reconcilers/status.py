@@ -118,4 +118,10 @@ def _is_warning(status: ResourceStatus, summary: Condition) -> bool:
         "Code",
         "GateFailed",
         "ModelUnusable",
+        "TooManyErrors",
+        "TooSlow",
+        "QueryOutOfBounds",
+        "TooMuchDisagreement",
+        "ServerEnded",
+        "NotRecorded",
     }

@@ -28,6 +28,12 @@ class Parent:
         """Labels by which its children are found."""
         return {labels.MANAGED_BY: labels.MANAGER, _LABEL_OF_KIND[self.kind]: self.name}
 
+    def step_labels(self) -> dict[str, str]:
+        """Labels of pods that carry out its steps: not those by which a promotion's Service finds its servers."""
+        if self.kind == "ModelPromotion":
+            return {labels.MANAGED_BY: labels.MANAGER, labels.PROMOTION_STEP: self.name}
+        return self.labels()
+
     def owner(self) -> OwnerReference:
         """The reference by which children go when it goes."""
         return OwnerReference(

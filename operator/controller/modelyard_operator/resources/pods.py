@@ -47,12 +47,26 @@ def mounts() -> list[VolumeMount]:
 
 def source_volume(secret: str) -> Volume:
     """The source's credentials. Without the Secret the directory is empty, and the loader says what is missing."""
-    return Volume(
-        name="source",
-        secret=SecretVolume(secret_name=secret, optional=True, default_mode=_READABLE_BY_GROUP),
-    )
+    return _secret_volume("source", secret)
 
 
 def source_mount() -> VolumeMount:
     """Where the source's credentials are seen."""
     return VolumeMount(name="source", mount_path=steps.SOURCE_DIRECTORY, read_only=True)
+
+
+def keys_volume(secret: str) -> Volume:
+    """The keys of a server's clients. Without the Secret the directory is empty, and the server lets nobody in."""
+    return _secret_volume("keys", secret)
+
+
+def keys_mount() -> VolumeMount:
+    """Where they are seen."""
+    return VolumeMount(name="keys", mount_path=steps.KEYS_DIRECTORY, read_only=True)
+
+
+def _secret_volume(name: str, secret: str) -> Volume:
+    return Volume(
+        name=name,
+        secret=SecretVolume(secret_name=secret, optional=True, default_mode=_READABLE_BY_GROUP),
+    )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modelyard_api import labels
+from modelyard_api.contract.monitoring import DriftSettings, LogSettings, MonitoringSettings
 from modelyard_api.contract.route import ROUTE_FILE, Route
-from modelyard_api.contract.steps import SERVER_VARIABLE, S3Endpoint, ServerSettings
-from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec
+from modelyard_api.contract.steps import KEYS_DIRECTORY, SERVER_VARIABLE, S3Endpoint, ServerSettings
+from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec, Serving
 from modelyard_operator.objects.pods import (
     ConfigMapVolume,
     Container,
@@ -37,7 +38,14 @@ from modelyard_operator.objects.workloads import (
     ServiceSpec,
 )
 from modelyard_operator.resources.common import Parent
-from modelyard_operator.resources.pods import RESTRICTED, S3_KEYS, mounts, tmp_and_credentials
+from modelyard_operator.resources.pods import (
+    RESTRICTED,
+    S3_KEYS,
+    keys_mount,
+    keys_volume,
+    mounts,
+    tmp_and_credentials,
+)
 from modelyard_operator.settings import PodSettings
 
 _ROUTE_DIRECTORY = "/etc/modelyard/route"
@@ -58,6 +66,8 @@ class ServerPods:
     secret: str
     pull_policy: str
     port: int
+    replicas: int
+    """Pods that there should be now."""
 
 
 def route_map_name(parent: Parent) -> str:
@@ -93,7 +103,7 @@ def build_deployment(wanted: ServerPods) -> Deployment:
     return Deployment(
         metadata=parent.meta(parent.name),
         spec=DeploymentSpec(
-            replicas=wanted.spec.serving.replicas.min,
+            replicas=wanted.replicas,
             selector=LabelSelector(match_labels=_selector(parent)),
             template=PodTemplate(
                 metadata=TemplateMeta(labels=parent.labels(), annotations=_scrape(wanted.port)),
@@ -122,6 +132,8 @@ def _pod(wanted: ServerPods) -> PodSpec:
     serving = wanted.spec.serving
     volumes = tmp_and_credentials(wanted.secret, S3_KEYS, wanted.pod.tmp_size)
     volumes.append(Volume(name="route", config_map=ConfigMapVolume(name=route_map_name(wanted.parent))))
+    if serving.auth is not None:
+        volumes.append(keys_volume(serving.auth.keys_secret.name))
     return PodSpec(
         containers=[_container(wanted)],
         service_account_name=wanted.pod.service_account,
@@ -136,8 +148,17 @@ def _pod(wanted: ServerPods) -> PodSpec:
     )
 
 
+def _monitoring(serving: Serving) -> MonitoringSettings:
+    log, drift = serving.prediction_log, serving.drift
+    return MonitoringSettings(
+        log=None if log is None else LogSettings(sample_percent=log.sample_percent),
+        drift=DriftSettings(window_rows=drift.window_rows, false_alarm_percent=drift.false_alarm_percent),
+    )
+
+
 def _container(wanted: ServerPods) -> Container:
     serving = wanted.spec.serving
+    auth, limits = serving.auth, serving.limits
     settings = ServerSettings(
         promotion=wanted.parent.name,
         project=wanted.parent.namespace,
@@ -147,7 +168,15 @@ def _container(wanted: ServerPods) -> Container:
         grpc_port=_GRPC_PORT,
         s3=wanted.s3,
         processes=serving.processes,
+        max_body_bytes=limits.max_body_bytes,
+        max_rows=limits.max_rows,
+        request_seconds=limits.request_seconds,
+        keys_directory=KEYS_DIRECTORY if auth else None,
+        monitoring=_monitoring(serving),
     )
+    seen = [*mounts(), VolumeMount(name="route", mount_path=_ROUTE_DIRECTORY, read_only=True)]
+    if auth is not None:
+        seen.append(keys_mount())
     live, ready = (HttpGet(path=f"/v2/health/{word}", port=_PORT) for word in ("live", "ready"))
     return Container(
         name="server",
@@ -159,7 +188,7 @@ def _container(wanted: ServerPods) -> Container:
             ContainerPort(name=_GRPC, container_port=_GRPC_PORT),
         ],
         resources=serving.resources or wanted.pod.resources,
-        volume_mounts=[*mounts(), VolumeMount(name="route", mount_path=_ROUTE_DIRECTORY, read_only=True)],
+        volume_mounts=seen,
         startup_probe=Probe(http_get=live, period_seconds=1, timeout_seconds=2, failure_threshold=120),
         readiness_probe=Probe(http_get=ready, period_seconds=2, timeout_seconds=2, failure_threshold=2),
         liveness_probe=Probe(http_get=live, period_seconds=10, timeout_seconds=5, failure_threshold=6),

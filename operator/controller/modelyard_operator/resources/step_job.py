@@ -121,7 +121,9 @@ def build_step_job(wanted: StepJob, defaults: JobDefaults) -> Job:
     return Job(
         metadata=meta,
         spec=JobSpec(
-            template=PodTemplate(metadata=TemplateMeta(labels=parent.labels()), spec=_pod(wanted, defaults)),
+            template=PodTemplate(
+                metadata=TemplateMeta(labels=parent.step_labels()), spec=_pod(wanted, defaults)
+            ),
             active_deadline_seconds=wanted.deadline_seconds,
             ttl_seconds_after_finished=defaults.ttl_seconds,
             pod_replacement_policy="Failed",

@@ -74,14 +74,14 @@ def train_step(
     """What a trainer is asked to do; ``cache`` is how later jobs find its run."""
     return Step(
         train=TrainStep(
-            owner=_owner(parent, attempt, settings.trainer.image),
+            owner=owner_of(parent, attempt, settings.trainer.image),
             spec=spec,
             data=None if isinstance(data, Pinned) else data,
             dataset_uid=data.dataset_uid if isinstance(data, Pinned) else "",
             cache=cache,
             s3=s3_endpoint(parent.namespace, settings),
-            mlflow=_mlflow(parent.namespace, settings),
-            postgres=_postgres(parent.namespace, settings) if spec.tuning is not None else None,
+            mlflow=mlflow_endpoint(parent.namespace, settings),
+            postgres=postgres_endpoint(parent.namespace, settings) if spec.tuning is not None else None,
         )
     )
 
@@ -96,13 +96,13 @@ def container_step(
 ) -> ContainerStep:
     """What a trainer is asked to do before and behind a container with own code."""
     return ContainerStep(
-        owner=_owner(parent, attempt, settings.trainer.image),
+        owner=owner_of(parent, attempt, settings.trainer.image),
         spec=spec,
         data=None if isinstance(data, Pinned) else data,
         dataset_uid=data.dataset_uid if isinstance(data, Pinned) else "",
         cache=cache,
         s3=s3_endpoint(parent.namespace, settings),
-        mlflow=_mlflow(parent.namespace, settings),
+        mlflow=mlflow_endpoint(parent.namespace, settings),
     )
 
 
@@ -110,10 +110,10 @@ def replay_step(parent: Parent, spec: ReplaySpec, attempt: int, settings: Settin
     """What a trainer is asked to make again."""
     return Step(
         replay=ReplayStep(
-            owner=_owner(parent, attempt, settings.trainer.image),
+            owner=owner_of(parent, attempt, settings.trainer.image),
             run_id=spec.replay.run_id,
             s3=s3_endpoint(parent.namespace, settings),
-            mlflow=_mlflow(parent.namespace, settings),
+            mlflow=mlflow_endpoint(parent.namespace, settings),
         )
     )
 
@@ -132,14 +132,14 @@ def _work(wanted: DatasetStep, settings: Settings) -> dict[str, Any]:
     """Fields that every step of a Dataset has."""
     parent, spec = wanted.parent, wanted.spec
     return {
-        "owner": _owner(parent, wanted.attempt, settings.loader.image),
+        "owner": owner_of(parent, wanted.attempt, settings.loader.image),
         "source": spec.source,
         "primary_key": spec.primary_key,
         "columns": spec.columns,
         "variants": spec.variants,
         "split": spec.split,
         "validation": spec.validation,
-        "postgres": _postgres(parent.namespace, settings),
+        "postgres": postgres_endpoint(parent.namespace, settings),
         "s3": s3_endpoint(parent.namespace, settings),
     }
 
@@ -179,11 +179,12 @@ def _sweep(wanted: DatasetStep, work: dict[str, Any], settings: Settings) -> Swe
         protected_sequences=list(wanted.references.sequences),
         protected_times=list(wanted.references.times),
         dry_run=wanted.due.dry_run,
-        mlflow=_mlflow(wanted.parent.namespace, settings),
+        mlflow=mlflow_endpoint(wanted.parent.namespace, settings),
     )
 
 
-def _postgres(project: str, settings: Settings) -> PostgresEndpoint:
+def postgres_endpoint(project: str, settings: Settings) -> PostgresEndpoint:
+    """The project's schema."""
     return PostgresEndpoint(
         host=settings.postgres.host,
         port=settings.postgres.port,
@@ -193,11 +194,13 @@ def _postgres(project: str, settings: Settings) -> PostgresEndpoint:
     )
 
 
-def _mlflow(project: str, settings: Settings) -> MLflowEndpoint:
+def mlflow_endpoint(project: str, settings: Settings) -> MLflowEndpoint:
+    """The project's workspace."""
     return MLflowEndpoint(url=settings.mlflow.url, workspace=project if settings.mlflow.workspaces else None)
 
 
-def _owner(parent: Parent, attempt: int, image: str) -> Owner:
+def owner_of(parent: Parent, attempt: int, image: str) -> Owner:
+    """The resource as its steps know it."""
     return Owner(
         project=parent.namespace,
         name=parent.name,

@@ -1,0 +1,1 @@
+"""What watching predictions costs, and whether drift is called as often as is said."""
