@@ -52,8 +52,11 @@ def named(document: Document, name: str) -> Document:
 
 DATASET = dataset("houses", NAMESPACE)
 TRAINING = training_job("forest", NAMESPACE)
-OWN_CODE = with_spec(
-    with_spec(TRAINING, "container", {"image": "registry/own:1", "command": ["train"]}), "pipeline", None
+OWN_CODE = named(
+    with_spec(
+        with_spec(TRAINING, "container", {"image": "registry/own:1", "command": ["train"]}), "pipeline", None
+    ),
+    "forest-of-own-code",
 )
 REPLAY = replay("again", NAMESPACE)
 PROMOTION = promotion("housing", NAMESPACE)
