@@ -12,13 +12,16 @@ from tests.support.server_process import ServerProcess
 
 
 class Clients:
-    """Threads that ask without a pause and count what they are told."""
+    """Threads that ask without a pause, or with one, and count what they are told."""
 
-    def __init__(self, server: ServerProcess, row: Mapping[str, Any], threads: int = 3) -> None:
+    def __init__(
+        self, server: ServerProcess, row: Mapping[str, Any], threads: int = 3, pause: float = 0
+    ) -> None:
         self.codes: Counter[int | str] = Counter()
         self.versions: Counter[str] = Counter()
         self._server = server
         self._row = row
+        self._pause = pause
         self._end = threading.Event()
         self._threads = [threading.Thread(target=self._ask) for _ in range(threads)]
 
@@ -34,7 +37,7 @@ class Clients:
 
     def _ask(self) -> None:
         with self._server.client() as client:
-            while not self._end.is_set():
+            while not self._end.wait(self._pause):
                 try:
                     answer = client.post("/predict", json=self._row)
                 except httpx.HTTPError as error:

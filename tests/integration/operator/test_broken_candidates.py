@@ -22,7 +22,7 @@ from tests.support.server_process import ServerProcess
 from tests.support.waiting import until
 
 NAMESPACE = "breaking"
-SETTINGS = {"ROLLOUT_LOAD_SECONDS": "8"}
+SETTINGS = {"ROLLOUT_LOAD_SECONDS": "8", "RESYNC_SECONDS": "1"}
 PERCENT = 20
 CANARY = {
     "canary": {
@@ -103,7 +103,7 @@ def test_a_candidate_gets_no_more_than_its_share_and_is_given_up_if_it(
     broken, model = BROKEN[name], name.replace(" ", "-").lower()
     candidate = broken.build().write(minio_server.store(NAMESPACE))
     with _serving(unserved, tmp_path, minio_server, champion, model) as server:
-        with Clients(server, ROW, threads=1) as clients:
+        with Clients(server, ROW, threads=1, pause=0.01) as clients:
             new = unserved.registry.register(model, candidate)
             seen = _given_up(unserved, server, broken.reason)
         assert set(clients.codes) == {200}, clients.codes
@@ -121,7 +121,7 @@ def test_a_candidate_that_is_not_loaded_in_time_is_given_up_while_the_champion_a
         Gate.before(minio_server.port, _named(held)) as gate,
         _serving(unserved, tmp_path, minio_server, champion, "slow-to-load", gate.url) as server,
     ):
-        with Clients(server, ROW, threads=1) as clients:
+        with Clients(server, ROW, threads=1, pause=0.01) as clients:
             unserved.registry.register("slow-to-load", held)
             seen = _given_up(unserved, server, "ModelUnusable")
         assert gate.reached.is_set()

@@ -332,7 +332,8 @@ def test_more_labels_than_are_held_are_refused_and_none_of_them_is_taken() -> No
     assert watching.store.objects == {}
 
 
-def test_drift_is_shown_by_feature_and_taken_back_with_its_version() -> None:
+@pytest.mark.parametrize("gone", [False, True], ids=["kept for a way back", "not held any more"])
+def test_drift_is_shown_by_feature_and_taken_back_with_its_version(gone: bool) -> None:  # noqa: FBT001
     watching = Monitored(log=None)
     model, generator = watched(), np.random.default_rng(1)
     rows = generator.normal(size=(500, 3))
@@ -348,7 +349,7 @@ def test_drift_is_shown_by_feature_and_taken_back_with_its_version() -> None:
     assert [name for name, score in scores.items() if score is not None and score > 1] == ["b"]
     assert watching.metric("drift_detected", **of_model) == 1
     assert watching.metric("drift_windows_total", **of_model, result="drift") == 1
-    watching.monitor.keep([])
+    watching.monitor.keep([] if gone else [replace(model, role=Role.PREVIOUS)])
     watching.monitor.round()
     assert watching.metric("drift_score", **of_model, feature="b") is None
     assert watching.metric("drift_detected", **of_model) is None

@@ -24,7 +24,7 @@ from modelyard_server.monitoring.metrics import MonitoringMetrics
 from modelyard_server.monitoring.records import Label
 from modelyard_server.monitoring.tap import Answered, Tap
 from modelyard_server.monitoring.uploads import Uploads
-from modelyard_server.serving import ServedModel
+from modelyard_server.serving import Role, ServedModel
 
 _ROUND_SECONDS = 0.25
 _AT_ONCE = 64
@@ -127,8 +127,12 @@ class Monitor:
             self._uploads.close(_CLOSE_SECONDS)
 
     def keep(self, held: Sequence[ServedModel]) -> None:
-        """Says which versions are held from now on."""
-        self._held = frozenset(Version(each.name, each.version, each.model.digest) for each in held)
+        """Says which versions are held from now on.
+
+        What the last windows of the version before showed would stand for ever: it is kept for a way back, and not asked.
+        """
+        watched = (each for each in held if each.role is not Role.PREVIOUS)
+        self._held = frozenset(Version(each.name, each.version, each.model.digest) for each in watched)
 
     def label(self, labels: Sequence[Label]) -> None:
         """Takes labels over. Raises OverloadedError where too many wait already, of which then none is taken."""
