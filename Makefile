@@ -92,6 +92,16 @@ test-integration: venv ## Integration tests: a real API server, Postgres, S3 and
 test-e2e: venv ## End-to-end tests on the kind cluster, which is brought up for them
 	@hack/run-tests e2e
 
+.PHONY: fuzz
+fuzz: venv ## Asks the model server 20,000 things, right and wrong ones, from its own description; options in FUZZ
+	@$(BRINGUP) tools --only minio >/dev/null
+	@$(PY) -m tests.fuzz $(FUZZ)
+
+.PHONY: soak
+soak: venv ## Asks a model on the kind cluster a million times while versions and pods change; options in SOAK
+	@$(BRINGUP) install
+	@$(PY) -m tests.soak $(SOAK)
+
 .PHONY: bench
 bench: venv ## Benchmarks of PART (operator, twin, data, serving): ours beside named peers; options in ARGS
 	@[ -n "$(PART)" ] || { echo "bench: name a part, such as PART=operator"; exit 2; }

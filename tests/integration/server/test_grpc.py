@@ -13,6 +13,7 @@ import pytest
 
 from modelyard_api.contract.monitoring import LogSettings, MonitoringSettings
 from modelyard_api.contract.route import Trial, TrialMode
+from modelyard_server.dialects.binary import values_of
 from modelyard_server.grpc_service.messages import SERVICE, Messages
 from tests.support.bundles import build_compiled, iris, matrix_of
 from tests.support.ports import free_port
@@ -84,9 +85,17 @@ def test_contents_of_either_form_are_answered(client: Client, raw: bool) -> None
     told = client.call("ModelInfer", **asked)
     labels, likely = told.outputs
     assert (told.id, told.model_version) == ("42", "3")
-    assert list(labels.contents.bytes_contents) == EXPECTED
-    found = np.array(likely.contents.fp64_contents).reshape(list(likely.shape))
-    assert found == pytest.approx(FITTED.model.predict_proba(MATRIX))
+    if raw:
+        # In the form in which it asked, and in that alone.
+        given, numbers = told.raw_output_contents
+        found = np.frombuffer(numbers)
+        assert values_of(labels.datatype, given, "labels") == [label.decode() for label in EXPECTED]
+        assert not labels.HasField("contents")
+    else:
+        found = np.array(likely.contents.fp64_contents)
+        assert list(labels.contents.bytes_contents) == EXPECTED
+        assert not told.raw_output_contents
+    assert found.reshape(list(likely.shape)) == pytest.approx(FITTED.model.predict_proba(MATRIX))
 
 
 @pytest.mark.parametrize(
@@ -170,4 +179,5 @@ def test_only_who_brings_a_key_is_answered_and_probes_need_none(
                 client.call("ModelInfer", metadata=[("x-api-key", KEY + "x")], **asked)
             for named in (("authorization", f"Bearer {KEY}"), ("x-api-key", KEY)):
                 told = client.call("ModelInfer", metadata=[named], **asked)
-                assert list(told.outputs[0].contents.bytes_contents) == EXPECTED
+                found = values_of("BYTES", told.raw_output_contents[0], "labels")
+                assert [label.encode() for label in found] == EXPECTED

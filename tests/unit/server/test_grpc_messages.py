@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from modelyard_server.dataplane import answer
+from modelyard_server.dialects.binary import values_of
 from modelyard_server.dialects.inference import InferenceDialect
 from modelyard_server.errors import RequestError
 from modelyard_server.grpc_service.messages import Messages
@@ -77,6 +78,10 @@ def test_answers_of_every_type_go_into_a_message(values: np.ndarray, field: str)
     expected = [value.encode() if isinstance(value, str) else value for value in values.tolist()]
     assert list(getattr(output.contents, field)) == expected
     assert (output.name, list(output.shape)) == ("predictions", [1])
+    raw = fill(MESSAGES.of("ModelInferResponse")(), document, raw=True)
+    (content,) = raw.raw_output_contents
+    assert values_of(raw.outputs[0].datatype, content, "predictions") == values.tolist()
+    assert not raw.outputs[0].HasField("contents")
 
 
 def test_contents_that_are_none_are_refused() -> None:

@@ -77,6 +77,14 @@ def values_of(datatype: object, content: bytes, where: str) -> list[Any]:
     return found
 
 
+def bytes_of(datatype: str, values: Any) -> bytes:  # noqa: ANN401  an array, or a list
+    """The bytes of a tensor's values, as ``values_of`` reads them."""
+    if datatype == "BYTES":
+        texts = [str(value).encode() for value in np.asarray(values).tolist()]
+        return b"".join(_LENGTH.pack(len(text)) + text for text in texts)
+    return np.asarray(values, dtype=_FORMS[datatype]).tobytes()
+
+
 def _texts(content: bytes, where: str) -> list[str]:
     """Each text behind its length in four bytes."""
     found = []

@@ -22,7 +22,7 @@ PROBABILITIES = "probabilities"
 
 _INTEGERS = frozenset(f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64))
 _FLOATS = frozenset({"FP16", "FP32", "FP64"})
-_ACCEPTED = {
+ACCEPTED = {
     ColumnType.INTEGER: _INTEGERS | _FLOATS,
     ColumnType.NUMBER: _INTEGERS | _FLOATS,
     ColumnType.BOOLEAN: frozenset({"BOOL"}),
@@ -205,7 +205,7 @@ def _checked(tensor: Any, index: int) -> dict[str, Any]:  # noqa: ANN401
 
 
 def _check_datatype(tensor: dict[str, Any], kind: ColumnType) -> None:
-    accepted = _ACCEPTED[kind]
+    accepted = ACCEPTED[kind]
     if tensor["datatype"] not in accepted:
         raise RequestError(
             f'input "{tensor["name"][:60]}" has the datatype {tensor["datatype"][:20]}, '

@@ -121,7 +121,7 @@ class InferenceService:
             with self._admission.request():
                 serving = self._state.demand()
                 served = serving.find(request.model_name, request.model_version or None)
-                asking = self._asking(given, document_of(request), came)
+                asking = self._asking(given, request, came)
                 by_version = bool(request.model_version)
                 _, response = await self._application.trials.answer(
                     serving, served, asking, by_version=by_version
@@ -137,7 +137,11 @@ class InferenceService:
             self._state.count(status)
             self._metrics.requests.labels(_PATH, str(status)).inc()
 
-    def _asking(self, given: bytes, document: dict[str, Any], came: Came) -> Asking[Any]:
+    def _asking(self, given: bytes, request: Any, came: Came) -> Asking[Any]:  # noqa: ANN401
+        document = document_of(request)
+        # Whoever sends raw contents reads them; some of these clients read no others.
+        raw = bool(request.raw_input_contents)
+
         def read(served: ServedModel) -> Asked:
             return read_document(served, self._dialect, document, came)
 
@@ -145,7 +149,7 @@ class InferenceService:
             asked = read(served)
             found = await self._application.predict(served, asked)
             told = compose(served, self._dialect, asked, found)
-            response = fill(self._messages.of("ModelInferResponse")(), told)
+            response = fill(self._messages.of("ModelInferResponse")(), told, raw=raw)
             observe(served, asked, found)
             return response
 

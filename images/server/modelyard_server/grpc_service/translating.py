@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from modelyard_server.dialects.binary import values_of
+from modelyard_server.dialects.binary import bytes_of, values_of
 from modelyard_server.errors import RequestError
 
 _CONTENTS = {
@@ -51,8 +51,8 @@ def document_of(request: Any) -> dict[str, Any]:  # noqa: ANN401  a ModelInferRe
     return document
 
 
-def fill(response: Any, document: Mapping[str, Any]) -> Any:  # noqa: ANN401  a ModelInferResponse
-    """Puts the document that answers over HTTP into a message, which is given back."""
+def fill(response: Any, document: Mapping[str, Any], *, raw: bool = False) -> Any:  # noqa: ANN401  a ModelInferResponse
+    """Puts the document that answers over HTTP into a message, which is given back; ``raw`` where its values shall be."""
     response.model_name = document["model_name"]
     response.model_version = document["model_version"]
     response.id = document.get("id", "")
@@ -60,6 +60,9 @@ def fill(response: Any, document: Mapping[str, Any]) -> Any:  # noqa: ANN401  a 
         response.parameters[name].string_param = value
     for output in document["outputs"]:
         tensor = response.outputs.add(name=output["name"], datatype=output["datatype"], shape=output["shape"])
+        if raw:
+            response.raw_output_contents.append(bytes_of(output["datatype"], output["data"]))
+            continue
         values = np.asarray(output["data"]).tolist()
         if output["datatype"] == "BYTES":
             values = [str(value).encode() for value in values]

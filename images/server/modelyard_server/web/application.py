@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from weakref import WeakKeyDictionary
 
 from modelyard_api.contract.monitoring import FEEDBACK_PATH
@@ -111,8 +112,11 @@ class Application:
             await self._predict(target, scope, receive, send)
         elif path == FEEDBACK_PATH:
             await self._take_labels(scope, receive, send)
-        elif scope["method"] in _READING and (reply := await self._pages.find(path)) is not None:
-            await respond(send, reply.status, reply.body, reply.content_type)
+        elif (page := self._pages.find(path)) is not None:
+            reply = (
+                await page() if scope["method"] in _READING else refused(self._inference, _only_read(path))
+            )
+            await respond(send, reply.status, reply.body, reply.content_type, reply.headers)
         else:
             await self._parts.admin(scope, receive, send)
 
@@ -226,7 +230,7 @@ class Application:
         head = RequestHead.of(scope)
         binary = head.json_length is not None and target.dialect is self._inference
         if not binary:
-            head.demand_json()
+            head.demand_json(may_be_unsaid=target.dialect is self._inference)
         limit = self._parts.max_body_bytes
         given, request_id = named
         with self._parts.admission.body(min(head.content_length or 0, limit)):
@@ -264,3 +268,9 @@ class Application:
     def _count(self, target: Target, reply: Reply) -> None:
         self._state.count(reply.status)
         self._parts.metrics.requests.labels(target.path, reply.code).inc()
+
+
+def _only_read(path: str) -> RequestError:
+    return RequestError(
+        f"{path} is asked with GET", HTTPStatus.METHOD_NOT_ALLOWED, [(b"allow", b"GET, HEAD")]
+    )

@@ -53,10 +53,13 @@ class RequestHead:
             json_length=None if json_length is None else int(json_length),
         )
 
-    def demand_json(self) -> None:
-        """Raises RequestError 415 for anything but plain JSON."""
+    def demand_json(self, *, may_be_unsaid: bool = False) -> None:
+        """Raises RequestError 415 for anything but plain JSON.
+
+        ``may_be_unsaid``: whether a client need not say so, as those of the Open Inference Protocol do not.
+        """
         kind = self.content_type.partition(b";")[0].strip().lower()
-        if kind != JSON:
+        if kind != JSON and not (may_be_unsaid and not kind):
             given = self.content_type[:_SHOWN].decode("latin-1") or "none"
             raise RequestError(
                 f"the content type is {given}; send JSON with the header Content-Type: application/json",

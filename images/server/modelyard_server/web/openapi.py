@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelyard_api.contract.manifest import Column
 from modelyard_api.contract.monitoring import FEEDBACK_PATH
-from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_server import SERVER_VERSION
-from modelyard_server.dialects.inference import PUBLISHED
-from modelyard_server.dialects.typed import PREDICTIONS, PROBABILITIES
+from modelyard_server.dialects.typed import PREDICTIONS
 from modelyard_server.serving import ServedModel, Serving
+from modelyard_server.web import schemas
 from modelyard_server.web.asgi import REQUEST_ID_CHARACTERS
 from modelyard_server.web.feedback import LABEL_CHARACTERS, MOST_ROWS
+from modelyard_server.web.schemas import Schema, reference
 
-_TYPES = {
-    ColumnType.INTEGER: "integer",
-    ColumnType.NUMBER: "number",
-    ColumnType.BOOLEAN: "boolean",
-    ColumnType.TEXT: "string",
-}
-_LABEL_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 _EXAMPLES = 3
 _REFUSALS = {
     "400": "The body or a column is not as the model takes it",
@@ -33,20 +25,7 @@ _REFUSALS = {
     "431": "The head of the request is too long",
     "503": "Not ready, or too much at once; Retry-After says when",
 }
-_ERROR = {
-    "type": "object",
-    "required": ["error"],
-    "properties": {
-        "error": {"type": "string"},
-        "columns": {
-            "type": "object",
-            "additionalProperties": {"type": "string"},
-            "description": "What is wrong, by the name of the column",
-        },
-    },
-}
-
-Schema = dict[str, Any]
+_UNKNOWN = {"404": "The version is not held"}
 
 
 def describe(serving: Serving | None, *, takes_labels: bool = False) -> Schema:
@@ -60,12 +39,19 @@ def describe(serving: Serving | None, *, takes_labels: bool = False) -> Schema:
         "openapi": "3.1.0",
         "info": {"title": title, "version": version},
         "paths": {
-            "/v2/health/ready": {"get": _operation("Whether a model is ready", {"200": _said("Ready")})},
-            "/admin/route": {"get": _operation("What is served", {"200": _said("State of the route")})},
+            "/v2": _read("Name and version of the server", _said("Metadata", _named("name", "version"))),
+            "/v2/health/live": _read("Whether the server runs", _said("It does", _flag("live"))),
+            "/v2/health/ready": _read(
+                "Whether a model is ready",
+                _said("Ready", _flag("ready")),
+                {"503": _said("Not ready", _flag("ready"))},
+            ),
+            "/admin/route": _read("What is served", _said("State of the route", {"type": "object"})),
         },
     }
     if serving is not None:
         _add_predictions(document, serving.champion)
+        _add_protocol(document, serving)
         if takes_labels:
             _add_labels(document, serving.champion)
     return document
@@ -74,99 +60,80 @@ def describe(serving: Serving | None, *, takes_labels: bool = False) -> Schema:
 def _add_predictions(document: Schema, served: ServedModel) -> None:
     examples = served.model.bundle.input_example[:_EXAMPLES]
     document["components"] = {
-        "schemas": {"Row": _row(served), "Predictions": _predictions(served), "Error": _ERROR}
+        "schemas": {
+            "Row": schemas.row(served),
+            "Predictions": _predictions(served),
+            "Error": schemas.ERROR,
+            "ScoringError": schemas.SCORING_ERROR,
+        }
     }
     document["paths"]["/predict"] = _asked(
         f"Predicts {served.model.bundle.target}",
         _typed_body(served, examples),
-        _said("One prediction for each row, in their order", _reference("Predictions")),
+        _said("One prediction for each row, in their order", reference("Predictions")),
     )
-    document["paths"] |= {
-        f"/v2/models/{served.name}/infer": _asked(
-            "The same in the Open Inference Protocol, version 2",
-            _tensors(served, examples),
-            _said("One tensor for each output", {"type": "object", "required": ["outputs"]}),
-        ),
-        "/invocations": _asked(
-            "The same in the protocol of MLflow's scoring server",
-            _invocation(examples),
-            _said("One prediction for each row", {"type": "object", "required": ["predictions"]}),
-        ),
+    document["paths"]["/invocations"] = _asked(
+        "The same in the protocol of MLflow's scoring server",
+        schemas.invocation_body(served, examples),
+        _said("One prediction for each row", schemas.invocation_answer(served)),
+        error="ScoringError",
+    )
+
+
+def _add_protocol(document: Schema, serving: Serving) -> None:
+    """The Open Inference Protocol, version 2, for the model and for each of its versions that is held."""
+    served = serving.champion
+    examples = served.model.bundle.input_example[:_EXAMPLES]
+    asked = _asked(
+        "The same in the Open Inference Protocol, version 2",
+        schemas.inference_body(served, examples),
+        _said("One tensor for each output", schemas.inference_answer(served)),
+    )
+    metadata = _said("Inputs and outputs", _named("name", "platform"))
+    ready = _said("Ready", _named("name", ready={"type": "boolean"}))
+    paths: Schema = {
+        "": _read("What the model takes and gives", metadata),
+        "/ready": _read("Whether the model is ready", ready),
+        "/infer": asked,
     }
+    version = {
+        "name": "version",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "enum": serving.versions},
+    }
+    unknown = {status: _said(text, reference("Error")) for status, text in _UNKNOWN.items()}
+    base = f"/v2/models/{served.name}"
+    for path, item in paths.items():
+        document["paths"][base + path] = item
+        of_version = {
+            method: operation | {"responses": operation["responses"] | unknown}
+            for method, operation in item.items()
+        }
+        document["paths"][f"{base}/versions/{{version}}{path}"] = {"parameters": [version], **of_version}
 
 
 def _typed_body(served: ServedModel, examples: list[dict[str, Any]]) -> Schema:
-    outputs = [PREDICTIONS, *([PROBABILITIES] if served.model.predictor.gives_probabilities else [])]
     many = {
         "type": "object",
         "required": ["rows"],
         "additionalProperties": False,
         "properties": {
-            "rows": {"type": "array", "minItems": 1, "items": _reference("Row")},
+            "rows": {"type": "array", "minItems": 1, "items": reference("Row")},
             "outputs": {
                 "type": "array",
                 "minItems": 1,
-                "items": {"enum": outputs},
+                "items": {"enum": schemas.outputs(served.model)},
                 "description": "What the answer shall hold; everything where it is left out",
             },
         },
     }
-    body: Schema = {"schema": {"oneOf": [many, _reference("Row")]}}
+    body: Schema = {"schema": {"oneOf": [many, reference("Row")]}}
     if examples:
         body["examples"] = {
             "rows": {"summary": "Several rows", "value": {"rows": examples}},
             "labels": {"summary": "Predictions alone", "value": {"rows": examples, "outputs": [PREDICTIONS]}},
             "row": {"summary": "One row", "value": examples[0]},
-        }
-    return body
-
-
-def _tensors(served: ServedModel, examples: list[dict[str, Any]]) -> Schema:
-    """One tensor a column; that lengths and shapes agree is more than a schema can say."""
-    columns = served.model.signature.columns
-    tensor = {
-        "type": "object",
-        "required": ["name", "shape", "datatype", "data"],
-        "properties": {
-            "name": {"type": "string"},
-            "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1},
-            "datatype": {"type": "string"},
-            "data": {"type": "array"},
-        },
-    }
-    body: Schema = {
-        "schema": {
-            "type": "object",
-            "required": ["inputs"],
-            "properties": {
-                "id": {"type": "string"},
-                "inputs": {"type": "array", "minItems": 1, "items": tensor},
-                "outputs": {"type": "array", "items": {"type": "object", "required": ["name"]}},
-            },
-        }
-    }
-    if examples:
-        inputs = [
-            {
-                "name": column.name,
-                "shape": [len(examples)],
-                "datatype": PUBLISHED[column.type],
-                "data": [row[column.name] for row in examples],
-            }
-            for column in columns
-        ]
-        body["examples"] = {"columns": {"summary": "One tensor a column", "value": {"inputs": inputs}}}
-    return body
-
-
-def _invocation(examples: list[dict[str, Any]]) -> Schema:
-    forms = ("dataframe_split", "dataframe_records", "instances", "inputs")
-    body: Schema = {"schema": {"type": "object", "oneOf": [{"required": [form]} for form in forms]}}
-    if examples:
-        split = {"columns": list(examples[0]), "data": [list(row.values()) for row in examples]}
-        body["examples"] = {
-            "records": {"summary": "Rows as objects", "value": {"dataframe_records": examples}},
-            "split": {"summary": "Rows as lists", "value": {"dataframe_split": split}},
         }
     return body
 
@@ -197,7 +164,7 @@ def _add_labels(document: Schema, served: ServedModel) -> None:
         "type": "object",
         "required": ["labels"],
         "additionalProperties": False,
-        "properties": {"labels": {"type": "array", "minItems": 1, "items": _reference("Label")}},
+        "properties": {"labels": {"type": "array", "minItems": 1, "items": reference("Label")}},
     }
     taken = {"type": "object", "required": ["accepted"], "properties": {"accepted": {"type": "integer"}}}
     document["components"]["schemas"] |= {"Label": label, "Accepted": taken}
@@ -205,50 +172,30 @@ def _add_labels(document: Schema, served: ServedModel) -> None:
         "post": _operation(
             f"Takes what {served.model.bundle.target} truly was",
             {
-                "202": _said("The labels will be stored", _reference("Accepted")),
-                "400": _said("A label is not as it should be; none was taken", _reference("Error")),
-                "413": _said("The body is too long", _reference("Error")),
-                "415": _said("The content type is not application/json", _reference("Error")),
-                "503": _said("Too many labels wait; Retry-After says when", _reference("Error")),
+                "202": _said("The labels will be stored", reference("Accepted")),
+                "400": _said("A label is not as it should be; none was taken", reference("Error")),
+                "413": _said("The body is too long", reference("Error")),
+                "415": _said("The content type is not application/json", reference("Error")),
+                "503": _said("Too many labels wait; Retry-After says when", reference("Error")),
             },
         )
         | {
             "requestBody": {
                 "required": True,
-                "content": {"application/json": {"schema": {"oneOf": [many, _reference("Label")]}}},
+                "content": {"application/json": {"schema": {"oneOf": [many, reference("Label")]}}},
             }
         }
     }
 
 
-def _row(served: ServedModel) -> Schema:
-    columns = served.model.signature.columns
-    return {
-        "type": "object",
-        "required": [column.name for column in columns],
-        "additionalProperties": False,
-        "properties": {column.name: _value(column) for column in columns},
-    }
-
-
-def _value(column: Column) -> Schema:
-    kind = _TYPES[column.type]
-    return {"type": [kind, "null"] if column.nullable else kind}
-
-
 def _predictions(served: ServedModel) -> Schema:
-    model = served.model
-    label: Schema = {"type": "number"}
-    if model.classifies:
-        label = {"enum": list(model.labels)} if model.labels else {}
-        if model.labels and type(model.labels[0]) in _LABEL_TYPES:
-            label["type"] = _LABEL_TYPES[type(model.labels[0])]
+    label = schemas.label(served.model)
     properties: Schema = {
         "model_name": {"type": "string"},
         "model_version": {"type": "string"},
         "predictions": {"type": "array", "items": label},
     }
-    if model.predictor.gives_probabilities:
+    if served.model.predictor.gives_probabilities:
         properties["labels"] = {"type": "array", "items": label, "description": "Order of the probabilities"}
         properties["probabilities"] = {
             "type": "array",
@@ -265,19 +212,30 @@ def _operation(summary: str, responses: Schema) -> Schema:
     return {"summary": summary, "responses": responses}
 
 
-def _asked(summary: str, body: Schema, answer: Schema) -> Schema:
+def _asked(summary: str, body: Schema, answer: Schema, error: str = "Error") -> Schema:
     """A path that is asked with a document, and how it refuses one."""
-    refusals = {status: _said(text, _reference("Error")) for status, text in _REFUSALS.items()}
+    refusals = {status: _said(text, reference(error)) for status, text in _REFUSALS.items()}
     return {
         "post": _operation(summary, {"200": answer, **refusals})
         | {"requestBody": {"required": True, "content": {"application/json": body}}}
     }
 
 
+def _read(summary: str, answer: Schema, others: Schema | None = None) -> Schema:
+    """A path that is only read."""
+    return {"get": _operation(summary, {"200": answer, **(others or {})})}
+
+
+def _flag(name: str) -> Schema:
+    return {"type": "object", "required": [name], "properties": {name: {"type": "boolean"}}}
+
+
+def _named(*texts: str, **others: Schema) -> Schema:
+    """An object of these texts and others, and whatever else."""
+    properties = {**{name: {"type": "string"} for name in texts}, **others}
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
 def _said(description: str, schema: Schema | None = None) -> Schema:
     content = {} if schema is None else {"content": {"application/json": {"schema": schema}}}
     return {"description": description, **content}
-
-
-def _reference(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -19,6 +21,9 @@ from modelyard_server.web.replies import Reply, refused
 _METRICS_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 _MODELS = "/v2/models/"
 
+Page = Callable[[], Awaitable[Reply]]
+"""Makes the answer to one who reads."""
+
 
 class Pages:
     """Answers GET and HEAD."""
@@ -29,44 +34,37 @@ class Pages:
         self._siblings = siblings
         self._inference = InferenceDialect()
         server = _json(server_metadata())
-        self._fixed = {
-            "/v2": server,
-            "/v2/": server,
-            "/v2/health/live": _json({"live": True}),
-            "/version": Reply(HTTPStatus.OK, SERVER_VERSION.encode(), content_type=TEXT),
-        }
-        self._asked: dict[str, Callable[[], Awaitable[Reply]]] = {
+        self._asked: dict[str, Page] = {
+            "/v2": _always(server),
+            "/v2/": _always(server),
+            "/v2/health/live": _always(_json({"live": True})),
+            "/version": _always(Reply(HTTPStatus.OK, SERVER_VERSION.encode(), content_type=TEXT)),
             "/health": self._health,
             "/metrics": self._scrape,
             "/ping": self._health,
             "/v2/health/ready": self._ready,
         }
 
-    async def find(self, path: str) -> Reply | None:
+    def find(self, path: str) -> Page | None:
         """The page at a path, None where there is none. Readiness and metrics are those of all processes of the pod."""
         asked = self._asked.get(path)
         if asked is not None:
-            return await asked()
-        return self._model(path) if path.startswith(_MODELS) else self._fixed.get(path)
+            return asked
+        of_model = _of_model(path)
+        return None if of_model is None else partial(self._model, of_model)
 
-    def _model(self, path: str) -> Reply | None:
-        """``/v2/models/{name}[/versions/{version}][/ready]``."""
-        name, *rest = path[len(_MODELS) :].split("/")
-        version = None
-        if len(rest) > 1 and rest[0] == "versions":
-            version, rest = rest[1], rest[2:]
-        if rest not in ([], ["ready"]):
-            return None
+    async def _model(self, asked: _OfModel) -> Reply:
+        name = asked.name
         try:
             serving = self._state.demand()
-            served = serving.find(name, version)
+            served = serving.find(name, asked.version)
         except NotReadyError as error:
-            if rest:
+            if asked.readiness:
                 return _json({"name": name, "ready": False}, HTTPStatus.SERVICE_UNAVAILABLE)
             return refused(self._inference, error)
         except RequestError as error:
             return refused(self._inference, error)
-        return _json({"name": name, "ready": True} if rest else model_metadata(serving, served))
+        return _json({"name": name, "ready": True} if asked.readiness else model_metadata(serving, served))
 
     async def _health(self) -> Reply:
         return Reply(_status(ready=await self._is_ready()), b"\n", content_type=TEXT)
@@ -84,6 +82,33 @@ class Pages:
         if not self._state.ready:
             return False
         return all(told is not None and told.ready for told in await self._siblings.told())
+
+
+@dataclass(frozen=True, slots=True)
+class _OfModel:
+    """A page of a model."""
+
+    name: str
+    version: str | None
+    readiness: bool
+
+
+def _of_model(path: str) -> _OfModel | None:
+    """``/v2/models/{name}[/versions/{version}][/ready]``."""
+    if not path.startswith(_MODELS):
+        return None
+    name, *rest = path[len(_MODELS) :].split("/")
+    version = None
+    if len(rest) > 1 and rest[0] == "versions":
+        version, rest = rest[1], rest[2:]
+    return _OfModel(name, version, bool(rest)) if rest in ([], ["ready"]) else None
+
+
+def _always(reply: Reply) -> Page:
+    async def page() -> Reply:
+        return reply
+
+    return page
 
 
 def _status(*, ready: bool) -> int:

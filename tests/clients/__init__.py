@@ -1,0 +1,1 @@
+"""Clients that others wrote, in environments of their own."""

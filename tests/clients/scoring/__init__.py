@@ -1,0 +1,1 @@
+"""MLflow's own client of a scoring server."""

@@ -1,0 +1,1 @@
+"""Requests made from the server's own description of itself, and wrong ones beside them."""
