@@ -165,24 +165,51 @@ class Kubelet:
         ended = {"exitCode": exit_code, "reason": reason, **({"message": message} if message else {})}
         self._set(job, {"phase": "Failed"}, {"terminated": ended})
 
+    def fail_before(self, job: str, container: str, exit_code: int, message: str = "") -> None:
+        """A container before the step's ends with an exit code, and what the kubelet kept of its log."""
+        ended = {"exitCode": exit_code, "reason": "Error", "message": message}
+        self._set_before(job, "Failed", container, {"terminated": ended})
+
+    def run_before(self, job: str, container: str) -> None:
+        """A container before the step's is at work."""
+        self._set_before(job, "Pending", container, {"running": {}})
+
+    def _set_before(self, job: str, phase: str, container: str, state: dict[str, Any]) -> None:
+        statuses = [_seen(container, state)]
+        self._set(
+            job,
+            {"phase": phase, "initContainerStatuses": statuses},
+            {"waiting": {"reason": "PodInitializing"}},
+        )
+
     def wait(self, job: str, reason: str, message: str = "") -> None:
         """The pod's container cannot begin."""
         self._set(job, {"phase": "Pending"}, {"waiting": {"reason": reason, "message": message}})
 
+    def leave(self, job: str, why: str) -> None:
+        """The scheduler's part: no node takes the pod."""
+        unscheduled = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": why}
+        name = f"{self.pod_of(job)['metadata']['name']}/status"
+        answer = self.api.merge(POD, self.namespace, name, {"status": {"conditions": [unscheduled]}})
+        assert answer.is_success, answer.text
+
     def _set(self, job: str, status: dict[str, Any], state: dict[str, Any]) -> None:
         pod = self.pod_of(job)
-        container = {
-            "name": STEP,
-            "image": "any",
-            "imageID": "",
-            "ready": False,
-            "restartCount": 0,
-            "state": state,
-        }
-        change = {"status": {**status, "containerStatuses": [container]}}
+        change = {"status": {**status, "containerStatuses": [_seen(STEP, state)]}}
         name = f"{pod['metadata']['name']}/status"
         answer = self.api.merge(POD, self.namespace, name, change)
         assert answer.is_success, answer.text
+
+
+def _seen(container: str, state: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": container,
+        "image": "any",
+        "imageID": "",
+        "ready": False,
+        "restartCount": 0,
+        "state": state,
+    }
 
 
 def jobs_of(api: KubeApi, namespace: str, label: str, name: str) -> list[Document]:

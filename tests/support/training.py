@@ -30,13 +30,14 @@ from modelyard_api.contract.steps import (
     S3_SECRET_KEY,
     STEP_VARIABLE,
     WORKER_VARIABLE,
+    ContainerStep,
     Owner,
     ReplayStep,
     Step,
     TrainStep,
 )
 from modelyard_api.v1alpha1.dataset import Split
-from modelyard_api.v1alpha1.training_job import DatasetVersion, TrainingJobSpec
+from modelyard_api.v1alpha1.training_job import ContainerSpec, DatasetVersion, TrainingJobSpec
 from modelyard_runtime.columns import canonical_columns
 from modelyard_runtime.digest import content_digest
 from modelyard_runtime.manifests import write_manifest, write_part
@@ -171,7 +172,21 @@ class TrainerRun:
             mlflow=self.mlflow.endpoint(),
         )
 
-    def start(self, step: TrainStep | ReplayStep, *, cold: bool = False) -> Started:
+    def own_step(self, spec: Mapping[str, Any], data: DatasetVersion, *, attempt: int = 1) -> ContainerStep:
+        """What the operator would ask for before and behind a container with own code."""
+        given = {"datasetRef": {"name": "data", "variant": data.variant}, **spec}
+        return ContainerStep(
+            owner=Owner(
+                project=self.mlflow.name, name="job", uid=self.uid, generation=1, attempt=attempt, image=IMAGE
+            ),
+            spec=ContainerSpec.model_validate(given),
+            data=data,
+            dataset_uid=DATASET_UID,
+            s3=self.s3.endpoint(self.mlflow.name),
+            mlflow=self.mlflow.endpoint(),
+        )
+
+    def start(self, step: TrainStep | ReplayStep | Step, *, cold: bool = False) -> Started:
         """Starts the trainer; a cold one in an interpreter of its own."""
         start = start_cold if cold else start_forked
         return start(_TRAINER, self.variables(step), self.directory)
@@ -183,7 +198,7 @@ class TrainerRun:
         outcome = parse_outcome(answer.read_text()) if answer.exists() else None
         return Finished(status, outcome, started.log)
 
-    def run(self, step: TrainStep | ReplayStep, *, cold: bool = False) -> Finished:
+    def run(self, step: TrainStep | ReplayStep | Step, *, cold: bool = False) -> Finished:
         """Carries a step out."""
         self.answer_file.unlink(missing_ok=True)
         return self.finish(self.start(step, cold=cold))
@@ -199,7 +214,7 @@ class TrainerRun:
         project = self.postgres[1]
         return [(POSTGRES_USERNAME, project.username), (POSTGRES_PASSWORD, project.password)]
 
-    def variables(self, step: TrainStep | ReplayStep) -> dict[str, str]:
+    def variables(self, step: TrainStep | ReplayStep | Step) -> dict[str, str]:
         """Environment of a pod that carries a step out."""
         secrets = self.directory / "credentials"
         secrets.mkdir(exist_ok=True)
@@ -211,12 +226,17 @@ class TrainerRun:
             *self._postgres_login(),
         ):
             (secrets / name).write_text(value)
-        asked = Step(replay=step) if isinstance(step, ReplayStep) else Step(train=step)
         return {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-            STEP_VARIABLE: asked.model_dump_json(by_alias=True, exclude_unset=True),
+            STEP_VARIABLE: _asked(step).model_dump_json(by_alias=True, exclude_unset=True),
             CREDENTIALS_VARIABLE: str(secrets),
             TERMINATION_VARIABLE: str(self.answer_file),
             **self.environment,
         }
+
+
+def _asked(step: TrainStep | ReplayStep | Step) -> Step:
+    if isinstance(step, Step):
+        return step
+    return Step(replay=step) if isinstance(step, ReplayStep) else Step(train=step)

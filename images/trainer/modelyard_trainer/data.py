@@ -74,8 +74,8 @@ def prepare(version: Version, plan: Plan, task: Task) -> TrainingData:
         _check_documents(table, plan, name)
     _check_not_empty(train, plan.inputs)
     data = TrainingData(
-        train=_part(train, plan, task),
-        test=_part(test, plan, task),
+        train=part_of(train, plan, task),
+        test=part_of(test, plan, task),
         missing=_missing(version.table, plan.inputs),
         missing_in_training=frozenset(_missing(train, plan.inputs)),
         weights=_weights(train, plan.weights) if plan.weights is not None else None,
@@ -84,7 +84,8 @@ def prepare(version: Version, plan: Plan, task: Task) -> TrainingData:
     return data
 
 
-def _part(table: pa.Table, plan: Plan, task: Task) -> Part:
+def part_of(table: pa.Table, plan: Plan, task: Task) -> Part:
+    """Rows as arrays, as they are."""
     first = np.arange(min(_EXAMPLES, table.num_rows))
     return Part(
         # A slice would keep the memory of all rows.
@@ -104,7 +105,7 @@ def _target_values(column: pa.ChunkedArray, target: Column, task: Task) -> np.nd
 
 def _weights(train: pa.Table, name: str) -> np.ndarray:
     column = train.column(name)
-    missing = _count_missing(column)
+    missing = count_missing(column)
     if missing:
         raise DataError(
             f"misses its value in {missing} of {train.num_rows} training rows",
@@ -124,7 +125,7 @@ def _weights(train: pa.Table, name: str) -> np.ndarray:
 
 def _check_target(table: pa.Table, target: Column, part: str) -> None:
     values = table.column(target.name)
-    missing = _count_missing(values)
+    missing = count_missing(values)
     if missing:
         raise DataError(
             f"misses its value in {missing} of {table.num_rows} {part} rows",
@@ -154,7 +155,7 @@ def _check_finite(table: pa.Table, inputs: Sequence[Column]) -> None:
 
 def _check_not_empty(train: pa.Table, inputs: Sequence[Column]) -> None:
     """Imputers would leave such a feature out with nothing but a warning."""
-    empty = [column.name for column in inputs if _count_missing(train.column(column.name)) == train.num_rows]
+    empty = [column.name for column in inputs if count_missing(train.column(column.name)) == train.num_rows]
     if empty:
         raise DataError(
             f"has no value in any of {train.num_rows} training rows",
@@ -169,7 +170,7 @@ def _check_documents(table: pa.Table, plan: Plan, part: str) -> None:
         if not branch.reads_text:
             continue
         name = plan.inputs[branch.positions[0]].name
-        missing = _count_missing(table.column(name))
+        missing = count_missing(table.column(name))
         if missing:
             raise DataError(
                 f"misses its text in {missing} of {table.num_rows} {part} rows",
@@ -196,11 +197,12 @@ def _check_variety(y: np.ndarray, target: Column, task: Task) -> None:
 
 
 def _missing(table: pa.Table, inputs: Sequence[Column]) -> dict[str, int]:
-    counts = {column.name: _count_missing(table.column(column.name)) for column in inputs}
+    counts = {column.name: count_missing(table.column(column.name)) for column in inputs}
     return {name: count for name, count in counts.items() if count}
 
 
-def _count_missing(values: pa.ChunkedArray) -> int:
+def count_missing(values: pa.ChunkedArray) -> int:
+    """Nulls and NaNs."""
     nans = (pc.sum(pc.is_nan(values)).as_py() or 0) if pa.types.is_floating(values.type) else 0
     return int(values.null_count + nans)
 

@@ -12,7 +12,7 @@ from modelyard_api.contract.manifest import Column, Manifest
 from modelyard_api.metrics import Task
 from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_api.v1alpha1.pipeline import Pipeline, Preprocess
-from modelyard_api.v1alpha1.training_job import TrainingJobSpec
+from modelyard_api.v1alpha1.training_job import LearningSpec
 from modelyard_runtime.errors import InvalidSpecError
 
 _NUMERIC = frozenset({ColumnType.INTEGER, ColumnType.NUMBER})
@@ -60,10 +60,12 @@ class Plan:
         return replace(self, branches=branches)
 
 
-def make_plan(manifest: Manifest, spec: TrainingJobSpec) -> Plan:
-    """Raises InvalidSpecError where spec and columns do not fit each other."""
+def make_plan(manifest: Manifest, spec: LearningSpec) -> Plan:
+    """Raises InvalidSpecError where spec and columns do not fit each other. Own code gets every feature as it is."""
     features = _features(manifest, spec)
     target = _target(manifest, spec)
+    if spec.pipeline is None:
+        return Plan(target, features, [], _weights(manifest, spec))
     chosen = [_selected(branch, number, features) for number, branch in enumerate(spec.pipeline.preprocess)]
     read = {name for names in chosen for name in names} if chosen else {column.name for column in features}
     inputs = [column for column in features if column.name in read]
@@ -77,7 +79,7 @@ def make_plan(manifest: Manifest, spec: TrainingJobSpec) -> Plan:
     return Plan(target, inputs, branches, _weights(manifest, spec))
 
 
-def _target(manifest: Manifest, spec: TrainingJobSpec) -> Column:
+def _target(manifest: Manifest, spec: LearningSpec) -> Column:
     column = next((own for own in manifest.columns if own.name == spec.target), None)
     if column is None:
         raise _unknown("spec.target", spec.target, manifest.columns)
@@ -97,7 +99,7 @@ def _target(manifest: Manifest, spec: TrainingJobSpec) -> Column:
     return column
 
 
-def _weights(manifest: Manifest, spec: TrainingJobSpec) -> str | None:
+def _weights(manifest: Manifest, spec: LearningSpec) -> str | None:
     name, field = spec.sample_weight_column, "spec.sampleWeightColumn"
     if name is None:
         return None
@@ -113,7 +115,7 @@ def _weights(manifest: Manifest, spec: TrainingJobSpec) -> str | None:
     return name
 
 
-def _features(manifest: Manifest, spec: TrainingJobSpec) -> list[Column]:
+def _features(manifest: Manifest, spec: LearningSpec) -> list[Column]:
     asked = spec.features
     included = asked.include if asked else None
     excluded = (asked.exclude if asked else None) or []

@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline as FittablePipeline
 
 from modelyard_api.contract.manifest import Column
 from modelyard_api.metrics import Task
-from modelyard_api.v1alpha1.training_job import TrainingJobSpec
+from modelyard_api.v1alpha1.training_job import LearningSpec, TrainingJobSpec
 from modelyard_runtime.table import Version
 from modelyard_trainer.bundle import Origin, PackedModel, pack
 from modelyard_trainer.data import TrainingData, prepare
@@ -45,7 +45,7 @@ class Made:
     assessment: Assessment
 
 
-def material_of(version: Version, spec: TrainingJobSpec) -> Material:
+def material_of(version: Version, spec: LearningSpec) -> Material:
     """Raises InvalidSpecError or DataError where the version is not what the spec asks for."""
     plan = make_plan(version.manifest, spec)
     return Material(version, plan, prepare(version, plan, spec.task))

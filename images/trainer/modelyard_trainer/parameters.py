@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from modelyard_api.contract.steps import TrainStep
+from modelyard_api.contract.steps import ModelStep
 from modelyard_api.v1alpha1.common import Json
+from modelyard_api.v1alpha1.own_container import OwnContainer
 from modelyard_api.v1alpha1.pipeline import Component, Pipeline
 from modelyard_runtime.table import Version
 from modelyard_trainer.features import Plan
 
 
-def parameters_of(step: TrainStep, version: Version, plan: Plan) -> dict[str, str]:
+def parameters_of(step: ModelStep, version: Version, plan: Plan) -> dict[str, str]:
     """Parameters by dotted names; the same for every attempt of a job, since MLflow lets none change."""
     manifest, split = version.manifest, version.manifest.split
     found = {
@@ -31,7 +32,12 @@ def parameters_of(step: TrainStep, version: Version, plan: Plan) -> dict[str, st
         found["sampleWeightColumn"] = plan.weights
     options = {"stratifyBy": split.stratify_by, "groupBy": split.group_by, "timeColumn": split.time_column}
     found.update({f"split.{name}": column for name, column in options.items() if column is not None})
-    found.update(_pipeline(step.spec.pipeline))
+    if step.spec.pipeline is not None:
+        found.update(_pipeline(step.spec.pipeline))
+    if step.spec.container is not None:
+        found.update(_container(step.spec.container))
+        plain = ((item.name, item.value) for item in step.spec.environment)
+        found.update({f"environment.{name}": value for name, value in plain if value is not None})
     return found
 
 
@@ -45,6 +51,14 @@ def _pipeline(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
     if pipeline.early_stopping is not None:
         yield "earlyStopping.rounds", str(pipeline.early_stopping.rounds)
         yield "earlyStopping.validationPercent", str(pipeline.early_stopping.validation_percent)
+
+
+def _container(container: OwnContainer) -> Iterator[tuple[str, str]]:
+    yield "container.image", container.image
+    if container.command:
+        yield "container.command", json.dumps(container.command)
+    if container.args:
+        yield "container.args", json.dumps(container.args)
 
 
 def _component(prefix: str, component: Component) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ from modelyard_api.contract.outcome import ChampionsOutcome, ImprovementOutcome,
 from modelyard_api.contract.steps import (
     WORKER_VARIABLE,
     ChampionsStep,
+    ContainerStep,
     ImprovementStep,
     ReplayStep,
     Step,
@@ -21,6 +22,10 @@ from modelyard_runtime.errors import InvalidSpecError
 from modelyard_runtime.s3 import ObjectStore
 from modelyard_runtime.tracking import MLflowClient
 from modelyard_trainer.improvement import improvement
+from modelyard_trainer.own.judge import judge_model
+from modelyard_trainer.own.places import Places
+from modelyard_trainer.own.prepare import prepare
+from modelyard_trainer.own.record import record
 from modelyard_trainer.replay.step import Surroundings, replay
 from modelyard_trainer.tracking.registry import Registry
 from modelyard_trainer.tracking.runs import Runs
@@ -30,11 +35,19 @@ from modelyard_trainer.train import Services, train
 
 def work(step: Step, environment: Mapping[str, str]) -> Outcome:
     """Carries out the step of a pod. Raises StepError."""
+    if step.judge is not None:
+        # Before any credential is thought of: it runs what somebody else wrote.
+        return Outcome(judged=judge_model(Places.mounted(environment)))
     credentials = Credentials.mounted(environment)
     if step.train is not None:
         return _train(step.train, credentials, environment)
     if step.replay is not None:
         return Outcome(replay=_replay(step.replay, credentials))
+    if step.prepare is not None:
+        store = ObjectStore(step.prepare.s3, credentials.s3())
+        return Outcome(prepared=prepare(step.prepare, store, Places.mounted(environment)))
+    if step.record is not None:
+        return _record(step.record, credentials, environment)
     if step.improvement is not None:
         return Outcome(improvement=_improvement(step.improvement, credentials))
     if step.champions is not None:
@@ -61,6 +74,20 @@ def _train(step: TrainStep, credentials: Credentials, environment: Mapping[str, 
         from modelyard_trainer.tuning.step import tune  # noqa: PLC0415
 
         return tune(step, services, environment)
+
+
+def _record(step: ContainerStep, credentials: Credentials, environment: Mapping[str, str]) -> Outcome:
+    with MLflowClient(step.mlflow, credentials.mlflow()) as client:
+        store = ObjectStore(step.s3, credentials.s3())
+        turn = Turn.take(store, step.owner, uuid4().hex)
+        services = Services(
+            store=store,
+            runs=Runs(client, step.spec.dataset_ref.name, turn.check),
+            registry=Registry(client),
+            now=_now,
+            turn=turn,
+        )
+        return Outcome(train=record(step, services, Places.mounted(environment)))
 
 
 def _replay(step: ReplayStep, credentials: Credentials) -> ReplayOutcome:

@@ -10,7 +10,7 @@ from datetime import datetime
 from modelyard_api import labels
 from modelyard_api.catalog.training_job import check_training_job
 from modelyard_api.contract.outcome import TrainOutcome
-from modelyard_api.contract.steps import TrainStep
+from modelyard_api.contract.steps import ModelStep, TrainStep
 from modelyard_api.contract.training_record import RECORD_FILE, TrainingRecord
 from modelyard_api.digests import canonical_json
 from modelyard_api.metrics import METRICS
@@ -100,7 +100,7 @@ def train(step: TrainStep, services: Services) -> TrainOutcome:
     return train_on(step, services, read_source(step, services))
 
 
-def finished_run(step: TrainStep, services: Services) -> Run | None:
+def finished_run(step: ModelStep, services: Services) -> Run | None:
     """The run of an earlier attempt that came to its end. Raises InvalidSpecError for a spec that no run can have."""
     refuse(check_training_job(step.spec))
     ended = services.turn.run_id if services.turn is not None else None
@@ -111,9 +111,9 @@ def finished_run(step: TrainStep, services: Services) -> Run | None:
     return known
 
 
-def read_source(step: TrainStep, services: Services) -> Source:
+def read_source(step: ModelStep, services: Services) -> Source:
     """Reads the version and checks that it can be trained on."""
-    source = step.data or resolve_version(services.store, _reference(step))
+    source = step.data or resolve_version(services.store, reference_of(step))
     version = load_version(source.uri, services.store)
     _log.info("read %d rows of %s", version.manifest.rows, source.uri)
     return Source(material_of(version, step.spec), source)
@@ -121,14 +121,28 @@ def read_source(step: TrainStep, services: Services) -> Source:
 
 def train_on(step: TrainStep, services: Services, source: Source, extra: Extra | None = None) -> TrainOutcome:
     """Trains on what was read, tracks and registers."""
+
+    def work(attempt: Attempt) -> dict[str, str]:
+        return {**log_trained(attempt, _train(attempt, step)), **_usage()}
+
+    return track(step, services, source, extra or Extra(), work)
+
+
+def track(
+    step: ModelStep,
+    services: Services,
+    source: Source,
+    extra: Extra,
+    work: Callable[[Attempt], dict[str, str]],
+) -> TrainOutcome:
+    """A run from its begin to its answer. ``work`` makes the model, logs what it is like, and returns tags of its run."""
     run = services.runs.begin(step.owner, services.now())
     try:
-        attempt = _Attempt(step, services, run, source.material, source.version, extra or Extra())
+        attempt = Attempt(step, services, run, source.material, source.version, extra)
         _log_request(attempt)
-        trained = _train(attempt)
-        _log_evaluation(attempt, trained)
-        _log_extra(attempt)
-        _log_result(services, run, trained)
+        services.runs.tag(run.id, work(attempt))
+        services.own_turn().finish(run.id)
+        services.runs.end(run.id, RunStatus.FINISHED, services.now())
     except StepError as error:
         services.runs.fail(run.id, error.message, services.now())
         raise
@@ -138,17 +152,17 @@ def train_on(step: TrainStep, services: Services, source: Source, extra: Extra |
     return answer_of(step, services, finished)
 
 
-def _reference(step: TrainStep) -> Reference:
+def reference_of(step: ModelStep) -> Reference:
     """What the spec pins."""
     ref = step.spec.dataset_ref
     return Reference(ref.name, ref.variant, step.dataset_uid or None, ref.sequence, ref.digest, ref.as_of)
 
 
 @dataclass(frozen=True)
-class _Attempt:
+class Attempt:
     """A run under way and what its model is made from."""
 
-    step: TrainStep
+    step: ModelStep
     services: Services
     run: Run
     material: Material
@@ -156,15 +170,15 @@ class _Attempt:
     extra: Extra
 
 
-def _train(attempt: _Attempt) -> Trained:
+def _train(attempt: Attempt, step: TrainStep) -> Trained:
     threads = machine.threads()
-    spec, material = attempt.step.spec, attempt.material
+    spec, material = step.spec, attempt.material
     made = make(spec, material, threads)
     model = packed(made.model, spec, material, attempt.run.id, attempt.source.digest)
     return Trained(model, made.assessment, threads)
 
 
-def _log_request(attempt: _Attempt) -> None:
+def _log_request(attempt: Attempt) -> None:
     runs, run, source = attempt.services.runs, attempt.run, attempt.source
     manifest = attempt.material.version.manifest
     runs.log_parameters(run.id, _parameters(attempt))
@@ -198,12 +212,38 @@ def _log_request(attempt: _Attempt) -> None:
     )
 
 
-def _parameters(attempt: _Attempt) -> dict[str, str]:
+def _parameters(attempt: Attempt) -> dict[str, str]:
     own = parameters_of(attempt.step, attempt.material.version, attempt.material.plan)
     return {**own, **attempt.extra.parameters}
 
 
-def _log_evaluation(attempt: _Attempt, trained: Trained) -> None:
+def log_trained(attempt: Attempt, trained: Trained) -> dict[str, str]:
+    """Everything about a model that can be served; the tags of its run."""
+    _log_evaluation(attempt, trained)
+    log_extra(attempt)
+    runs, now = attempt.services.runs, attempt.services.now
+    uri = store(trained.packed, attempt.services.store)
+    for path, content in model_directory(trained.packed, now()).items():
+        runs.log_file(attempt.run, f"{DIRECTORY}/{path}", content)
+    runs.log_metrics(attempt.run.id, trained.assessment.numbers(), now())
+    return {
+        labels.TAG_MODEL_DIGEST: trained.packed.digest,
+        labels.TAG_BUNDLE_URI: uri,
+        TAG_THREADS: str(trained.threads),
+        **tags_of(trained.packed.bundle.certificate),
+    }
+
+
+def _usage() -> dict[str, str]:
+    used = machine.used_so_far()
+    return {
+        TAG_CPU_SECONDS: str(used.cpu_seconds),
+        TAG_PEAK_MEMORY: str(used.peak_memory_bytes),
+        TAG_SECONDS: str(used.seconds),
+    }
+
+
+def _log_evaluation(attempt: Attempt, trained: Trained) -> None:
     """Record, plots and report of the run, before it counts as finished."""
     step, services, run = attempt.step, attempt.services, attempt.run
     version, data = attempt.material.version, attempt.material.data
@@ -234,7 +274,8 @@ def _log_evaluation(attempt: _Attempt, trained: Trained) -> None:
         services.runs.log_file(run, f"{present.DIRECTORY}/{path}", content)
 
 
-def _log_extra(attempt: _Attempt) -> None:
+def log_extra(attempt: Attempt) -> None:
+    """Files and metrics of how the model came about."""
     runs, extra = attempt.services.runs, attempt.extra
     for path, content in extra.files().items():
         runs.log_file(attempt.run, path, content)
@@ -242,29 +283,7 @@ def _log_extra(attempt: _Attempt) -> None:
         runs.log_metrics(attempt.run.id, extra.metrics, attempt.services.now())
 
 
-def _log_result(services: Services, run: Run, trained: Trained) -> None:
-    uri = store(trained.packed, services.store)
-    for path, content in model_directory(trained.packed, services.now()).items():
-        services.runs.log_file(run, f"{DIRECTORY}/{path}", content)
-    services.runs.log_metrics(run.id, trained.assessment.numbers(), services.now())
-    used = machine.used_so_far()
-    services.runs.tag(
-        run.id,
-        {
-            labels.TAG_MODEL_DIGEST: trained.packed.digest,
-            labels.TAG_BUNDLE_URI: uri,
-            TAG_CPU_SECONDS: str(used.cpu_seconds),
-            TAG_PEAK_MEMORY: str(used.peak_memory_bytes),
-            TAG_SECONDS: str(used.seconds),
-            TAG_THREADS: str(trained.threads),
-            **tags_of(trained.packed.bundle.certificate),
-        },
-    )
-    services.own_turn().finish(run.id)
-    services.runs.end(run.id, RunStatus.FINISHED, services.now())
-
-
-def answer_of(step: TrainStep, services: Services, run: Run) -> TrainOutcome:
+def answer_of(step: ModelStep, services: Services, run: Run) -> TrainOutcome:
     """The outcome of a finished run, its version registered if that was asked for."""
     held = run.tags.get(TAG_DATASET_VERSION)
     tags = {
@@ -272,30 +291,33 @@ def answer_of(step: TrainStep, services: Services, run: Run) -> TrainOutcome:
         labels.RUN_TAG_UID: step.owner.uid,
         labels.TAG_DATASET_DIGEST: run.tags[labels.TAG_DATASET_DIGEST],
         labels.TAG_MODEL_DIGEST: run.tags[labels.TAG_MODEL_DIGEST],
-        labels.TAG_BUNDLE_URI: run.tags[labels.TAG_BUNDLE_URI],
     }
+    for name in (labels.TAG_BUNDLE_URI, labels.TAG_NOT_SERVABLE):
+        if name in run.tags:
+            tags[name] = run.tags[name]
     version = None
     services.own_turn().check()
     if step.spec.register_ is not None:
         version = services.registry.register(step.spec.register_.model_name, run.id, tags)
         _log.info("model %s version %s", step.spec.register_.model_name, version)
         services.own_turn().check()
-    seconds = run.tags.get(TAG_SECONDS)
+    cpu, peak, seconds = (run.tags.get(name) for name in (TAG_CPU_SECONDS, TAG_PEAK_MEMORY, TAG_SECONDS))
     return TrainOutcome(
         run_id=run.id,
         model_digest=run.tags[labels.TAG_MODEL_DIGEST],
-        bundle_uri=run.tags[labels.TAG_BUNDLE_URI],
+        bundle_uri=run.tags.get(labels.TAG_BUNDLE_URI, ""),
+        not_servable=run.tags.get(labels.TAG_NOT_SERVABLE, ""),
         model_version=version,
         data=DatasetVersion.model_validate_json(held) if held else step.data,
         metrics=_answered(step, run),
-        cpu_seconds=float(run.tags[TAG_CPU_SECONDS]),
-        peak_memory_bytes=int(run.tags[TAG_PEAK_MEMORY]),
+        cpu_seconds=float(cpu) if cpu else None,
+        peak_memory_bytes=int(peak) if peak else None,
         compiled=read_tag(run.tags),
         seconds=float(seconds) if seconds else None,
     )
 
 
-def _answered(step: TrainStep, run: Run) -> dict[str, float]:
+def _answered(step: ModelStep, run: Run) -> dict[str, float]:
     """The metrics that fit into an answer: those of the task, and of single classes only what was asked for."""
     asked = step.spec.evaluation
     wanted = {*METRICS, *asked.metrics, asked.primary}

@@ -12,13 +12,14 @@ import binascii
 import json
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from modelyard_api.digests import canonical_digest, canonical_json
 from modelyard_api.v1alpha1.common import JobOptions, Quantity, ResourceRequirements
-from modelyard_api.v1alpha1.training_job import DatasetVersion, TrainingJobSpec
+from modelyard_api.v1alpha1.own_container import EnvironmentVariable, OwnContainer
+from modelyard_api.v1alpha1.training_job import DatasetVersion, LearningSpec
 
 KEY_SCHEMA = "1"
 """Counted up where the same ingredients come to mean another result: every earlier run then misses, for that reason."""
@@ -49,11 +50,13 @@ class Surroundings:
 
 
 def unknown_ingredient(
-    spec: TrainingJobSpec, data: DatasetVersion | None, surroundings: Surroundings
+    spec: LearningSpec, data: DatasetVersion | None, surroundings: Surroundings
 ) -> str | None:
     """The ingredient that nobody knows for certain before the pod runs, in words; None where all are known."""
     if spec.tuning is not None and spec.tuning.warm_start is not None:
         return "tuning.warmStart begins with trials of a job, which may be others another time"
+    if spec.container is not None and (unknown := _unknown_of(spec.container, spec.environment)):
+        return unknown
     if data is None:
         return "datasetRef pins a version that the trainer looks up"
     if data.split is None:
@@ -65,14 +68,23 @@ def unknown_ingredient(
     return None
 
 
+def _unknown_of(container: OwnContainer, environment: Sequence[EnvironmentVariable]) -> str | None:
+    if not is_pinned(container.image):
+        return f"container.image {container.image} is named by a tag that may come to mean another image"
+    secret = next((item for item in environment if item.secret is not None), None)
+    return None if secret is None else f"environment {secret.name} is what a Secret holds at the time"
+
+
 def is_pinned(image: str) -> bool:
     """Whether a name always means the same image: by digest, or by a tag that ends in the digest of its content."""
     return bool(_DIGEST.search(image) or _CONTENT_TAG.search(image))
 
 
-def ingredients_of(spec: TrainingJobSpec, data: DatasetVersion, surroundings: Surroundings) -> Ingredients:
+def ingredients_of(spec: LearningSpec, data: DatasetVersion, surroundings: Surroundings) -> Ingredients:
     """All that the result follows from. The data count by their content: not by name, load or time."""
-    asked = spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=set(_WHERE_AND_HOW))
+    # A pipeline has no environment: its key stays that of a release before there were containers.
+    left_out = _WHERE_AND_HOW if spec.environment else _WHERE_AND_HOW | {"environment"}
+    asked = spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=set(left_out))
     document = {
         "keySchema": KEY_SCHEMA,
         **asked,

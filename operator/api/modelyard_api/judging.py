@@ -10,10 +10,10 @@ from datetime import datetime
 from modelyard_api.catalog.training_job import check_training_job
 from modelyard_api.metrics import METRICS, find_metric
 from modelyard_api.schedule import schedule_fault
-from modelyard_api.v1alpha1 import DatasetSpec, ModelPromotionSpec, TrainingJobSpec
-from modelyard_api.v1alpha1.training_job import ReplaySpec
+from modelyard_api.v1alpha1 import DatasetSpec, ModelPromotionSpec
+from modelyard_api.v1alpha1.training_job import AnySpec
 
-Spec = DatasetSpec | TrainingJobSpec | ReplaySpec | ModelPromotionSpec
+Spec = DatasetSpec | AnySpec | ModelPromotionSpec
 
 
 def best_metric_fault(spec: ModelPromotionSpec) -> str:
@@ -41,7 +41,7 @@ def promotion_faults(spec: ModelPromotionSpec) -> list[str]:
 
 def faults_of(spec: Spec, now: datetime) -> list[str]:
     """Every fault as a sentence with field, value and remedy. ``now`` is when a schedule would begin."""
-    if isinstance(spec, TrainingJobSpec | ReplaySpec):
+    if isinstance(spec, AnySpec):
         return [problem.sentence() for problem in check_training_job(spec)]
     if isinstance(spec, ModelPromotionSpec):
         return promotion_faults(spec)

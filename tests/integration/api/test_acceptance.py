@@ -52,6 +52,12 @@ def named(document: Document, name: str) -> Document:
 
 DATASET = dataset("houses", NAMESPACE)
 TRAINING = training_job("forest", NAMESPACE)
+OWN_CODE = named(
+    with_spec(
+        with_spec(TRAINING, "container", {"image": "registry/own:1", "command": ["train"]}), "pipeline", None
+    ),
+    "forest-of-own-code",
+)
 REPLAY = replay("again", NAMESPACE)
 PROMOTION = promotion("housing", NAMESPACE)
 
@@ -124,12 +130,44 @@ REFUSED = [
     (
         "neither pipeline nor replay",
         with_spec(TRAINING, "pipeline", None),
-        "exactly one of pipeline, replay must be",
+        "exactly one of pipeline, container, replay must be",
     ),
     (
         "pipeline and replay",
         with_spec(TRAINING, "replay", {"runId": "0" * 32}),
-        "exactly one of pipeline, replay must be set",
+        "exactly one of pipeline, container, replay must be set",
+    ),
+    (
+        "pipeline and container",
+        with_spec(TRAINING, "container", {"image": "registry/own:1"}),
+        "exactly one of pipeline, container, replay must be set",
+    ),
+    (
+        "a container without an image",
+        with_spec(OWN_CODE, "container", {"args": ["x"]}),
+        "image: Required value",
+    ),
+    (
+        "folds of a container",
+        with_spec(OWN_CODE, "evaluation", {"crossValidation": {"folds": 3}}),
+        "a container does that itself",
+    ),
+    (
+        "a variable of a pipeline",
+        with_spec(TRAINING, "environment", [{"name": "A", "value": "b"}]),
+        "environment is for a container",
+    ),
+    (
+        "a variable with two values",
+        with_spec(
+            OWN_CODE, "environment", [{"name": "A", "value": "b", "secret": {"name": "a", "key": "b"}}]
+        ),
+        "exactly one of value, secret must be set",
+    ),
+    (
+        "a variable of Modelyard's",
+        with_spec(OWN_CODE, "environment", [{"name": "MODELYARD_STEP", "value": "{}"}]),
+        "names that begin with MODELYARD_ are Modelyard's own",
     ),
     (
         "a replay of other data",
@@ -214,6 +252,13 @@ IMMUTABLE = [
     (TRAINING, "target", "MedInc", "target is immutable: make a new TrainingJob"),
     (TRAINING, "task", "Classification", "task is immutable: make a new TrainingJob"),
     (REPLAY, "replay", {"runId": "1" * 32}, "replay is immutable: make a new TrainingJob"),
+    (OWN_CODE, "container.image", "registry/own:2", "container is immutable: make a new TrainingJob"),
+    (
+        OWN_CODE,
+        "environment",
+        [{"name": "A", "value": "b"}],
+        "environment is immutable: make a new TrainingJob",
+    ),
     (TRAINING, "datasetRef.variant", "v2", "datasetRef is immutable: make a new TrainingJob"),
     (
         TRAINING,

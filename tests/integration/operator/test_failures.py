@@ -101,6 +101,22 @@ def test_an_image_that_cannot_be_pulled_is_told_and_waited_for(project: Project)
     project.training("forest", "Training")
 
 
+def test_a_node_selector_that_no_node_matches_is_told_and_waited_for(project: Project) -> None:
+    project.load_houses()
+    project.apply(training_job("forest", project.namespace, nodeSelector={"disk": "golden"}))
+    job = project.job("training-job", "forest")
+    project.kubelet.leave(
+        job, "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector."
+    )
+    seen = condition(project.training("forest", "Unschedulable"), "Succeeded")
+    assert seen["status"] == "Unknown"
+    assert "didn't match Pod's node affinity/selector" in seen["message"]
+    assert "spec.nodeSelector" in seen["message"]
+    project.kubelet.run(job)
+    project.training("forest", "Training")
+    assert len(project.jobs("training-job", "forest")) == 1
+
+
 @pytest.mark.parametrize(
     ("spec", "words"),
     [

@@ -68,7 +68,9 @@ def test_a_forest_is_tracked_stored_and_registered(trainer: TrainerRun) -> None:
     assert trained.data == data
     assert set(trained.metrics) == {"rmse", "mae", "r2", "mape", "median_error", "max_error"}
     assert trained.model_version == "1"
+    assert trained.cpu_seconds is not None
     assert trained.cpu_seconds > 0
+    assert trained.peak_memory_bytes is not None
     assert trained.peak_memory_bytes > 10_000_000
     assert trained.compiled is not None
     assert (trained.compiled.used, trained.compiled.max_delta) == (True, "0")

@@ -37,6 +37,7 @@ SPEC: dict[str, Any] = {
 DATA = DatasetVersion(
     variant="v1", sequence=3, digest="sha256:" + "1" * 64, uri="s3://a/b", split="0123456789abcdef"
 )
+SPACE = [{"parameter": "estimator.n_estimators", "integer": {"low": 1, "high": 9}}]
 AROUND = Surroundings("trainer:0.1.0-0123456789ab", ResourceRequirements(), {"scikit-learn": "1.9.1"})
 
 
@@ -91,6 +92,23 @@ CHANGES = {
         ["pipeline.estimator.params.n_estimators"],
     ),
     "no preprocessing": (made(spec(pipeline=pipeline(preprocess=[]))), ["pipeline.preprocess"]),
+    "resampling": (
+        made(spec(pipeline=pipeline(resample={"class": "SMOTE"}))),
+        ["pipeline.resample"],
+    ),
+    "early stopping": (
+        made(spec(pipeline=pipeline(earlyStopping={"rounds": 5}))),
+        ["pipeline.earlyStopping"],
+    ),
+    "weights of rows": (made(spec(sampleWeightColumn="weight")), ["sampleWeightColumn"]),
+    "a search": (
+        made(spec(tuning={"trials": 4, "space": SPACE})),
+        ["tuning"],
+    ),
+    "folds": (
+        made(spec(evaluation={**SPEC["evaluation"], "crossValidation": {"folds": 5}})),
+        ["evaluation.crossValidation"],
+    ),
     "metrics": (made(spec(evaluation={"primary": "rmse", "metrics": ["rmse"]})), ["evaluation.metrics[1]"]),
     "model": (made(spec(register={"modelName": "homes"})), ["register.modelName"]),
     "no model": (made({key: value for key, value in SPEC.items() if key != "register"}), ["register"]),
@@ -178,8 +196,7 @@ def test_an_unknown_ingredient_is_named() -> None:
     assert "looks up" in (unknown_ingredient(given, None, AROUND) or "")
     assert "split" in (unknown_ingredient(given, DATA.model_copy(update={"split": None}), AROUND) or "")
     assert "trainer:latest" in (unknown_ingredient(given, DATA, around(image="trainer:latest")) or "")
-    space = [{"parameter": "estimator.n_estimators", "integer": {"low": 1, "high": 9}}]
-    tuning = {"trials": 4, "space": space, "warmStart": {"trainingJob": "before"}}
+    tuning = {"trials": 4, "space": SPACE, "warmStart": {"trainingJob": "before"}}
     warm = TrainingJobSpec.model_validate(spec(tuning=tuning))
     assert "tuning.warmStart" in (unknown_ingredient(warm, DATA, AROUND) or "")
 

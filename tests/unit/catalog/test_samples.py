@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from bringup.paths import REPOSITORY
-from modelyard_api.catalog import check_evaluation, check_pipeline
+from modelyard_api.catalog.training_job import check_training_job
 from modelyard_api.v1alpha1.dataset import DatasetSpec
-from modelyard_api.v1alpha1.training_job import TrainingJobSpec
+from modelyard_api.v1alpha1.training_job import parse_training_job_spec
 
 FOLDER = REPOSITORY / "manifests" / "samples"
 DOCUMENTS = [
@@ -22,10 +22,7 @@ JOBS = {one["metadata"]["name"]: one["spec"] for one in DOCUMENTS if one["kind"]
 
 @pytest.mark.parametrize("name", JOBS)
 def test_a_sample_has_no_fault_that_the_catalog_knows(name: str) -> None:
-    spec = TrainingJobSpec.model_validate(JOBS[name])
-    weights = spec.sample_weight_column is not None
-    assert check_pipeline(spec.pipeline, spec.task, weights=weights) == []
-    assert check_evaluation(spec.evaluation, spec.task) == []
+    assert check_training_job(parse_training_job_spec(JOBS[name])) == []
 
 
 def test_samples_are_named_once_and_train_on_variants_that_there_are() -> None:

@@ -117,3 +117,26 @@ def test_the_latest_pod_comes_first_and_one_that_goes_on_before_one_that_ended()
 
     pods = [pod("old", 1, "Succeeded"), pod("ended", 2, "Failed"), pod("at-work", 2, "Running")]
     assert [item.name for item in of_resource(pods)] == ["at-work", "ended", "old"]
+
+
+@pytest.mark.parametrize(
+    ("states", "container"),
+    [
+        ([{"running": {}}], "first"),
+        ([{"terminated": {"exitCode": 0}}, {"running": {}}], "second"),
+        ([{"terminated": {"exitCode": 0}}, {"terminated": {"exitCode": 1}}], "second"),
+        ([{"terminated": {"exitCode": 0}}, {"terminated": {"exitCode": 0}}], "work"),
+    ],
+)
+def test_of_containers_one_after_the_other_the_one_that_works_or_failed_is_looked_at(
+    states: list[dict[str, Any]], container: str
+) -> None:
+    statuses = [
+        {"name": name, "state": state} for name, state in zip(("first", "second"), states, strict=False)
+    ]
+    pod = {
+        "metadata": {"name": "pod", "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "spec": {"containers": [{"name": "work"}]},
+        "status": {"phase": "Pending", "initContainerStatuses": statuses},
+    }
+    assert [item.container for item in of_resource([pod])] == [container]

@@ -91,6 +91,19 @@ def ended(attempt: int = 1, exit_code: int = 0, message: str = "", reason: str =
     return pod(attempt, phase, containerStatuses=[container], **more)
 
 
+def before(name: str, exit_code: int, message: str = "", reason: str = "Error", **more: Any) -> Pod:  # noqa: ANN401
+    """A pod with own code of which a container before the step's ended like this, and the next was not begun."""
+    terminated = {"exitCode": exit_code, "reason": reason, "message": message}
+    statuses = [{"name": name, "state": {"terminated": terminated}}]
+    if name != "prepare":
+        statuses.insert(
+            0, {"name": "prepare", "state": {"terminated": {"exitCode": 0, "reason": "Completed"}}}
+        )
+    step = {"name": "step", "state": {"waiting": {"reason": "PodInitializing"}}}
+    phase = "Failed" if exit_code else "Pending"
+    return pod(1, phase, initContainerStatuses=statuses, containerStatuses=[step], **more)
+
+
 def version(number: int, **tags: str) -> Version:
     """A version that a TrainingJob made."""
     given = {

@@ -16,15 +16,23 @@ from modelyard_api.contract.steps import SERVER_VARIABLE, STEP_VARIABLE, ServerS
 from modelyard_api.v1alpha1.dataset import DatasetSpec
 from modelyard_api.v1alpha1.dataset_status import DatasetStatus
 from modelyard_api.v1alpha1.model_promotion import ModelPromotionSpec, Replicas, Serving
-from modelyard_api.v1alpha1.training_job import DatasetVersion, TrainingJobSpec
+from modelyard_api.v1alpha1.training_job import ContainerSpec, DatasetVersion, TrainingJobSpec
+from modelyard_operator.objects.pods import Container
 from modelyard_operator.objects.steps import Due, Pinned, References, StepKind, Trigger
 from modelyard_operator.objects.workloads import Job
 from modelyard_operator.resources.common import Parent
-from modelyard_operator.resources.pods import MLFLOW_KEYS, POSTGRES_KEYS, S3_KEYS
+from modelyard_operator.resources.own_container import Room, before_record
+from modelyard_operator.resources.pods import MLFLOW_KEYS, POSTGRES_KEYS, RESTRICTED, S3_KEYS
 from modelyard_operator.resources.scaling import build_autoscaler, build_disruption_budget, replicas_of
 from modelyard_operator.resources.server import ServerPods, build_deployment, build_route_map, build_service
 from modelyard_operator.resources.step_job import JobDefaults, StepJob, build_step_job
-from modelyard_operator.resources.steps import DatasetStep, dataset_step, s3_endpoint, train_step
+from modelyard_operator.resources.steps import (
+    DatasetStep,
+    container_step,
+    dataset_step,
+    s3_endpoint,
+    train_step,
+)
 from modelyard_operator.settings import Settings
 from tests.unit.operator.making import UID, dataset, promotion, training_job
 
@@ -91,6 +99,35 @@ def tuner() -> Job:
     return build_step_job(StepJob(owner, (), 1, step, spec, SETTINGS.trainer, keys, workers=2), DEFAULTS)
 
 
+CONTAINER: dict[str, Any] = {
+    "pipeline": None,
+    "container": {"image": "registry/own@sha256:" + "1" * 64, "command": ["python"], "args": ["train.py"]},
+    "environment": [
+        {"name": "EPOCHS", "value": "3"},
+        {"name": "TOKEN", "secret": {"name": "hub", "key": "token"}},
+    ],
+}
+
+
+def own_code() -> Job:
+    spec = training_job(**CONTAINER).spec
+    assert isinstance(spec, ContainerSpec)
+    owner = parent("TrainingJob", "forest")
+    work = container_step(owner, spec, DATA, 1, SETTINGS)
+    room = Room(SETTINGS.trainer, SETTINGS.trainer.resources, DEFAULTS.pull_policy)
+    wanted = StepJob(
+        owner,
+        (),
+        1,
+        Step(record=work),
+        spec,
+        SETTINGS.trainer,
+        (*S3_KEYS, *MLFLOW_KEYS),
+        before=before_record(spec, work, room),
+    )
+    return build_step_job(wanted, DEFAULTS)
+
+
 def server(**serving: Any) -> ServerPods:  # noqa: ANN401  JSON
     spec = promotion(serving={"replicas": {"min": 2}, **serving}).spec
     assert isinstance(spec, ModelPromotionSpec)
@@ -122,6 +159,7 @@ MADE = {
     "loader-job-with-secret": loader(sql={"credentialsSecret": {"name": "warehouse"}, "query": "SELECT 1"}),
     "trainer-job": trainer(),
     "tuner-job": tuner(),
+    "own-code-job": own_code(),
     "server-deployment": build_deployment(server()),
     "server-deployment-with-keys": build_deployment(closed_server()),
     "server-autoscaler": build_autoscaler(server().parent, Replicas(min=2, max=6, target_cpu_percent=60)),
@@ -274,3 +312,27 @@ def test_no_pod_gets_a_credential_that_it_does_not_need() -> None:
 
     assert keys(loader()) == {*POSTGRES_KEYS, *S3_KEYS}
     assert keys(trainer()) == {*S3_KEYS, *MLFLOW_KEYS}
+
+
+def test_own_code_sees_no_credentials_and_shares_nothing_but_the_two_directories() -> None:
+    spec = own_code().spec.template.spec
+    prepare, own, judge = spec.init_containers or []
+    seen = {container.name: mounted(container) for container in (prepare, own, judge, spec.containers[0])}
+    assert "credentials" in seen["prepare"]
+    assert "credentials" in seen["step"]
+    assert seen["own"] == {"input": True, "output": False, "own-tmp": False}
+    assert seen["judge"] == {"input": True, "output": True, "judged": False, "judge-tmp": False}
+    assert not any(name.startswith("MODELYARD_STEP") for name in (item.name for item in own.env or []))
+
+
+def test_own_code_is_as_restricted_as_everything_else() -> None:
+    spec = own_code().spec.template.spec
+    assert spec.automount_service_account_token is False
+    for container in (*(spec.init_containers or ()), *spec.containers):
+        assert container.security_context == RESTRICTED
+        assert container.resources == SETTINGS.trainer.resources
+
+
+def mounted(container: Container) -> dict[str, bool]:
+    """Volumes of a container, and whether it can only read them."""
+    return {mount.name: bool(mount.read_only) for mount in container.volume_mounts or []}

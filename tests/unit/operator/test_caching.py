@@ -12,6 +12,7 @@ from modelyard_operator.decisions.caching import Found, Hit, Looked, nearest
 from modelyard_operator.decisions.training_job import TrainingFacts, decide_training_job
 from modelyard_operator.objects.custom import TrainingJobObject
 from modelyard_operator.objects.registry import Earlier
+from tests.unit.api.test_caching import CHANGES, made
 from tests.unit.operator.making import NOW, job, pod, training_job
 from tests.unit.operator.test_training_job import DATA, after, reason
 
@@ -109,6 +110,19 @@ def test_a_question_is_answered_in_the_status_and_nothing_is_started(looked: Loo
 def test_a_question_about_a_job_that_has_begun_changes_nothing() -> None:
     plan = decide_training_job(asking(), facts(MISS, begun=True))
     assert reason(after(asking(), plan)) == ("Unknown", "Training")
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_each_change_is_named_in_the_status(change: str) -> None:
+    changed, named = CHANGES[change]
+    found = nearest(changed, "houses", [Earlier("run-1", "sha256:1", "houses", 1, pack(made()))])
+    assert found is not None
+    missed = Looked(Found.NONE, "sha256:k", because=tuple(found[1]), nearest=found[0].run_id)
+    seen = training_job()
+    told = after(seen, decide_training_job(seen, facts(missed, begun=True)))
+    assert told.status.cache is not None
+    assert sorted(told.status.cache.miss_because) == sorted(named)
+    assert told.status.cache.nearest_run == "run-1"
 
 
 def test_many_differences_are_cut_short() -> None:

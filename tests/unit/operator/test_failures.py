@@ -179,7 +179,7 @@ CASES = [
         job(),
         Phase.CREATED,
         [pod(phase="Pending", conditions=[UNSCHEDULED])],
-        FailureClass.PLATFORM,
+        FailureClass.UNSCHEDULABLE,
         "0/1 nodes",
     ),
     Case(
@@ -222,6 +222,15 @@ def test_what_became_of_a_job(case: Case) -> None:
     assert seen.phase is case.phase
     assert (told.failure_class if told else None) is case.failure
     assert case.words in (told.sentence() if told else "")
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.phase is Phase.CREATED], ids=lambda case: case.name
+)
+def test_what_is_in_the_way_of_a_pod_has_a_remedy(case: Case) -> None:
+    blocked = look(case.job, case.pods, quota=case.quota).blocked
+    assert (blocked is None) is (case.failure is None)
+    assert blocked is None or "by itself" in blocked.remedy
 
 
 def test_the_log_is_asked_for_only_where_no_message_explains() -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sklearn.pipeline import Pipeline as FittablePipeline
 
 from modelyard_api.metrics import default_primary
-from modelyard_api.v1alpha1.training_job import TrainingJobSpec
+from modelyard_api.v1alpha1.training_job import LearningSpec, TrainingJobSpec
 from modelyard_trainer.data import TrainingData
 from modelyard_trainer.evaluation.baseline import baseline
 from modelyard_trainer.evaluation.bootstrap import Interval, intervals
@@ -77,7 +77,7 @@ def validate(learner: Learner, spec: TrainingJobSpec, folds: Folds, wanted: dict
         return Validated(found, curve.drawn())
 
 
-def primary_of(spec: TrainingJobSpec) -> str:
+def primary_of(spec: LearningSpec) -> str:
     """The metric that runs are compared by."""
     return spec.evaluation.primary or default_primary(spec.task)
 
@@ -95,12 +95,23 @@ def assess(
     """
     with explained("predictions", data, spec):
         judged = judge(model, data.test.X, data.test.y)
-    found = evaluate(judged, wanted, spec.evaluation, spec.task)
+    weighed = weigh(judged, data, spec, wanted)
     leaned_on = None
     if spec.evaluation.plots == "Default":
         primary = primary_of(spec)
         with explained("feature importance", data, spec):
             leaned_on = importance(model, data.test, primary, wanted.get(primary) or MEASURES[primary])
+    return replace(
+        weighed,
+        cross_validated=validated.folds if validated is not None else None,
+        learning=validated.learning if validated is not None else None,
+        importance=leaned_on,
+    )
+
+
+def weigh(judged: Judged, data: TrainingData, spec: LearningSpec, wanted: dict[str, Measure]) -> Assessment:
+    """What answers on the test part say of the model that gave them. DataError if the primary metric has no value."""
+    found = evaluate(judged, wanted, spec.evaluation, spec.task)
     of_classes = class_measures(judged.classes.tolist()) if judged.classes is not None else {}
     return Assessment(
         judged=judged,
@@ -108,9 +119,6 @@ def assess(
         by_class={name: measured(measure, judged) for name, measure in of_classes.items()},
         intervals=intervals(judged, wanted, spec.evaluation.bootstrap),
         baseline=baseline(data, wanted, spec.task),
-        cross_validated=validated.folds if validated is not None else None,
-        learning=validated.learning if validated is not None else None,
-        importance=leaned_on,
     )
 
 

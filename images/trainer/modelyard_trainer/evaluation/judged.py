@@ -162,8 +162,9 @@ def judge(model: FittablePipeline, X: np.ndarray, y: np.ndarray, needed: Needs |
     estimator is not asked for scores as well, which would take as long again.
     """
     # Once for both: what stands before an estimator often takes longer than its answers.
-    inputs = model[:-1].transform(X) if len(model) > 1 else X
-    estimator = model[-1]
+    inputs, estimator = X, model
+    if isinstance(model, FittablePipeline):
+        inputs, estimator = model[:-1].transform(X) if len(model) > 1 else X, model[-1]
     predicted = estimator.predict(inputs)
     if not hasattr(estimator, "classes_"):
         return Judged(y, np.asarray(predicted, dtype=np.float64).reshape(len(y)))

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from modelyard_api import labels
 from modelyard_api.contract.training_record import RECORD_FILE, TrainingRecord
+from modelyard_api.v1alpha1.training_job import TrainingJobSpec
 from modelyard_runtime.errors import InvalidSpecError
 from modelyard_runtime.tracking import MLflowClient
 from modelyard_trainer.evaluation.answers import FILE as PREDICTIONS
@@ -24,6 +25,8 @@ class Original:
 
     run: Run
     record: TrainingRecord
+    spec: TrainingJobSpec
+    """That of the record: only pipelines are made again."""
     answers: Answers
 
     @property
@@ -82,4 +85,11 @@ def read_original(client: MLflowClient, run_id: str) -> Original:
             value=run_id,
             remedy="It was made by another version: replay it with that one",
         ) from error
-    return Original(run, read, read_answers(answers, PREDICTIONS))
+    if not isinstance(read.spec, TrainingJobSpec):
+        raise InvalidSpecError(
+            "is a run of a container, whose code may do something else another time",
+            field=_FIELD,
+            value=run_id,
+            remedy=f"Apply the spec in its {RECORD_FILE} as a new TrainingJob with cachePolicy Refresh",
+        )
+    return Original(run, read, read.spec, read_answers(answers, PREDICTIONS))

@@ -48,7 +48,7 @@ def replay(step: ReplayStep, around: Surroundings) -> ReplayOutcome:
     """Makes the run again once; a replay that was finished before is only read back."""
     turn = Turn.take(around.store, step.owner, uuid4().hex)
     original = read_original(around.client, step.run_id)
-    runs = Runs(around.client, original.record.spec.dataset_ref.name, turn.check)
+    runs = Runs(around.client, original.spec.dataset_ref.name, turn.check)
     known = runs.find_finished(step.owner, turn.run_id, around.now())
     if known is not None:
         return ReplayOutcome.model_validate_json(known.tags[labels.TAG_REPLAY])
@@ -77,8 +77,8 @@ def _outcome(run: Run, step: ReplayStep, original: Original, store: ObjectStore)
         # The rest would be another experiment, not this one again.
         found.append(f"data: {error.message}")
     else:
-        material = material_of(version, record.spec)
-        made = make(record.spec, material, record.threads)
+        material = material_of(version, original.spec)
+        made = make(original.spec, material, record.threads)
         # Those of single classes would not fit into an answer; the comparison has them.
         metrics = {name: value for name, value in made.assessment.numbers().items() if name in METRICS}
         found += _of_result(original, material, made)
@@ -115,7 +115,7 @@ def _of_result(original: Original, material: Material, made: Made) -> list[str]:
     answers = read_answers(content, PREDICTIONS)
     # With the id of the run that is made again: the id is a part of the bundle.
     metrics = made.assessment.numbers()
-    model = packed(made.model, record.spec, material, original.run.id, record.data.digest)
+    model = packed(made.model, original.spec, material, original.run.id, record.data.digest)
     return [
         *differences.of_answers(original.answers, answers),
         *differences.of_metrics(_judged_again(original, metrics), metrics),

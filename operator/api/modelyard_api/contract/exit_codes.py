@@ -31,6 +31,7 @@ class FailureClass(StrEnum):
     DEADLINE = "Deadline"
     IMAGE = "Image"
     QUOTA = "Quota"
+    UNSCHEDULABLE = "Unschedulable"
 
 
 _BY_CODE = {

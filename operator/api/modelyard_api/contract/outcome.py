@@ -122,15 +122,19 @@ class TrainOutcome(StatusModel):
 
     run_id: str
     model_digest: str
-    bundle_uri: str
+    bundle_uri: str = ""
+    """Empty where the model is not servable."""
+    not_servable: str = ""
+    """Why it is not, as a clause."""
     model_version: str | None = None
     """Version in the registry; absent where the job registers none."""
     data: DatasetVersion | None = None
     """Version that was trained on."""
     metrics: dict[str, Annotated[float, PlainSerializer(_speakable)]]
     """NaN and infinities go as words, for which JSON has no numbers."""
-    cpu_seconds: float
-    peak_memory_bytes: int
+    cpu_seconds: float | None = None
+    """Absent, like what is said of memory, where a container with own code did the work."""
+    peak_memory_bytes: int | None = None
     compiled: Compiled | None = None
     """The model's compiled program; absent where an earlier trainer finished the run."""
     seconds: float | None = None
@@ -146,6 +150,19 @@ class TrialsOutcome(StatusModel):
 
     trials: int
     """Trials that this worker ended."""
+
+
+class PreparedOutcome(StatusModel):
+    """The rows lie where a container with own code finds them."""
+
+    rows_train: int
+    rows_test: int
+
+
+class JudgedOutcome(StatusModel):
+    """The model that a container made was loaded and asked, or cannot be."""
+
+    not_servable: Annotated[str, Field(max_length=600)] = ""
 
 
 class ReplayOutcome(StatusModel):
@@ -229,6 +246,8 @@ class Outcome(OneOf):
     train: TrainOutcome | None = None
     replay: ReplayOutcome | None = None
     trials: TrialsOutcome | None = None
+    prepared: PreparedOutcome | None = None
+    judged: JudgedOutcome | None = None
     improvement: ImprovementOutcome | None = None
     inspection: InspectionOutcome | None = None
     champions: ChampionsOutcome | None = None

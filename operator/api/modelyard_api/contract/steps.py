@@ -14,7 +14,12 @@ from modelyard_api.v1alpha1.common import ColumnName
 from modelyard_api.v1alpha1.dataset import Split
 from modelyard_api.v1alpha1.loading import ColumnSpec, Fail, HashOrder, OnReject, Order
 from modelyard_api.v1alpha1.sources import Source
-from modelyard_api.v1alpha1.training_job import DatasetVersion, TrainingJobSpec
+from modelyard_api.v1alpha1.training_job import (
+    ContainerSpec,
+    DatasetVersion,
+    LearningSpec,
+    TrainingJobSpec,
+)
 from modelyard_api.v1alpha1.transforms import Variant
 from modelyard_api.v1alpha1.validation import Rule
 
@@ -177,11 +182,11 @@ class CacheEntry(StatusModel):
     """What the key was made of, packed."""
 
 
-class TrainStep(StatusModel):
-    """Train one model on one version and track it."""
+class LearningStep(StatusModel):
+    """Make one model from one version and track it."""
 
     owner: Owner
-    spec: TrainingJobSpec
+    spec: LearningSpec
     data: DatasetVersion | None = None
     """Version to train on; where unset, that which ``spec.dataset_ref`` pins is looked up in the record."""
     dataset_uid: str = ""
@@ -190,8 +195,30 @@ class TrainStep(StatusModel):
     """None for a run that no later job may take."""
     s3: S3Endpoint
     mlflow: MLflowEndpoint
+
+
+class TrainStep(LearningStep):
+    """Train a pipeline on one version and track it."""
+
+    spec: TrainingJobSpec
     postgres: PostgresEndpoint | None = None
     """Where the trials are recorded, for a step with tuning."""
+
+
+class ContainerStep(LearningStep):
+    """What stands before and behind a container with own code: hand the rows over, and track what it made of them."""
+
+    spec: ContainerSpec
+
+
+ModelStep = TrainStep | ContainerStep
+"""Either way to a model."""
+
+
+class JudgeStep(StatusModel):
+    """Load the model that a container made, in a container that has no credentials, and ask it about the test part."""
+
+    owner: Owner
 
 
 class ReplayStep(StatusModel):
@@ -273,6 +300,9 @@ class Step(OneOf):
     rebuild: RebuildStep | None = None
     train: TrainStep | None = None
     replay: ReplayStep | None = None
+    prepare: ContainerStep | None = None
+    judge: JudgeStep | None = None
+    record: ContainerStep | None = None
     improvement: ImprovementStep | None = None
     inspection: InspectionStep | None = None
     champions: ChampionsStep | None = None

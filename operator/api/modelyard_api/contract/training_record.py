@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
 from modelyard_api.base import StatusModel
 from modelyard_api.contract.bundle import Library
 from modelyard_api.digests import canonical_digest
-from modelyard_api.v1alpha1.training_job import DatasetVersion, TrainingJobSpec
+from modelyard_api.v1alpha1.training_job import (
+    ContainerSpec,
+    DatasetVersion,
+    TrainingJobSpec,
+    parse_learning_spec,
+)
 
 RECORD_FILE = "training.json"
+
+
+def _parsed(value: object) -> object:
+    return value if isinstance(value, TrainingJobSpec | ContainerSpec) else parse_learning_spec(value)
 
 
 class TrainingRecord(StatusModel):
     """What a run was made from."""
 
     schema_version: int = 1
-    spec: TrainingJobSpec
+    spec: Annotated[TrainingJobSpec | ContainerSpec, BeforeValidator(_parsed)]
     """The spec with all that was decided: a tuned pipeline has its best parameters."""
     data: DatasetVersion
     image: str

@@ -85,6 +85,8 @@ class DatasetReason(StrEnum):
     """The image cannot be pulled."""
     QUOTA = "Quota"
     """The namespace's quota does not allow the pod."""
+    UNSCHEDULABLE = "Unschedulable"
+    """No node takes the pod: what it asks for, nodeSelector or tolerations fit none of them."""
 
 
 class TrainingJobCondition(StrEnum):
@@ -161,6 +163,8 @@ class TrainingJobReason(StrEnum):
     """The image cannot be pulled."""
     QUOTA = "Quota"
     """The namespace's quota does not allow the pod."""
+    UNSCHEDULABLE = "Unschedulable"
+    """No node takes the pod: what it asks for, nodeSelector or tolerations fit none of them."""
 
 
 class PromotionCondition(StrEnum):

@@ -20,6 +20,7 @@ from modelyard_api.v1alpha1.common import (
     ResourceName,
     ResourceStatus,
 )
+from modelyard_api.v1alpha1.own_container import EnvironmentVariable, OwnContainer
 from modelyard_api.v1alpha1.pipeline import Pipeline
 from modelyard_api.v1alpha1.tuning import BestTrial, Tuning, TuningProgress
 
@@ -113,13 +114,21 @@ _OF_THE_RUN = (
     *("tuning", "evaluation", "register"),
 )
 """What a replay takes from its run."""
-_PIPELINE_OR_REPLAY = (
-    "has(self.pipeline) != has(self.replay)",
-    "exactly one of pipeline, replay must be set",
+_ONE_OF_THREE = (
+    "(has(self.pipeline) ? 1 : 0) + (has(self.container) ? 1 : 0) + (has(self.replay) ? 1 : 0) == 1",
+    "exactly one of pipeline, container, replay must be set",
 )
-_PIPELINE_NEEDS_DATA = (
-    "!has(self.pipeline) || (has(self.datasetRef) && has(self.task) && has(self.target))",
-    "datasetRef, task and target must be set: they say what the pipeline learns",
+_LEARNING_NEEDS_DATA = (
+    "has(self.replay) || (has(self.datasetRef) && has(self.task) && has(self.target))",
+    "datasetRef, task and target must be set: they say what is learnt",
+)
+_CONTAINER_FITS_ITSELF = (
+    "!has(self.container) || !(has(self.tuning) || (has(self.evaluation) && has(self.evaluation.crossValidation)))",
+    "tuning and evaluation.crossValidation fit a pipeline again and again: a container does that itself",
+)
+_ENVIRONMENT_IS_OF_A_CONTAINER = (
+    "has(self.container) || !has(self.environment) || size(self.environment) == 0",
+    "environment is for a container",
 )
 _REPLAY_IS_ALONE = (
     "!has(self.replay) || !(" + " || ".join(f"has(self.{field})" for field in _OF_THE_RUN) + ")",
@@ -144,9 +153,11 @@ class TrainingJobFields(JobOptions):
 
     model_config = ConfigDict(
         json_schema_extra=also(
-            immutable("TrainingJob", *_OF_THE_RUN, "pipeline", "replay"),
-            _PIPELINE_OR_REPLAY,
-            _PIPELINE_NEEDS_DATA,
+            immutable("TrainingJob", *_OF_THE_RUN, "pipeline", "container", "environment", "replay"),
+            _ONE_OF_THREE,
+            _LEARNING_NEEDS_DATA,
+            _CONTAINER_FITS_ITSELF,
+            _ENVIRONMENT_IS_OF_A_CONTAINER,
             _REPLAY_IS_ALONE,
             _WEIGHT_IS_NO_TARGET,
             _RESAMPLE_IS_OF_CLASSES,
@@ -166,6 +177,10 @@ class TrainingJobFields(JobOptions):
     """Column of numbers from 0 upwards by which the rows of the training part count; never a feature."""
     pipeline: Pipeline | None = None
     """The model."""
+    container: OwnContainer | None = None
+    """Own code that makes the model instead."""
+    environment: Annotated[list[EnvironmentVariable], Field(max_length=64)] = []
+    """Variables of the container, which has no credentials but those that are given here."""
     tuning: Tuning | None = None
     """Search for parameters of the pipeline; it is trained as it stands if unset."""
     replay: Replay | None = None
@@ -180,14 +195,28 @@ class TrainingJobFields(JobOptions):
     """Seconds after the end when this resource deletes itself; run and model stay."""
 
 
-class TrainingJobSpec(TrainingJobFields):
-    """A spec that trains a pipeline."""
+class LearningSpec(TrainingJobFields):
+    """A spec that makes a model from a version of a Dataset."""
 
     dataset_ref: DatasetRef
     task: Task
     target: ColumnName
-    pipeline: Pipeline
     replay: None = None
+
+
+class TrainingJobSpec(LearningSpec):
+    """A spec that trains a pipeline."""
+
+    pipeline: Pipeline
+    container: None = None
+
+
+class ContainerSpec(LearningSpec):
+    """A spec that has own code train a model."""
+
+    container: OwnContainer
+    pipeline: None = None
+    tuning: None = None
 
 
 class ReplaySpec(TrainingJobFields):
@@ -196,10 +225,20 @@ class ReplaySpec(TrainingJobFields):
     replay: Replay
 
 
-def parse_training_job_spec(value: object) -> TrainingJobSpec | ReplaySpec:
+AnySpec = TrainingJobSpec | ContainerSpec | ReplaySpec
+
+
+def parse_training_job_spec(value: object) -> AnySpec:
     """The spec as what it asks for. Raises pydantic's ValidationError."""
     if isinstance(value, dict) and value.get("replay") is not None:
         return ReplaySpec.model_validate(value)
+    return parse_learning_spec(value)
+
+
+def parse_learning_spec(value: object) -> TrainingJobSpec | ContainerSpec:
+    """The spec as what it asks for, where that is a model. Raises pydantic's ValidationError."""
+    if isinstance(value, dict) and value.get("container") is not None:
+        return ContainerSpec.model_validate(value)
     return TrainingJobSpec.model_validate(value)
 
 
@@ -272,6 +311,7 @@ class Compiled(StatusModel):
 
 
 MISSES_SHOWN = 20
+NOT_SERVABLE_LIMIT = 512
 
 
 class CacheStatus(StatusModel):
@@ -320,11 +360,13 @@ class TrainingJobStatus(ResourceStatus):
     """What the pod used."""
     compiled: Compiled | None = None
     """The model's compiled program."""
+    not_servable: Annotated[str, Field(max_length=NOT_SERVABLE_LIMIT)] | None = None
+    """Why no ModelPromotion can serve the model that a container made; absent where one can."""
 
 
 class TrainingJob(StatusModel):
     """One model, trained once on one version of a Dataset."""
 
     metadata: ObjectMeta
-    spec: Annotated[TrainingJobSpec | ReplaySpec, BeforeValidator(parse_training_job_spec)]
+    spec: Annotated[AnySpec, BeforeValidator(parse_training_job_spec)]
     status: TrainingJobStatus = TrainingJobStatus()

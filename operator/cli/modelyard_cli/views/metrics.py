@@ -48,11 +48,17 @@ def row_of_job(job: TrainingJobSeen) -> Row:
         data=f"{version.variant} of load {version.sequence}"
         if version is not None
         else ref.get("variant", ""),
-        estimator=job.spec.get("pipeline", {}).get("estimator", {}).get("class", ""),
+        estimator=_made_by(job.spec),
         metrics={item.name: float(item.value) for item in status.metrics},
         model=f"{model.name} {model.version}" if model is not None else "",
         started=status.start_time or job.metadata.creation_timestamp or "",
     )
+
+
+def _made_by(spec: Mapping[str, Any]) -> str:
+    """Class of a pipeline's estimator, or the image of own code."""
+    own = spec.get("container", {}).get("image", "")
+    return str(own or spec.get("pipeline", {}).get("estimator", {}).get("class", ""))
 
 
 def row_of_run(run: Run) -> Row:

@@ -19,7 +19,16 @@ class Pod:
 def of_resource(pods: Sequence[Document]) -> list[Pod]:
     """The latest first; of those made at the same second the one that goes on."""
     ordered = sorted(pods, key=_age, reverse=True)
-    return [Pod(pod["metadata"]["name"], pod["spec"]["containers"][0]["name"]) for pod in ordered]
+    return [Pod(pod["metadata"]["name"], _container(pod)) for pod in ordered]
+
+
+def _container(pod: Document) -> str:
+    """The container to look at: of several that work one after the other the first that failed or is at work."""
+    for status in pod.get("status", {}).get("initContainerStatuses", []):
+        state = status.get("state", {})
+        if "running" in state or state.get("terminated", {}).get("exitCode"):
+            return str(status["name"])
+    return str(pod["spec"]["containers"][0]["name"])
 
 
 def _age(pod: Document) -> tuple[str, bool, str]:

@@ -28,6 +28,8 @@ class Hit:
     run_id: str
     metrics: Mapping[str, float]
     model: ModelRef | None
+    not_servable: str = ""
+    """Why no server can answer with its model, where none can."""
 
 
 class Found(Enum):

@@ -64,12 +64,18 @@ def choose(
         return _none(f"spec.modelName: the model {spec.model_name} has no version yet. {_GOES_ON}")
     chosen = _CHOICES[spec.candidate.chosen](spec, registry, job)
     if isinstance(chosen, Version) and not chosen.is_servable:
-        return NoCandidate(
-            PromotionReason.MODEL_UNUSABLE,
-            f"Version {chosen.version} of {spec.model_name} has no bundle of Modelyard. "
-            "Name a version that a TrainingJob made",
-        )
+        return NoCandidate(PromotionReason.MODEL_UNUSABLE, _unusable(spec, chosen))
     return chosen
+
+
+def _unusable(spec: ModelPromotionSpec, version: Version) -> str:
+    why = version.tag(labels.TAG_NOT_SERVABLE)
+    if why is not None:
+        return f"Version {version.version} of {spec.model_name} is not servable: {why}. Name another version"
+    return (
+        f"Version {version.version} of {spec.model_name} has no bundle of Modelyard. "
+        "Name a version that a TrainingJob made"
+    )
 
 
 def _latest(

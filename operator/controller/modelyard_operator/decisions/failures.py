@@ -9,12 +9,21 @@ from enum import Enum, auto
 
 from modelyard_api.contract.exit_codes import FailureClass, failure_class
 from modelyard_api.contract.outcome import Failure, Outcome, parse_outcome
-from modelyard_operator.objects.pods import STEP_CONTAINER, ContainerStatus, Pod, Terminated
+from modelyard_operator.objects.pods import (
+    OWN_CONTAINER,
+    STEP_CONTAINER,
+    ContainerStatus,
+    Pod,
+    Terminated,
+    Waiting,
+)
 from modelyard_operator.objects.workloads import Job
 
 _PULLING = frozenset({"ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "InvalidImageName"})
 _BLOCKED = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 _EVICTED = FailureClass.EVICTED
+_SIGNALS = range(129, 193)
+"""Exit codes of programs that a signal ended: 128 and its number. Others above are the program's own, such as -1."""
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -70,14 +79,23 @@ def look(job: Job, pods: Sequence[Pod], *, quota: str = "", log_tail: str = "") 
         return _failed(job, own, log_tail)
     if job.spec.suspend:
         return Sight(Phase.SUSPENDED)
-    if any(pod.status.phase == "Running" for pod in own):
+    if any(_at_work(pod) for pod in own):
         return Sight(Phase.RUNNING)
     return Sight(Phase.CREATED, blocked=_blocked(own, quota))
 
 
 def has_ended(pod: Pod) -> bool:
-    """Whether the step's container came to its end, and with it the step's."""
+    """Whether the step came to its end: in its own container, or in one before it that failed."""
     return _terminated(pod) is not None and not _helped(pod)
+
+
+def log_container(pod: Pod) -> str:
+    """The container whose log tells most: one that failed before the step's, or is at work, else the step's."""
+    ended = _deciding(pod)
+    if ended is not None and ended.state.terminated is not None:
+        return ended.name
+    before = next((item for item in pod.status.init_container_statuses or [] if item.state.running), None)
+    return before.name if before is not None else STEP_CONTAINER
 
 
 def needs_log(job: Job, pods: Sequence[Pod]) -> Pod | None:
@@ -86,7 +104,7 @@ def needs_log(job: Job, pods: Sequence[Pod]) -> Pod | None:
         return None
     for pod in sorted(pods, key=_age, reverse=True):
         ended = _terminated(pod)
-        if ended is not None and ended.exit_code and _outcome(pod) is None:
+        if ended is not None and ended.exit_code and _outcome(pod) is None and not _is_own(pod):
             return pod
     return None
 
@@ -141,6 +159,7 @@ def _classify(job: Job, pod: Pod, ended: Terminated, log_tail: str) -> Failure:
     outcome = _outcome(pod)
     if outcome is not None and outcome.failure is not None:
         return outcome.failure
+    log_tail = (ended.message or "") if _is_own(pod) else log_tail
     if ended.reason == "OOMKilled":
         limit = job.memory_limit
         return Failure(
@@ -151,10 +170,24 @@ def _classify(job: Job, pod: Pod, ended: Terminated, log_tail: str) -> Failure:
         )
     if _was_taken(pod):
         return _taken(pod)
+    if _is_own(pod):
+        return _of_own_code(ended)
     return Failure(
         failure_class=failure_class(ended.exit_code),
         message=f"The pod ended without an answer: {ended.reason or 'Error'}",
         log_tail=log_tail,
+    )
+
+
+def _of_own_code(ended: Terminated) -> Failure:
+    """Own code chooses its exit codes freely, so that none of them means anything but that it failed."""
+    code = ended.exit_code
+    how = f"was ended by signal {code - 128}" if code in _SIGNALS else f"failed: {ended.reason or 'Error'}"
+    return Failure(
+        failure_class=FailureClass.CODE,
+        message=f"The container of spec.container {how}",
+        remedy="Correct its code or its image, and make a new TrainingJob",
+        log_tail=ended.message or "",
     )
 
 
@@ -189,21 +222,29 @@ def _taken(pod: Pod) -> Failure:
 
 def _blocked(pods: Sequence[Pod], quota: str) -> Failure | None:
     for pod in pods:
-        status = _container(pod)
-        waiting = status.state.waiting if status else None
+        waiting = _in_the_way(pod)
         if waiting is not None and waiting.reason in _PULLING:
             return Failure(
                 failure_class=FailureClass.IMAGE,
                 message=f"The image cannot be pulled: {waiting.reason}: {waiting.message or ''}".rstrip(": "),
                 remedy="Work goes on by itself once the image can be pulled",
             )
-        if waiting is not None and waiting.reason in _BLOCKED:
-            message = f"The container cannot be made: {waiting.reason}: {waiting.message or ''}".rstrip(": ")
-            return Failure(failure_class=FailureClass.PLATFORM, message=message)
+        if waiting is not None:
+            return Failure(
+                failure_class=FailureClass.PLATFORM,
+                message=f"The container cannot be made: {waiting.reason}: {waiting.message or ''}".rstrip(
+                    ": "
+                ),
+                remedy="Work goes on by itself once what it names is there",
+            )
         scheduled = pod.status.condition("PodScheduled")
         if scheduled is not None and scheduled.status == "False":
-            message = f"No node takes the pod: {scheduled.message or scheduled.reason or ''}"
-            return Failure(failure_class=FailureClass.PLATFORM, message=message)
+            return Failure(
+                failure_class=FailureClass.UNSCHEDULABLE,
+                message=f"No node takes the pod: {scheduled.message or scheduled.reason or ''}".rstrip(": "),
+                remedy="Work goes on by itself once one does; or ask for other nodes, or for less, by "
+                "spec.nodeSelector, spec.tolerations or spec.resources",
+            )
     if quota and not pods:
         return Failure(
             failure_class=FailureClass.QUOTA,
@@ -217,14 +258,43 @@ def _container(pod: Pod) -> ContainerStatus | None:
     return next((item for item in pod.status.container_statuses or [] if item.name == STEP_CONTAINER), None)
 
 
+def _in_the_way(pod: Pod) -> Waiting | None:
+    """What a container of the pod waits for, if that is more than its turn."""
+    every = (*(pod.status.init_container_statuses or ()), *(pod.status.container_statuses or ()))
+    waiting = (item.state.waiting for item in every)
+    return next((item for item in waiting if item is not None and item.reason in _PULLING | _BLOCKED), None)
+
+
+def _at_work(pod: Pod) -> bool:
+    """Whether a container runs: while one before the step's does, the pod's phase is still Pending."""
+    before = pod.status.init_container_statuses or []
+    return pod.status.phase == "Running" or any(item.state.running is not None for item in before)
+
+
+def _deciding(pod: Pod) -> ContainerStatus | None:
+    """The container that says how the step ended: one that failed before the step's, else the step's."""
+    for item in pod.status.init_container_statuses or []:
+        if item.state.terminated is not None and item.state.terminated.exit_code:
+            return item
+    return _container(pod)
+
+
+def _is_own(pod: Pod) -> bool:
+    """Whether own code decided how the step ended; what it left as its message is text and no answer."""
+    status = _deciding(pod)
+    return status is not None and status.name == OWN_CONTAINER
+
+
 def _terminated(pod: Pod) -> Terminated | None:
-    status = _container(pod)
+    status = _deciding(pod)
     return status.state.terminated if status else None
 
 
 def _outcome(pod: Pod) -> Outcome | None:
     ended = _terminated(pod)
-    return parse_outcome(ended.message) if ended is not None and ended.message else None
+    if ended is None or not ended.message or _is_own(pod):
+        return None
+    return parse_outcome(ended.message)
 
 
 def _answers(outcome: Outcome | None) -> bool:

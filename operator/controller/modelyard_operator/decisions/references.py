@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from modelyard_api.v1alpha1.training_job import TrainingJobSpec
+from modelyard_api.v1alpha1.training_job import LearningSpec
 from modelyard_operator.objects.custom import DatasetObject, PromotionObject, TrainingJobObject
 from modelyard_operator.objects.steps import References
 
@@ -21,7 +21,7 @@ def references_to(
     sequences: set[int] = set()
     times: set[datetime] = set()
     for job in training_jobs:
-        if not isinstance(job.spec, TrainingJobSpec) or job.spec.dataset_ref.name != name:
+        if not isinstance(job.spec, LearningSpec) or job.spec.dataset_ref.name != name:
             continue
         pinned = job.spec.dataset_ref
         digests.add(pinned.digest)

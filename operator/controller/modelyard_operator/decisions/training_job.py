@@ -12,24 +12,24 @@ from modelyard_api.catalog import Problem
 from modelyard_api.conditions import ConditionStatus, Observation, find_condition, merge_conditions
 from modelyard_api.contract.outcome import ReplayOutcome, TrainOutcome
 from modelyard_api.metrics import default_primary
-from modelyard_api.v1alpha1.common import JobOptions, NamedValue
+from modelyard_api.v1alpha1.common import JobOptions
 from modelyard_api.v1alpha1.reasons import TrainingJobCondition, TrainingJobReason
 from modelyard_api.v1alpha1.training_job import (
+    AnySpec,
     DatasetVersion,
+    LearningSpec,
     ModelRef,
     ReplaySpec,
     RunRef,
     TrainingJobFields,
-    TrainingJobSpec,
     TrainingJobStatus,
-    Usage,
 )
 from modelyard_api.v1alpha1.tuning import TuningProgress
 from modelyard_operator.decisions.attempts import Progress, State, StepFacts, progress
 from modelyard_operator.decisions.caching import Hit, Looked
 from modelyard_operator.decisions.data_version import Waiting
-from modelyard_operator.decisions.memory import suggested_requests
 from modelyard_operator.decisions.plan import LOOK_AGAIN_SECONDS, Plan, Refusal, false, true, unknown
+from modelyard_operator.decisions.results import short, shortened, shown_metrics, usage_of
 from modelyard_operator.objects.custom import TrainingJobObject, Unreadable
 from modelyard_operator.objects.steps import POLL_SECONDS, Page, Pinned
 
@@ -39,8 +39,6 @@ SUSPENDED = TrainingJobCondition.SUSPENDED
 RECONCILING = TrainingJobCondition.RECONCILING
 STALLED = TrainingJobCondition.STALLED
 REPRODUCED = TrainingJobCondition.REPRODUCED
-
-_METRICS = 20
 
 
 @dataclass(frozen=True)
@@ -93,13 +91,13 @@ def decide_training_job(job: TrainingJobObject, facts: TrainingFacts) -> Plan[Tr
 
 
 def _begin(
-    job: TrainingJobObject, spec: TrainingJobSpec | ReplaySpec, facts: TrainingFacts, seen: Progress
+    job: TrainingJobObject, spec: AnySpec, facts: TrainingFacts, seen: Progress
 ) -> Plan[TrainingJobStatus]:
     """Before the first Job: a question is answered, an earlier run is taken, else there is a Job."""
     looked = facts.looked
     if is_dry_run(job):
         return _tell(job, facts, looked)
-    if isinstance(spec, TrainingJobSpec) and looked is not None and looked.hit is not None:
+    if isinstance(spec, LearningSpec) and looked is not None and looked.hit is not None:
         return _take(job, spec, facts, looked.hit)
     if seen.state is State.START:
         return Plan(job.status, start=seen.start)
@@ -122,23 +120,29 @@ def _tell(job: TrainingJobObject, facts: TrainingFacts, looked: Looked | None) -
 
 
 def _take(
-    job: TrainingJobObject, spec: TrainingJobSpec, facts: TrainingFacts, hit: Hit
+    job: TrainingJobObject, spec: LearningSpec, facts: TrainingFacts, hit: Hit
 ) -> Plan[TrainingJobStatus]:
     """The answer of an earlier run, at once."""
     now = _time(facts.step.now)
     data = facts.data if isinstance(facts.data, DatasetVersion) else None
     status = job.status.model_copy(
-        update={"start_time": now, "dataset_version": data, "run": RunRef(id=hit.run_id), "model": hit.model}
+        update={
+            "start_time": now,
+            "dataset_version": data,
+            "run": RunRef(id=hit.run_id),
+            "model": hit.model,
+            "not_servable": shortened(hit.not_servable),
+        }
     )
     return _completed(job, spec, facts, status, hit.metrics)
 
 
 def _follow(
-    job: TrainingJobObject, spec: TrainingJobSpec | ReplaySpec, facts: TrainingFacts, seen: Progress
+    job: TrainingJobObject, spec: AnySpec, facts: TrainingFacts, seen: Progress
 ) -> Plan[TrainingJobStatus]:
     status = _begun(job.status, facts, seen.attempt)
     if seen.state is State.DONE:
-        if isinstance(spec, TrainingJobSpec) and seen.outcome and seen.outcome.train:
+        if isinstance(spec, LearningSpec) and seen.outcome and seen.outcome.train:
             return _succeed(job, spec, facts, status, seen.outcome.train)
         if isinstance(spec, ReplaySpec) and seen.outcome and seen.outcome.replay:
             return _replayed(job, spec, facts, status, seen.outcome.replay)
@@ -220,7 +224,7 @@ def _wait(
 
 def _succeed(
     job: TrainingJobObject,
-    spec: TrainingJobSpec,
+    spec: LearningSpec,
     facts: TrainingFacts,
     status: TrainingJobStatus,
     outcome: TrainOutcome,
@@ -238,7 +242,8 @@ def _succeed(
             "progress": outcome.progress,
             "best": outcome.best,
             "compiled": outcome.compiled,
-            "usage": _usage(outcome.cpu_seconds, outcome.seconds, outcome.peak_memory_bytes),
+            "not_servable": shortened(outcome.not_servable),
+            "usage": usage_of(outcome.cpu_seconds, outcome.seconds, outcome.peak_memory_bytes),
         }
     )
     return _completed(job, spec, facts, status, outcome.metrics)
@@ -246,7 +251,7 @@ def _succeed(
 
 def _completed(
     job: TrainingJobObject,
-    spec: TrainingJobSpec,
+    spec: LearningSpec,
     facts: TrainingFacts,
     status: TrainingJobStatus,
     metrics: Mapping[str, float],
@@ -254,19 +259,20 @@ def _completed(
     """The end of a job whose run and model are in the status."""
     primary = spec.evaluation.primary or default_primary(spec.task)
     value = metrics.get(primary, math.nan)
-    summary = f"{primary}={_short(value)}" if math.isfinite(value) else None
+    summary = f"{primary}={short(value)}" if math.isfinite(value) else None
     status = status.model_copy(
         update={
             "completion_time": _time(facts.step.now),
-            "metrics": _metrics(metrics, primary),
+            "metrics": shown_metrics(metrics, primary),
             "summary": summary,
         }
     )
     done = TrainingJobReason.COMPLETED
     model = status.model
     registered = f", registered as {model.name} version {model.version}" if model else ""
+    only = f". No server can answer with it: {status.not_servable}" if status.not_servable else ""
     observed = (
-        true(SUCCEEDED, done, f"{summary or 'Trained'}{registered}"),
+        true(SUCCEEDED, done, f"{summary or 'Trained'}{registered}{only}"),
         false(RUNNING, TrainingJobReason.ENDED, "Nothing runs any more"),
         false(RECONCILING, done, "Ended"),
         *_released(job),
@@ -288,8 +294,8 @@ def _replayed(
             "dataset_version": outcome.data,
             "run": RunRef(id=outcome.run_id),
             "summary": "different" if outcome.differences else "reproduced",
-            "metrics": _metrics(outcome.metrics, primary=""),
-            "usage": _usage(outcome.cpu_seconds, outcome.seconds, outcome.peak_memory_bytes),
+            "metrics": shown_metrics(outcome.metrics, primary=""),
+            "usage": usage_of(outcome.cpu_seconds, outcome.seconds, outcome.peak_memory_bytes),
         }
     )
     if outcome.differences:
@@ -308,21 +314,6 @@ def _replayed(
         *_released(job),
     )
     return Plan(_with(job, facts, status, *observed), after=_ttl(spec, facts.step.now, facts.step.now))
-
-
-def _metrics(found: Mapping[str, float], primary: str) -> list[NamedValue]:
-    """As many as a status holds, the primary one first; those that are no number are left out."""
-    values = {name: value for name, value in found.items() if math.isfinite(value)}
-    names = sorted(values, key=lambda name: name != primary)[:_METRICS]
-    return [NamedValue(name=name, value=repr(values[name])) for name in names]
-
-
-def _usage(cpu_seconds: float, seconds: float | None, peak_memory_bytes: int) -> Usage:
-    return Usage(
-        cpu_seconds=f"{cpu_seconds:.1f}",
-        peak_memory_bytes=peak_memory_bytes,
-        suggested_requests=suggested_requests(cpu_seconds, seconds, peak_memory_bytes),
-    )
 
 
 def _fail(
@@ -394,7 +385,3 @@ def _with(
 
 def _time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _short(value: float) -> str:
-    return f"{value:.4f}" if abs(value) < 10_000 else f"{value:.4g}"  # noqa: PLR2004  width of a column

@@ -16,11 +16,10 @@ from modelyard_api.v1alpha1 import (
     ModelPromotionSpec,
     ModelPromotionStatus,
     TrainingJobFields,
-    TrainingJobSpec,
     TrainingJobStatus,
 )
 from modelyard_api.v1alpha1.common import ObjectMeta
-from modelyard_api.v1alpha1.training_job import ReplaySpec, parse_training_job_spec
+from modelyard_api.v1alpha1.training_job import AnySpec, parse_training_job_spec
 
 Spec = TypeVar("Spec", bound=BaseModel)
 Status = TypeVar("Status", bound=StatusModel)
@@ -68,7 +67,7 @@ class DatasetObject(CustomObject[DatasetSpec, DatasetStatus]):
 class TrainingJobObject(CustomObject[TrainingJobFields, TrainingJobStatus]):
     """A TrainingJob."""
 
-    spec: Annotated[TrainingJobSpec | ReplaySpec | Unreadable, _readable(parse_training_job_spec)]
+    spec: Annotated[AnySpec | Unreadable, _readable(parse_training_job_spec)]
     status: TrainingJobStatus = TrainingJobStatus()
 
 

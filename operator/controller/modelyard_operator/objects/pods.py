@@ -13,6 +13,25 @@ from modelyard_operator.objects.meta import KubeObject, ObjectCondition
 
 STEP_CONTAINER = "step"
 """Name of the container that carries a step out."""
+PREPARE_CONTAINER = "prepare"
+"""Name of the init container that hands rows over to own code."""
+OWN_CONTAINER = "own"
+"""Name of the init container with own code."""
+JUDGE_CONTAINER = "judge"
+"""Name of the init container that asks the model of own code."""
+
+
+class SecretKeySelector(StatusModel):
+    """A key of a Secret."""
+
+    name: str
+    key: str
+
+
+class EnvVarSource(StatusModel):
+    """Where a variable's value is."""
+
+    secret_key_ref: SecretKeySelector
 
 
 class EnvVar(StatusModel):
@@ -20,6 +39,7 @@ class EnvVar(StatusModel):
 
     name: str
     value: str | None = None
+    value_from: EnvVarSource | None = None
 
 
 class VolumeMount(StatusModel):
@@ -108,6 +128,8 @@ class Container(StatusModel):
     name: str
     image: str = ""
     image_pull_policy: str | None = None
+    command: list[str] | None = None
+    args: list[str] | None = None
     env: list[EnvVar] | None = None
     ports: list[ContainerPort] | None = None
     resources: ResourceRequirements | None = None
@@ -181,6 +203,7 @@ class Volume(StatusModel):
 class PodSpec(StatusModel):
     """What a pod runs."""
 
+    init_containers: list[Container] | None = None
     containers: list[Container] = []
     service_account_name: str | None = None
     automount_service_account_token: bool | None = None
@@ -258,6 +281,7 @@ class PodStatus(StatusModel):
     message: str | None = None
     pod_ip: Annotated[str | None, Field(alias="podIP")] = None
     conditions: list[ObjectCondition] | None = None
+    init_container_statuses: list[ContainerStatus] | None = None
     container_statuses: list[ContainerStatus] | None = None
 
     def condition(self, type_: str) -> ObjectCondition | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from modelyard_api import labels
 from modelyard_api.caching import (
     Ingredients,
     Surroundings,
@@ -15,7 +16,7 @@ from modelyard_api.caching import (
 from modelyard_api.catalog import load_catalog
 from modelyard_api.contract.steps import CacheEntry
 from modelyard_api.metrics import METRICS
-from modelyard_api.v1alpha1.training_job import CachePolicy, DatasetVersion, ModelRef, TrainingJobSpec
+from modelyard_api.v1alpha1.training_job import CachePolicy, DatasetVersion, LearningSpec, ModelRef
 from modelyard_operator.decisions.caching import Found, Hit, Looked, nearest
 from modelyard_operator.errors import TrackingError, UnavailableError
 from modelyard_operator.objects.registry import Earlier
@@ -30,7 +31,7 @@ class Asked:
     """What a TrainingJob asks for, as far as its result goes."""
 
     project: str
-    spec: TrainingJobSpec
+    spec: LearningSpec
     data: DatasetVersion | Pinned
 
 
@@ -105,15 +106,15 @@ async def _taken(context: Context, asked: Asked, earlier: Earlier) -> Hit | str:
     judged = asked.spec.evaluation
     wanted = {*METRICS, *judged.metrics, judged.primary}
     metrics = {item.key: item.value for item in run.data.metrics if item.key in wanted}
+    why = run.tag(labels.TAG_NOT_SERVABLE)
     if asked.spec.register_ is None:
-        return Hit(earlier.run_id, metrics, None)
+        return Hit(earlier.run_id, metrics, None, why)
     name = asked.spec.register_.model_name
     version = await tracking.version_of(project, name, earlier.run_id)
     if version is None or version.model_digest is None:
         return "model"
-    return Hit(
-        earlier.run_id, metrics, ModelRef(name=name, version=version.version, digest=version.model_digest)
-    )
+    model = ModelRef(name=name, version=version.version, digest=version.model_digest)
+    return Hit(earlier.run_id, metrics, model, why)
 
 
 def _lost(key: str, run: Earlier, what: str) -> Looked:

@@ -110,6 +110,7 @@ def _is_warning(status: ResourceStatus, summary: Condition) -> bool:
         "Retrying",
         "Image",
         "Quota",
+        "Unschedulable",
         "Platform",
         "RulesBroken",
         "DifferentValues",

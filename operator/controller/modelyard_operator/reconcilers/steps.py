@@ -9,7 +9,7 @@ from typing import Any
 from modelyard_operator.cluster.kinds import EVENT, JOB, POD
 from modelyard_operator.cluster.store import Key
 from modelyard_operator.decisions.attempts import StepFacts
-from modelyard_operator.decisions.failures import has_ended, needs_log
+from modelyard_operator.decisions.failures import has_ended, log_container, needs_log
 from modelyard_operator.decisions.plan import Plan, Refusal
 from modelyard_operator.decisions.warm import WarmJob
 from modelyard_operator.errors import (
@@ -19,7 +19,7 @@ from modelyard_operator.errors import (
     NotFoundError,
     UnavailableError,
 )
-from modelyard_operator.objects.pods import STEP_CONTAINER, Pod
+from modelyard_operator.objects.pods import Pod
 from modelyard_operator.objects.steps import Page
 from modelyard_operator.objects.workloads import Job
 from modelyard_operator.reconcilers.context import Context
@@ -48,7 +48,7 @@ async def gather_step(
     log_tail = ""
     if (mute := needs_log(job, pods)) is not None:
         log_tail = await context.cluster.log_tail(
-            key.namespace, mute.metadata.name, STEP_CONTAINER, _LOG_LINES
+            key.namespace, mute.metadata.name, log_container(mute), _LOG_LINES
         )
     quota = await _refused_pods(context, job) if _has_no_pod(job, pods) else ""
     return StepFacts(

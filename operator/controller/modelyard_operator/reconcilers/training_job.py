@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from modelyard_api import labels
 from modelyard_api.catalog.training_job import check_training_job
 from modelyard_api.contract.steps import STEP_VARIABLE, Step
-from modelyard_api.v1alpha1.common import JobOptions
+from modelyard_api.v1alpha1.common import JobOptions, ResourceRequirements
 from modelyard_api.v1alpha1.reasons import TrainingJobCondition
 from modelyard_api.v1alpha1.training_job import (
+    AnySpec,
+    ContainerSpec,
     DatasetVersion,
+    LearningSpec,
     ReplaySpec,
-    TrainingJobSpec,
     TrainingJobStatus,
 )
 from modelyard_operator.cluster.kinds import DATASET, JOB, TRAINING_JOB
@@ -32,9 +34,10 @@ from modelyard_operator.reconcilers.context import AGAIN, DONE, Context, Next
 from modelyard_operator.reconcilers.status import write_status
 from modelyard_operator.reconcilers.steps import carry_out, gather_step, make_job, page_of
 from modelyard_operator.resources.common import Parent
+from modelyard_operator.resources.own_container import Room, before_record
 from modelyard_operator.resources.pods import MLFLOW_KEYS, POSTGRES_KEYS, S3_KEYS
-from modelyard_operator.resources.step_job import StepJob
-from modelyard_operator.resources.steps import replay_step, train_step
+from modelyard_operator.resources.step_job import Before, StepJob
+from modelyard_operator.resources.steps import container_step, replay_step, train_step
 
 
 async def reconcile_training_job(context: Context, key: Key) -> Next:
@@ -87,7 +90,7 @@ async def _gather(context: Context, key: Key, job: TrainingJobObject) -> Trainin
     problems = check_training_job(job.spec) if fresh else ()
     data = _data(context, key, job, job.spec, jobs)
     looked = None
-    if isinstance(job.spec, TrainingJobSpec) and not isinstance(data, Waiting):
+    if isinstance(job.spec, LearningSpec) and not isinstance(data, Waiting):
         asked = Asked(key.namespace, job.spec, data)
         if job.status.attempt == 0 and not problems:
             looked = await look(context, asked, begun=bool(jobs))
@@ -115,7 +118,7 @@ def _data(
     context: Context,
     key: Key,
     job: TrainingJobObject,
-    spec: TrainingJobSpec | ReplaySpec,
+    spec: AnySpec,
     jobs: Sequence[Job],
 ) -> DatasetVersion | Waiting | Pinned:
     """Once chosen the version stays: the status says which it is, and before that the first Job's step."""
@@ -127,37 +130,36 @@ def _data(
     for made in jobs:
         text = made.variable(STEP_VARIABLE)
         step = Step.model_validate_json(text) if text else None
-        if step is not None and step.train is not None:
-            return step.train.data or Pinned(step.train.dataset_uid)
+        begun = (step.train or step.record) if step is not None else None
+        if begun is not None:
+            return begun.data or Pinned(begun.dataset_uid)
     return find_version(spec.dataset_ref, context.store.get(DATASET, key.namespace, spec.dataset_ref.name))
 
 
 async def _start(
     context: Context,
     job: TrainingJobObject,
-    spec: TrainingJobSpec | ReplaySpec,
+    spec: AnySpec,
     facts: TrainingFacts,
     start: Start,
 ) -> Refusal | None:
     assert not isinstance(facts.data, Waiting)  # noqa: S101  decided so
     meta = job.metadata
     parent = Parent("TrainingJob", meta.namespace, meta.name, meta.uid, meta.generation)
-    if isinstance(spec, ReplaySpec):
-        step = replay_step(parent, spec, start.attempt, context.settings)
-    else:
-        cache = cache_entry(context, Asked(meta.namespace, spec, facts.data))
-        step = train_step(parent, spec, facts.data, start.attempt, context.settings, cache)
     options: JobOptions = spec
     marks = {labels.FAILURES: str(start.failures)}
     if start.memory:
         asked = spec.resources or context.settings.trainer.resources
         options = spec.model_copy(update={"resources": with_memory_limit(asked, start.memory)})
         marks[labels.MEMORY_LIMIT] = start.memory
+    asked_for = _Wanted(parent, facts.data, start.attempt, options.resources)
+    step, before = _work(context, spec, asked_for)
     wanted = StepJob(
         parent=parent,
         identity=(),
         attempt=start.attempt,
         step=step,
+        before=before,
         options=options,
         pod=context.settings.trainer,
         keys=(*S3_KEYS, *MLFLOW_KEYS, *(POSTGRES_KEYS if spec.tuning is not None else ())),
@@ -166,3 +168,30 @@ async def _start(
         deadline_seconds=start.deadline_seconds,
     )
     return await make_job(context, wanted)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """An attempt to be made."""
+
+    parent: Parent
+    data: DatasetVersion | Pinned
+    attempt: int
+    resources: ResourceRequirements | None
+
+
+def _work(context: Context, spec: AnySpec, wanted: _Wanted) -> tuple[Step, Before | None]:
+    """The step of an attempt, and what other containers do before it."""
+    parent, settings = wanted.parent, context.settings
+    if isinstance(spec, ReplaySpec):
+        return replay_step(parent, spec, wanted.attempt, settings), None
+    cache = cache_entry(context, Asked(parent.namespace, spec, wanted.data))
+    if isinstance(spec, ContainerSpec):
+        room = Room(
+            settings.trainer,
+            wanted.resources or settings.trainer.resources,
+            context.job_defaults.pull_policy,
+        )
+        work = container_step(parent, spec, wanted.data, wanted.attempt, settings, cache)
+        return Step(record=work), before_record(spec, work, room)
+    return train_step(parent, spec, wanted.data, wanted.attempt, settings, cache), None

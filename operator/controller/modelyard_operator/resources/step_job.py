@@ -19,6 +19,8 @@ from modelyard_operator.objects.pods import (
     PodSpec,
     PodTemplate,
     TemplateMeta,
+    Volume,
+    VolumeMount,
 )
 from modelyard_operator.objects.workloads import (
     ExitCodes,
@@ -51,6 +53,16 @@ _TAKEN_AWAY = PodFailureRule(
 
 
 @dataclass(frozen=True)
+class Before:
+    """Containers that work one after the other before the step's own, and what they share with it."""
+
+    containers: tuple[Container, ...]
+    volumes: tuple[Volume, ...]
+    mounts: tuple[VolumeMount, ...]
+    """What the step's own container sees of the volumes."""
+
+
+@dataclass(frozen=True)
 class StepJob:
     """What makes one attempt different from all others."""
 
@@ -70,6 +82,8 @@ class StepJob:
     """Pods of an Indexed Job that work side by side, the first of which answers; None for one pod as it is."""
     source_secret: str | None = None
     """Secret with the source's credentials, where the step reads a source that needs one."""
+    before: Before | None = None
+    """What has to be done before the step, where other containers do it."""
 
     @cached_property
     def document(self) -> str:
@@ -147,7 +161,7 @@ def _side_by_side(workers: int, tries: int) -> dict[str, Any]:
 
 
 def _pod(wanted: StepJob, defaults: JobDefaults) -> PodSpec:
-    options, pod, secret = wanted.options, wanted.pod, wanted.source_secret
+    options, pod, secret, before = wanted.options, wanted.pod, wanted.source_secret, wanted.before
     container = Container(
         name=STEP_CONTAINER,
         image=pod.image,
@@ -157,11 +171,16 @@ def _pod(wanted: StepJob, defaults: JobDefaults) -> PodSpec:
             EnvVar(name=TMP_SIZE_VARIABLE, value=pod.tmp_size),
         ],
         resources=options.resources or pod.resources,
-        volume_mounts=[*mounts(), *([source_mount()] if secret else [])],
+        volume_mounts=[
+            *mounts(),
+            *([source_mount()] if secret else []),
+            *(before.mounts if before else ()),
+        ],
         security_context=RESTRICTED,
         termination_message_policy="File",
     )
     return PodSpec(
+        init_containers=list(before.containers) if before else None,
         containers=[container],
         restart_policy="Never",
         service_account_name=pod.service_account,
@@ -172,6 +191,7 @@ def _pod(wanted: StepJob, defaults: JobDefaults) -> PodSpec:
         volumes=[
             *tmp_and_credentials(defaults.secret, wanted.keys, pod.tmp_size),
             *([source_volume(secret)] if secret else []),
+            *(before.volumes if before else ()),
         ],
         node_selector=options.node_selector,
         tolerations=options.tolerations or None,

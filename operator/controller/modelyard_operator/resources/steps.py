@@ -7,6 +7,7 @@ from typing import Any
 
 from modelyard_api.contract.steps import (
     CacheEntry,
+    ContainerStep,
     LoadStep,
     MLflowEndpoint,
     NetworkRules,
@@ -23,7 +24,12 @@ from modelyard_api.contract.steps import (
 )
 from modelyard_api.v1alpha1.dataset import DatasetSpec, Retention
 from modelyard_api.v1alpha1.dataset_status import DatasetStatus
-from modelyard_api.v1alpha1.training_job import DatasetVersion, ReplaySpec, TrainingJobSpec
+from modelyard_api.v1alpha1.training_job import (
+    ContainerSpec,
+    DatasetVersion,
+    ReplaySpec,
+    TrainingJobSpec,
+)
 from modelyard_operator.objects.steps import Due, Pinned, References, StepKind
 from modelyard_operator.resources.common import Parent
 from modelyard_operator.settings import Settings
@@ -77,6 +83,26 @@ def train_step(
             mlflow=mlflow_endpoint(parent.namespace, settings),
             postgres=postgres_endpoint(parent.namespace, settings) if spec.tuning is not None else None,
         )
+    )
+
+
+def container_step(
+    parent: Parent,
+    spec: ContainerSpec,
+    data: DatasetVersion | Pinned,
+    attempt: int,
+    settings: Settings,
+    cache: CacheEntry | None = None,
+) -> ContainerStep:
+    """What a trainer is asked to do before and behind a container with own code."""
+    return ContainerStep(
+        owner=owner_of(parent, attempt, settings.trainer.image),
+        spec=spec,
+        data=None if isinstance(data, Pinned) else data,
+        dataset_uid=data.dataset_uid if isinstance(data, Pinned) else "",
+        cache=cache,
+        s3=s3_endpoint(parent.namespace, settings),
+        mlflow=mlflow_endpoint(parent.namespace, settings),
     )
 
 

@@ -1,0 +1,160 @@
+"""What stands before and behind a container with own code, against a real S3 store and a real MLflow server.
+
+The container itself is a process of this machine: the sample's code as it stands, or the files that it would leave.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bringup.paths import REPOSITORY
+from modelyard_api import labels
+from modelyard_api.contract.own_container import INPUT_VARIABLE, JUDGED_VARIABLE, OUTPUT_VARIABLE
+from modelyard_api.contract.steps import ContainerStep, JudgeStep, Step
+from modelyard_trainer.own.places import Places
+from tests.integration.trainer.test_training import houses
+from tests.support.own_code import leave, places_in
+from tests.support.training import Finished, TrainerRun, publish
+
+SAMPLES = REPOSITORY / "manifests" / "samples" / "containers"
+IMAGE = "registry/own@sha256:" + "1" * 64
+SPEC: dict[str, Any] = {
+    "task": "Regression",
+    "target": "price",
+    "container": {"image": IMAGE, "args": ["--fast"]},
+    "evaluation": {"primary": "rmse"},
+    "register": {"modelName": "houses"},
+}
+
+
+def with_places(trainer: TrainerRun, folder: str) -> tuple[TrainerRun, Places]:
+    directory = trainer.directory / folder
+    directory.mkdir()
+    places = places_in(directory)
+    environment = {
+        INPUT_VARIABLE: str(places.input),
+        OUTPUT_VARIABLE: str(places.output),
+        JUDGED_VARIABLE: str(places.judged),
+    }
+    return replace(trainer, environment=environment), places
+
+
+def run_sample(name: str, places: Places, home: Path) -> None:
+    variables = {INPUT_VARIABLE: str(places.input), OUTPUT_VARIABLE: str(places.output), "HOME": str(home)}
+    environment = {**os.environ, **variables, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    program = [sys.executable, str(SAMPLES / name / "train.py")]
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def prepared(trainer: TrainerRun, step: ContainerStep) -> None:
+    ended = trainer.run(Step(prepare=step))
+    assert ended.outcome is not None, ended.log
+    assert ended.outcome.prepared is not None, ended.outcome
+
+
+def recorded(trainer: TrainerRun, step: ContainerStep) -> Finished:
+    judged = trainer.run(Step(judge=JudgeStep(owner=step.owner)))
+    assert judged.outcome is not None, judged.log
+    assert judged.outcome.judged is not None, judged.outcome
+    return trainer.run(Step(record=step))
+
+
+def named(pairs: list[Mapping[str, Any]]) -> dict[str, Any]:
+    return {pair["key"]: pair["value"] for pair in pairs}
+
+
+@pytest.mark.parametrize(("name", "parameter"), [("plain", "max_leaf_nodes"), ("autolog", "n_estimators")])
+def test_a_sample_container_leaves_what_a_pipeline_leaves(
+    trainer: TrainerRun, name: str, parameter: str
+) -> None:
+    at_work, places = with_places(trainer, name)
+    data = publish(trainer.store, houses())
+    step = at_work.own_step(SPEC, data)
+    prepared(at_work, step)
+    run_sample(name, places, at_work.directory)
+    trained = recorded(at_work, step).trained
+
+    assert trained.not_servable == ""
+    assert trained.model_version == "1"
+    assert trained.data == data
+    assert trained.cpu_seconds is None
+    with trainer.mlflow.tracking() as tracking:
+        (run,) = tracking.runs_of(trainer.uid)
+        (version,) = tracking.versions("houses")
+        files = {
+            folder: tracking.files_of(trained.run_id, folder)
+            for folder in ("model", "evaluation", "container")
+        }
+    assert run["info"]["status"] == "FINISHED"
+    parameters, metrics = named(run["data"]["params"]), named(run["data"]["metrics"])
+    assert (parameters["container.image"], parameters["container.args"]) == (IMAGE, '["--fast"]')
+    assert parameter in parameters
+    assert {"rmse", "rmse_low", "baseline_rmse", "reported_rmse"} <= set(metrics)
+    assert metrics["rmse"] == pytest.approx(metrics["reported_rmse"], rel=1e-9)
+    (read,) = run["inputs"]["dataset_inputs"]
+    assert read["dataset"]["digest"] == data.digest.removeprefix("sha256:")[:32]
+    assert named(version["tags"])[labels.TAG_BUNDLE_URI] == trained.bundle_uri
+    assert {"MLmodel", "model.skops"} <= files["model"]
+    assert {"report.html", "predictions.parquet"} <= files["evaluation"]
+    assert {"metrics.json", "params.json"} <= files["container"]
+
+
+def test_a_model_of_another_kind_is_registered_as_it_is_and_says_that_nobody_can_serve_it(
+    trainer: TrainerRun,
+) -> None:
+    at_work, places = with_places(trainer, "other")
+    step = at_work.own_step(SPEC, publish(trainer.store, houses()))
+    prepared(at_work, step)
+    leave(places, {"weights.bin": b"123"}, {"rmse": 7.5, "epochs": 3}, {"rate": 0.1})
+    trained = recorded(at_work, step).trained
+
+    assert trained.not_servable == "the model's directory holds no model.skops"
+    assert (trained.bundle_uri, trained.metrics["rmse"]) == ("", 7.5)
+    with trainer.mlflow.tracking() as tracking:
+        (run,) = tracking.runs_of(trainer.uid)
+        (version,) = tracking.versions("houses")
+        assert tracking.files_of(trained.run_id, "model") == {"weights.bin"}
+        assert tracking.files_of(trained.run_id, "container") == {"metrics.json", "params.json"}
+    assert named(run["data"]["metrics"]) == {"rmse": 7.5, "epochs": 3}
+    tags = named(version["tags"])
+    assert tags[labels.TAG_NOT_SERVABLE] == trained.not_servable
+    assert labels.TAG_BUNDLE_URI not in tags
+
+
+def test_a_pod_that_finds_the_run_finished_answers_without_what_the_container_left(
+    trainer: TrainerRun,
+) -> None:
+    at_work, places = with_places(trainer, "first")
+    data = publish(trainer.store, houses())
+    step = at_work.own_step(SPEC, data)
+    prepared(at_work, step)
+    leave(places, {"weights.bin": b"123"}, {"rmse": 7.5})
+    first = recorded(at_work, step).trained
+    later, _ = with_places(trainer, "second")
+    again = later.run(Step(record=later.own_step(SPEC, data, attempt=2)))
+    assert again.trained == first
+
+
+def test_a_container_that_left_too_little_is_told_what_is_missing(trainer: TrainerRun) -> None:
+    at_work, places = with_places(trainer, "little")
+    step = at_work.own_step(SPEC, publish(trainer.store, houses()))
+    prepared(at_work, step)
+    leave(places, {"weights.bin": b"123"}, {"mae": 1})
+    assert "metrics.json: lacks rmse" in recorded(at_work, step).complaint
+
+
+def test_a_run_of_a_container_is_not_replayed(trainer: TrainerRun) -> None:
+    at_work, places = with_places(trainer, "replayed")
+    step = at_work.own_step(SPEC, publish(trainer.store, houses()))
+    prepared(at_work, step)
+    run_sample("plain", places, at_work.directory)
+    trained = recorded(at_work, step).trained
+    again = trainer.run(trainer.replay_step(trained.run_id, uid="44444444-0000-4000-8000-000000000000"))
+    assert "is a run of a container" in again.complaint
