@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.asking import asking
-from tests.support.kubeapi import DATASET, DISRUPTION_BUDGET, PROMOTION, TRAINING_JOB
+from tests.support.kubeapi import AUTOSCALER, DATASET, DISRUPTION_BUDGET, PROMOTION, TRAINING_JOB
 from tests.support.manifests import PROJECT, Project, dataset, promotion, training_job
 from tests.support.platform import Platform
 from tests.support.waiting import until
@@ -59,3 +59,17 @@ def test_a_canary_takes_charge_step_by_step_without_a_failed_request(
     assert status.candidate.rollout.counts.errors == 0
     assert status.last_swap
     assert status.last_swap.errors == 0
+
+
+def test_an_autoscaler_of_the_servers_comes_and_goes_with_the_spec(
+    platform: Platform, project: Project
+) -> None:
+    def scaler() -> object:
+        return platform.api.read(AUTOSCALER, PROJECT, STAGE)
+
+    bounds = {"replicas": {"min": 1, "max": 2}}
+    project.apply(promotion(STAGE, "ladder", rollout=CANARY, serving=bounds))
+    until(scaler, 60, "an autoscaler")
+    project.apply(promotion(STAGE, "ladder", rollout=CANARY))
+    until(lambda: scaler() is None, 60, "no autoscaler")
+    project.await_true(PROMOTION, STAGE, "Ready")

@@ -263,7 +263,7 @@ def query(prometheus: httpx.Client, expression: str) -> list[dict[str, list[str]
 
 def use(client: httpx.Client, promotion: str) -> None:
     """A window of predictions, and labels for some of them."""
-    (row,) = request(promotion)["rows"]
+    row, *_ = request(promotion)["rows"]
     answer = client.post("/predict", json={"rows": [row] * 500})
     assert answer.status_code == 200, answer.text
     name, predicted = answer.headers["x-request-id"], answer.json()["predictions"]
