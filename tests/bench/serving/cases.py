@@ -53,6 +53,11 @@ class Served:
         answers: list[Any] = self.model.predict(self.matrix).tolist()
         return answers
 
+    @cached_property
+    def likely(self) -> np.ndarray | None:
+        """Its probabilities, a row of them for each row; None where the model has none."""
+        return self.model.predict_proba(self.matrix) if hasattr(self.model, "predict_proba") else None
+
     @property
     def texts(self) -> bool:
         """Whether rows hold a text."""

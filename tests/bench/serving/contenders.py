@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,8 @@ class Contender:
     """What asks for one row."""
     answer: Callable[[Any], Any]
     """The prediction in what came back."""
+    likely: Callable[[Any], Any] | None = None
+    """The probabilities in what came back, where they are asked for."""
     script: str = ""
     """Program of a peer: it is called with the model's file and a port."""
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -117,20 +120,25 @@ def _first_prediction(document: Any) -> Any:  # noqa: ANN401
     return document["predictions"][0]
 
 
+def _first_likely(document: Any) -> Any:  # noqa: ANN401
+    return document["probabilities"][0]
+
+
 _INFER = f"/v2/models/{MODEL}/infer"
+_OURS = Contender(MODELYARD, "server", "/predict", _named, _first_prediction, _first_likely)
 CONTENDERS = (
-    Contender(MODELYARD, "server", "/predict", _named, _first_prediction),
+    _OURS,
     Contender(MODELYARD_OIP, "server", _INFER, _labels_alone, _first_output),
-    Contender(TWO, "server", "/predict", _named, _first_prediction, options={"processes": 2}),
-    Contender(FLOOR, "server", "/predict", _named, _first_prediction, "floor/bare.py"),
-    Contender(MLSERVER, "mlserver", _INFER, _tensor, _first_output, "mlserver/serve_mlserver.py"),
+    replace(_OURS, name=TWO, options={"processes": 2}),
+    replace(_OURS, name=FLOOR, script="floor/bare.py"),
+    Contender(MLSERVER, "mlserver", _INFER, _tensor, _first_output, script="mlserver/serve_mlserver.py"),
     Contender(
         KSERVE,
         "kserve",
         f"/v1/models/{MODEL}:predict",
         _listed("instances"),
         _first_prediction,
-        "kserve/serve_kserve.py",
+        script="kserve/serve_kserve.py",
     ),
     Contender(
         BENTOML,
@@ -138,13 +146,23 @@ CONTENDERS = (
         "/predict",
         _listed("rows"),
         lambda document: document[0],
-        "bentoml/serve_bentoml.py",
+        script="bentoml/serve_bentoml.py",
     ),
     Contender(
-        LITSERVE, "litserve", "/predict", _listed("rows"), _first_prediction, "litserve/serve_litserve.py"
+        LITSERVE,
+        "litserve",
+        "/predict",
+        _listed("rows"),
+        _first_prediction,
+        script="litserve/serve_litserve.py",
     ),
     Contender(
-        MLFLOW, "mlflow", "/invocations", _listed("inputs"), _first_prediction, "mlflow/serve_mlflow.py"
+        MLFLOW,
+        "mlflow",
+        "/invocations",
+        _listed("inputs"),
+        _first_prediction,
+        script="mlflow/serve_mlflow.py",
     ),
 )
 
@@ -192,13 +210,15 @@ def _peer(contender: Contender, served: Served, directory: Path) -> Iterator[Run
             stderr=subprocess.STDOUT,
             cwd=directory,
             env={**os.environ, **one_thread, **own},
+            start_new_session=True,
         )
     try:
         yield Running(process.pid, port)
     finally:
         process.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(_STOP_SECONDS)
+        # Some leave their workers behind, which would take CPU from who is measured next.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(_STOP_SECONDS)

@@ -6,9 +6,21 @@ from collections.abc import Iterator, Sequence
 
 from tests.bench.figures import Figure, Summary
 from tests.bench.judging import Goal, judged
-from tests.bench.serving.cases import COMPILED, FOREST, LINE, NOT_COMPILED, TEXT
+from tests.bench.serving.cases import COMPILED, FOREST, LINE, NEIGHBOURS, NOT_COMPILED, TEXT
 from tests.bench.serving.contenders import TWO
-from tests.bench.serving.names import COLD, FLOOR, LOST, MEMORY, MLSERVER, MODELYARD, RATE, of_rate, relative
+from tests.bench.serving.names import (
+    COLD,
+    FLOOR,
+    LIKELY,
+    LOST,
+    MEMORY,
+    MLSERVER,
+    MODELYARD,
+    OTHERWISE,
+    RATE,
+    of_rate,
+    relative,
+)
 
 PER_CPU = "requests a CPU second"
 OF_ONE = f"{PER_CPU} relative to one process"
@@ -20,6 +32,8 @@ GOALS = (
         for case, times in _TIMES_MLSERVER.items()
     ),
     *(Goal(MODELYARD, case, relative(FLOOR), "", 0.7, at_least=True) for case in COMPILED),
+    *(Goal(MODELYARD, case, OTHERWISE, "", 0) for case in (*COMPILED, *NOT_COMPILED)),
+    *(Goal(MODELYARD, case, LIKELY, "", 1e-12) for case in (LINE, TEXT, NEIGHBOURS)),
     *(Goal(MODELYARD, case, of_rate(1000, "p99"), "ms", 3) for case in COMPILED),
     *(Goal(MODELYARD, case, of_rate(1000, LOST), "", 0) for case in COMPILED),
     *(Goal(MODELYARD, case, MEMORY, "MiB", 120) for case in COMPILED),

@@ -18,6 +18,7 @@ import httpx
 from bringup.paths import REPOSITORY
 from tests.bench.figures import Figure
 from tests.bench.serving import load, tree
+from tests.bench.serving.answers import compared
 from tests.bench.serving.cases import Served
 from tests.bench.serving.contenders import TWO, Contender, Running, started
 from tests.bench.serving.names import COLD, LOST, MEMORY, RATE, of_rate
@@ -29,7 +30,6 @@ _CONNECTIONS = 16
 _WARM_UP_SECONDS = 1.0
 _LIMIT = 20.0
 """A program that sends nothing any more is ended after so many times what it was to take."""
-_SAME = 1e-9
 _OF_SERVER, _OF_LOAD = 0, 1
 """CPUs, so that who asks takes nothing from who answers."""
 
@@ -40,6 +40,7 @@ class Extent:
 
     seconds: float
     rates: Sequence[int]
+    """Of the open loop, for models that have a compiled program."""
 
 
 def measured(
@@ -56,12 +57,13 @@ def measured(
         yield figure(COLD, "s", time.perf_counter() - start)
         if contender.name != TWO and (os.cpu_count() or 1) > 1:
             tree.keep_on(running.pid, _OF_SERVER)
-        _check(contender, served, running.port)
+        for name, value in compared(contender, served, _answers(contender, served, running.port)):
+            yield figure(name, "", value)
         requests = directory / "requests.jsonl"
         lines = [contender.request(served, place, running.port) for place in range(len(served.matrix))]
         requests.write_text("".join(json.dumps(line.decode("latin-1")) + "\n" for line in lines))
         yield from _closed(figure, running, requests, extent.seconds)
-        for rate in extent.rates:
+        for rate in extent.rates if served.compiled else ():
             told = _sent(running.port, requests, extent.seconds, "--rate", str(rate))
             for name in ("p50", "p99", "p99.9"):
                 yield figure(of_rate(rate, name), "ms", told[name])
@@ -101,27 +103,22 @@ def _alone() -> None:
 
 
 def _await_answer(contender: Contender, served: Served, port: int) -> None:
-    def answered() -> bool:
-        try:
-            return _ask(contender, served, 0, port).is_success
-        except httpx.HTTPError:
-            return False
+    with _client(port) as client:
 
-    until(answered, _COLD_SECONDS, f"{contender.name} answering")
+        def answered() -> bool:
+            try:
+                return client.post(contender.path, json=contender.body(served, 0)).is_success
+            except httpx.HTTPError:
+                return False
 
-
-def _check(contender: Contender, served: Served, port: int) -> None:
-    """Every row is answered as scikit-learn answers it: labels alike, numbers within 1e-9."""
-    for place, expected in enumerate(served.expected):
-        response = _ask(contender, served, place, port)
-        found = contender.answer(response.json())
-        same = (
-            math.isclose(found, expected, rel_tol=_SAME) if isinstance(expected, float) else found == expected
-        )
-        if not same:
-            raise RuntimeError(f"{contender.name}, {served.name}: row {place} is {found!r}, not {expected!r}")
+        until(answered, _COLD_SECONDS, f"{contender.name} answering")
 
 
-def _ask(contender: Contender, served: Served, place: int, port: int) -> httpx.Response:
-    url = f"http://127.0.0.1:{port}{contender.path}"
-    return httpx.post(url, json=contender.body(served, place), trust_env=False, timeout=30)
+def _answers(contender: Contender, served: Served, port: int) -> Iterator[Any]:
+    with _client(port) as client:
+        for place in range(len(served.matrix)):
+            yield client.post(contender.path, json=contender.body(served, place)).json()
+
+
+def _client(port: int) -> httpx.Client:
+    return httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30)

@@ -15,6 +15,8 @@ RATE = "requests a second, 16 connections"
 COLD = "start to first answer"
 MEMORY = "RSS"
 LOST = "lost"
+OTHERWISE = "rows not answered as by scikit-learn, bit for bit"
+LIKELY = "largest difference of a probability"
 
 
 def relative(peer: str) -> str:

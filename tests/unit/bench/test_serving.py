@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import socketserver
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 
+import numpy as np
 import pytest
+from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from tests.bench.figures import Figure, summarise
+from tests.bench.serving.answers import compared
+from tests.bench.serving.cases import Served
+from tests.bench.serving.contenders import CONTENDERS
 from tests.bench.serving.goals import judgement, relations
 from tests.bench.serving.load import closed_loop, open_loop, summary
-from tests.bench.serving.names import FLOOR, MLSERVER, MODELYARD, RATE, of_rate
+from tests.bench.serving.names import FLOOR, LIKELY, MLSERVER, MODELYARD, OTHERWISE, RATE, of_rate
 
 REQUEST = b"POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n"
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -85,3 +91,34 @@ def test_our_rate_is_held_against_each_of_the_others_and_against_the_goals() -> 
     assert f"kept: {case}: rate relative to {FLOOR} at least 0.7; measured 1.07" in told
     assert f"MISSED: {case}: p99 at 1,000/s at most 3 ms; measured 4" in told
     assert f"not measured: {case}: RSS at most 120 MiB" in told
+
+
+OURS = CONTENDERS[0]
+X = np.arange(12.0).reshape(6, 2) / 7
+
+
+def test_a_number_whose_last_bit_differs_is_counted_and_one_that_is_farther_off_is_no_answer() -> None:
+    served = Served("line", LinearRegression().fit(X, X @ [1.0, 2.0]), X, compiled=True)
+    answers = [{"predictions": [value], "probabilities": None} for value in served.expected]
+    assert dict(compared(OURS, served, answers)) == {OTHERWISE: 0}
+    bits = struct.unpack("q", struct.pack("d", served.expected[2]))[0]
+    answers[2] = {"predictions": [struct.unpack("d", struct.pack("q", bits + 1))[0]]}
+    assert dict(compared(OURS, served, answers)) == {OTHERWISE: 1}
+    answers[2] = {"predictions": [served.expected[2] + 1e-6]}
+    with pytest.raises(RuntimeError, match="row 2 is"):
+        dict(compared(OURS, served, answers))
+
+
+def test_labels_must_be_the_same_and_probabilities_are_told_by_how_far_they_are_off() -> None:
+    model = LogisticRegression().fit(X, ["low"] * 3 + ["high"] * 3)
+    served = Served("line", model, X, compiled=True)
+    answers = [
+        {"predictions": [label], "probabilities": [likely.tolist()]}
+        for label, likely in zip(served.expected, model.predict_proba(X), strict=True)
+    ]
+    assert dict(compared(OURS, served, answers)) == {OTHERWISE: 0, LIKELY: 0}
+    answers[1]["probabilities"][0][0] += 0.25
+    assert dict(compared(OURS, served, answers))[LIKELY] == pytest.approx(0.25)
+    answers[1]["predictions"] = ["high"]
+    with pytest.raises(RuntimeError, match="row 1 is 'high', not 'low'"):
+        dict(compared(OURS, served, answers))

@@ -14,5 +14,7 @@ shutil.rmtree(saved, ignore_errors=True)
 mlflow.sklearn.save_model(joblib.load(file), saved, serialization_format="cloudpickle", pip_requirements=[])
 os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "true"
 program = Path(sys.executable).with_name("mlflow")
+# It starts uvicorn by name, as it is found in an environment that is active.
+os.environ["PATH"] = os.pathsep.join((str(program.parent), os.environ["PATH"]))
 words = ["models", "serve", "-m", str(saved), "-h", "127.0.0.1", "-p", sys.argv[2]]
 os.execv(program, [str(program), *words, "--workers", "1", "--env-manager", "local"])  # noqa: S606
