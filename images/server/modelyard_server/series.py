@@ -91,6 +91,7 @@ class Distribution:
 
 
 Value = TypeVar("Value", Number, Distribution)
+Filled = TypeVar("Filled", CounterMetricFamily, GaugeMetricFamily)
 
 
 class Registry:
@@ -197,12 +198,24 @@ class Family(Generic[Value]):
         return self._children[()]
 
 
-class Counter(Family[Number]):
-    """Goes up only."""
+class Numbers(Family[Number]):
+    """What counters and gauges have in common: a number for each series."""
 
     def inc(self, amount: float = 1) -> None:
         """Adds to the one series of a family without labels."""
         self._alone().value += amount
+
+    def _filled(self, family: Filled) -> Filled:
+        for labels, child in list(self._children.items()):
+            family.add_metric(labels, child.value)
+        return family
+
+    def _fresh(self) -> Number:
+        return Number()
+
+
+class Counter(Numbers):
+    """Goes up only."""
 
     def alike(self) -> Counter:
         """See ``Family``."""
@@ -212,16 +225,10 @@ class Counter(Family[Number]):
 
     def metric(self) -> Metric:
         """See ``Family``."""
-        family = CounterMetricFamily(self.name, self.documentation, labels=self.labelnames)
-        for labels, child in list(self._children.items()):
-            family.add_metric(labels, child.value)
-        return family
-
-    def _fresh(self) -> Number:
-        return Number()
+        return self._filled(CounterMetricFamily(self.name, self.documentation, labels=self.labelnames))
 
 
-class Gauge(Family[Number]):
+class Gauge(Numbers):
     """Goes up and down. ``together`` says what several processes' values are to a pod."""
 
     def __init__(
@@ -236,10 +243,6 @@ class Gauge(Family[Number]):
         super().__init__(name, documentation, labelnames, registry=registry)
         self.together = together
 
-    def inc(self, amount: float = 1) -> None:
-        """Adds to the one series of a family without labels."""
-        self._alone().value += amount
-
     def set(self, value: float) -> None:
         """Sets the one series of a family without labels."""
         self._alone().value = float(value)
@@ -252,13 +255,7 @@ class Gauge(Family[Number]):
 
     def metric(self) -> Metric:
         """See ``Family``."""
-        family = GaugeMetricFamily(self.name, self.documentation, labels=self.labelnames)
-        for labels, child in list(self._children.items()):
-            family.add_metric(labels, child.value)
-        return family
-
-    def _fresh(self) -> Number:
-        return Number()
+        return self._filled(GaugeMetricFamily(self.name, self.documentation, labels=self.labelnames))
 
 
 class Histogram(Family[Distribution]):
