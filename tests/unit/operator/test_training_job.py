@@ -99,7 +99,9 @@ def test_trials_are_followed_every_few_seconds_and_stay_known_while_nobody_tells
     told = after(seen, plan)
     assert told.status.progress is not None
     assert (told.status.progress.trials_running, told.status.progress.best_value) == (2, "0.41")
+    assert told.status.summary == "rmse=0.4100, 40 %"
     mute = after(told, decide_training_job(told, facts([job()], [pod()])))
+    assert mute.status.summary == told.status.summary
     assert mute.status.progress == told.status.progress
     held = seen.model_copy(
         update={"spec": training_job(tuning=TUNING, suspend=True).spec, "status": told.status}

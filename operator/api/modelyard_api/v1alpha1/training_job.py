@@ -355,7 +355,7 @@ class TrainingJobStatus(ResourceStatus):
     metrics: Annotated[list[NamedValue], Field(max_length=20)] = []
     """Metrics of the test part."""
     summary: Annotated[str, Field(max_length=128)] | None = None
-    """Primary metric at a glance, for example rmse=0.4163."""
+    """Primary metric at a glance, for example rmse=0.4163; while trials are at work the best of them, and their percentage."""
     usage: Usage | None = None
     """What the pod used."""
     compiled: Compiled | None = None

@@ -151,7 +151,9 @@ def _follow(
         return _fail(job, facts, str(seen.failure.failure_class), seen.message, status)
     after = seen.after
     if spec.tuning is not None:
-        status = status.model_copy(update={"progress": _trials(job, facts, seen)})
+        trials = _trials(job, facts, seen)
+        best = _so_far(spec, trials)
+        status = status.model_copy(update={"progress": trials, "summary": best or status.summary})
         after = POLL_SECONDS if seen.state is State.RUNNING else after
     return Plan(_with(job, facts, status, *_observe(job, facts.step, seen)), hold=seen.hold, after=after)
 
@@ -163,6 +165,15 @@ def _trials(job: TrainingJobObject, facts: TrainingFacts, seen: Progress) -> Tun
     if known is None or seen.state is State.RUNNING:
         return known
     return known.model_copy(update={"trials_running": 0, "estimated_seconds_remaining": None})
+
+
+def _so_far(spec: AnySpec, trials: TuningProgress | None) -> str | None:
+    """Best value and share of the trials, for the column that later shows what the job came to."""
+    if not isinstance(spec, LearningSpec) or trials is None or trials.best_value is None:
+        return None
+    metric = spec.tuning.objective.metric if spec.tuning is not None else None
+    metric = metric or spec.evaluation.primary or default_primary(spec.task)
+    return f"{metric}={short(float(trials.best_value))}, {trials.percent} %"
 
 
 def _observe(job: TrainingJobObject, step: StepFacts, seen: Progress) -> list[Observation]:
