@@ -29,6 +29,12 @@ class Tracking:
         assert answer.is_success, answer.text
         return {file["path"].removeprefix(f"{path}/") for file in answer.json().get("files", [])}
 
+    def file(self, run_id: str, path: str) -> bytes:
+        """An artifact of a run."""
+        answer = self.client.get("/get-artifact", params={"run_id": run_id, "path": path})
+        assert answer.is_success, answer.text
+        return answer.content
+
     def versions_of(self, uid: str) -> list[dict[str, Any]]:
         """Every model version that carries the uid of a TrainingJob."""
         return self._versions(f"tags.`{RUN_TAG_UID}` = '{uid}'")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -81,6 +81,8 @@ class Extra:
     metrics: dict[str, float] = field(default_factory=dict)
     files: Callable[[], dict[str, bytes]] = dict
     """Makes files of the run, by their paths."""
+    captions: Mapping[str, str] = field(default_factory=dict)
+    """Which of them are pictures for the run's report, and what is written below each."""
 
 
 @dataclass(frozen=True)
@@ -219,8 +221,7 @@ def _parameters(attempt: Attempt) -> dict[str, str]:
 
 def log_trained(attempt: Attempt, trained: Trained) -> dict[str, str]:
     """Everything about a model that can be served; the tags of its run."""
-    _log_evaluation(attempt, trained)
-    log_extra(attempt)
+    _log_evaluation(attempt, trained, log_extra(attempt))
     runs, now = attempt.services.runs, attempt.services.now
     uri = store(trained.packed, attempt.services.store)
     for path, content in model_directory(trained.packed, now()).items():
@@ -243,8 +244,8 @@ def _usage() -> dict[str, str]:
     }
 
 
-def _log_evaluation(attempt: Attempt, trained: Trained) -> None:
-    """Record, plots and report of the run, before it counts as finished."""
+def _log_evaluation(attempt: Attempt, trained: Trained, kept: Mapping[str, bytes]) -> None:
+    """Record, plots and report of the run, before it counts as finished; ``kept`` are files that it has already."""
     step, services, run = attempt.step, attempt.services, attempt.run
     version, data = attempt.material.version, attempt.material.data
     facts = RunFacts(
@@ -269,18 +270,22 @@ def _log_evaluation(attempt: Attempt, trained: Trained) -> None:
     answers = answers_file(trained.assessment.judged, version.test, version.manifest.key)
     files = present.record_files(record, answers)
     if step.spec.evaluation.plots != "None":
-        files |= present.report_files(trained.assessment, record)
+        captions = attempt.extra.captions
+        trials = [(caption, kept[path]) for path, caption in captions.items() if path in kept]
+        files |= present.report_files(trained.assessment, record, trials)
     for path, content in files.items():
         services.runs.log_file(run, f"{present.DIRECTORY}/{path}", content)
 
 
-def log_extra(attempt: Attempt) -> None:
-    """Files and metrics of how the model came about."""
+def log_extra(attempt: Attempt) -> dict[str, bytes]:
+    """Files and metrics of how the model came about; the files."""
     runs, extra = attempt.services.runs, attempt.extra
-    for path, content in extra.files().items():
+    files = extra.files()
+    for path, content in files.items():
         runs.log_file(attempt.run, path, content)
     if extra.metrics:
         runs.log_metrics(attempt.run.id, extra.metrics, attempt.services.now())
+    return files
 
 
 def answer_of(step: ModelStep, services: Services, run: Run) -> TrainOutcome:

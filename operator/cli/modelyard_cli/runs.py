@@ -48,8 +48,9 @@ class Run:
 
     @property
     def estimator(self) -> str:
-        """Class of its estimator."""
-        return self.parameters.get("estimator.class", "?")
+        """Class of its estimator, or the image of the user's own code without its registry."""
+        image = self.parameters.get("container.image", "?").rsplit("/", 1)[-1]
+        return self.parameters.get("estimator.class", image)
 
     def primary(self) -> str | None:
         """The metric that runs of its task are compared by where nobody names one."""

@@ -91,6 +91,8 @@ def test_workers_killed_in_a_trial_and_in_the_training_leave_exact_trials_one_ru
             "importance.png",
             "parallel.png",
         }
+        report = tracking.file(run["info"]["run_id"], "evaluation/report.html")
+        assert "<h2>Trials</h2>" in report.decode()
     assert (run["info"]["run_id"], run["info"]["status"]) == (trained.run_id, "FINISHED")
     assert version["version"] == "1"
     parameters = {own["key"]: own["value"] for own in run["data"]["params"]}

@@ -54,12 +54,38 @@ def test_the_best_run_is_first_and_what_differs_is_told(records: list[Evaluation
     assert page.index(">line<") < page.index(">forest<")
     assert 'class="number best"' in page
     assert "All runs saw the same rows" in page
+    told = page[page.index("What differs") :]
     assert re.search(
-        r"<td class=\"text\">estimator.class</td>.*LinearRegression.*RandomForestRegressor", page
+        r'<td class="name">estimator.class</td>.*>LinearRegression<.*>RandomForestRegressor<', told
     )
-    assert '<td class="text">image</td>' not in page
+    assert ">image<" not in told
     assert not re.search(r"(src|href)=\"(?!data:)", page)
     assert comparison_report(records[::-1]).decode() == page
+
+
+def test_many_runs_are_rows_and_a_long_value_is_shown_by_its_beginning(
+    records: list[EvaluationRecord],
+) -> None:
+    line = records[1]
+    long = line.facts.model_copy(
+        update={"parameters": {**line.facts.parameters, "features": "MedInc, " * 20}, "job": "long"}
+    )
+    first = line.facts.model_copy(update={"parameters": {**line.facts.parameters, "features": "MedInc"}})
+    many = [first.model_copy(update={"run_id": f"{number:010}"}) for number in range(12)]
+    page = comparison_report([line.model_copy(update={"facts": own}) for own in [*many, long]]).decode()
+    told = page[page.index("What differs") :]
+    assert re.search(r'<th class="name">run</th><th class="text">features</th>', told)
+    assert f'title="{long.parameters["features"]}">{"MedInc, " * 7}' in told
+    assert told.count('<td class="name">') == 13
+
+
+def test_own_code_is_named_by_its_image(records: list[EvaluationRecord]) -> None:
+    line = records[1]
+    own = {key: value for key, value in line.facts.parameters.items() if key != "estimator.class"}
+    facts = line.facts.model_copy(
+        update={"parameters": {**own, "container.image": "registry.example.com/a/own:1"}}
+    )
+    assert ">own:1<" in comparison_report([records[0], line.model_copy(update={"facts": facts})]).decode()
 
 
 def test_runs_on_other_rows_are_compared_with_a_warning(records: list[EvaluationRecord]) -> None:

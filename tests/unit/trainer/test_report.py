@@ -56,6 +56,15 @@ def test_the_report_holds_its_plots_and_loads_nothing(files: dict[str, bytes]) -
     assert "low &amp; slow" in page
 
 
+def test_the_plots_of_trials_are_a_part_of_the_report(assessment: Assessment) -> None:
+    record = recorded(SPEC, assessment)
+    plain = report_files(assessment, record)["report.html"].decode()
+    told = report_files(assessment, record, [("Each trial", b"PNG")])["report.html"].decode()
+    assert "<h2>Trials</h2>" not in plain
+    assert "Each trial" in told[told.index("<h2>Trials</h2>") :]
+    assert told.count("<img") == plain.count("<img") + 1
+
+
 def test_the_report_says_everything_that_was_found_out(
     assessment: Assessment, files: dict[str, bytes]
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from modelyard_api.digests import canonical_json
 from modelyard_trainer.evaluation.answers import FILE as PREDICTIONS
 from modelyard_trainer.evaluation.assess import Assessment
@@ -17,8 +19,10 @@ def record_files(record: EvaluationRecord, answers: bytes) -> dict[str, bytes]:
     return {RECORD: canonical_json(record.to_wire()), PREDICTIONS: answers}
 
 
-def report_files(assessment: Assessment, record: EvaluationRecord) -> dict[str, bytes]:
-    """A PNG a plot, and the report."""
+def report_files(
+    assessment: Assessment, record: EvaluationRecord, trials: Sequence[tuple[str, bytes]] = ()
+) -> dict[str, bytes]:
+    """A PNG a plot, and the report; ``trials`` are captions and PNGs of plots that the run keeps elsewhere."""
     # Half a second and 60 MiB, which a job without plots does not spend.
     from modelyard_trainer.evaluation.plots import draw_all  # noqa: PLC0415
     from modelyard_trainer.evaluation.plots.subject import Subject  # noqa: PLC0415
@@ -35,4 +39,8 @@ def report_files(assessment: Assessment, record: EvaluationRecord) -> dict[str, 
     )
     drawn = draw_all(subject)
     pictures = [Picture(plot.caption, png) for plot, png in drawn.items()]
-    return {**{f"{plot.name}.png": png for plot, png in drawn.items()}, REPORT: run_report(record, pictures)}
+    told = [Picture(caption, png) for caption, png in trials]
+    return {
+        **{f"{plot.name}.png": png for plot, png in drawn.items()},
+        REPORT: run_report(record, pictures, told),
+    }

@@ -77,6 +77,12 @@ class RunFacts(StatusModel):
     threads: int
     made_at: datetime
 
+    @property
+    def estimator(self) -> str:
+        """Class of the estimator, or the image of the user's own code without its registry."""
+        image = self.parameters.get("container.image", "model").rsplit("/", 1)[-1]
+        return self.parameters.get("estimator.class", image)
+
 
 class EvaluationRecord(StatusModel):
     """``evaluation/evaluation.json`` of a run."""

@@ -16,6 +16,12 @@ from modelyard_trainer.tuning.trial import Trial
 
 DIRECTORY = "tuning"
 TABLE = "trials.json"
+CAPTIONS = {
+    f"{DIRECTORY}/history.png": "Each trial and the best one so far. A cross is a trial that the pruner ended.",
+    f"{DIRECTORY}/importance.png": "How much of the difference between trials goes with each parameter of the space.",
+    f"{DIRECTORY}/parallel.png": "A line a trial, from its parameters to its value; the better, the darker.",
+}
+"""Plots that belong into the run's report."""
 
 
 def parameters(spec: TrainingJobSpec, best: Trial) -> dict[str, str]:

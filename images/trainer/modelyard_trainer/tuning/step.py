@@ -28,7 +28,7 @@ from modelyard_trainer.train import (
 from modelyard_trainer.tuning.connection import Connection
 from modelyard_trainer.tuning.objective import make_objective
 from modelyard_trainer.tuning.record import Record
-from modelyard_trainer.tuning.results import artifacts, parameters
+from modelyard_trainer.tuning.results import CAPTIONS, artifacts, parameters
 from modelyard_trainer.tuning.study import asked_of, best_of, direction_of, progress_of, shown, study_of
 from modelyard_trainer.tuning.trial import Trial
 from modelyard_trainer.tuning.worker import Search, Worker
@@ -88,6 +88,7 @@ def _worked(step: TrainStep, services: Services, here: Here) -> Outcome:
         parameters=parameters(step.spec, best),
         metrics={f"tuning_{objective_of(step.spec)}": best.value or 0.0},
         files=lambda: artifacts(step.spec, record.table()),
+        captions=CAPTIONS,
     )
     return Outcome(train=_with_trials(step, record, train_on(chosen, services, source, extra)))
 

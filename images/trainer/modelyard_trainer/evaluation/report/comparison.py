@@ -25,6 +25,9 @@ from modelyard_trainer.evaluation.report.run import interval
 
 _PANELS = 6
 MOST_RUNS = 50
+_FEW_RUNS = 5
+"""As many fit side by side; more are below one another."""
+_LONGEST_FACT = 64
 
 
 def comparison_report(
@@ -132,7 +135,7 @@ def _table(
         cells = [
             Cell(str(place + 1), "number"),
             Cell(run),
-            Cell(record.facts.parameters.get("estimator.class", "")),
+            Cell(record.facts.estimator),
         ]
         for name, found in columns:
             one = found[place]
@@ -162,14 +165,27 @@ def _differences(records: Sequence[EvaluationRecord]) -> str:
     """Parameters, data and libraries in which the runs differ."""
     facts = [_facts(record) for record in records]
     names = list(dict.fromkeys(name for own in facts for name in own))
-    rows = [
-        [Cell(name), *(Cell(own.get(name, "—")) for own in facts)]
-        for name in names
-        if len({own.get(name) for own in facts}) > 1
-    ]
-    if not rows:
+    differing = [name for name in names if len({own.get(name) for own in facts}) > 1]
+    if not differing:
         return paragraph("Nothing: parameters, data and libraries are the same.")
-    return table([Cell("what"), *(Cell(run) for run in names_of(records))], rows)
+    runs = names_of(records)
+    if len(runs) <= _FEW_RUNS:
+        rows = [[Cell(name, "name"), *(_fact(own.get(name)) for own in facts)] for name in differing]
+        return table([Cell("what", "name"), *(Cell(run) for run in runs)], rows)
+    rows = [
+        [Cell(run, "name"), *(_fact(own.get(name)) for name in differing)]
+        for run, own in zip(runs, facts, strict=True)
+    ]
+    return table([Cell("run", "name"), *(Cell(name) for name in differing)], rows)
+
+
+def _fact(value: str | None) -> Cell:
+    """A value, or the beginning of a long one."""
+    if value is None:
+        return Cell("—", "fact")
+    if len(value) <= _LONGEST_FACT:
+        return Cell(value, "fact")
+    return Cell(f"{value[: _LONGEST_FACT - 1]}…", "fact", value)
 
 
 def _facts(record: EvaluationRecord) -> dict[str, str]:

@@ -27,6 +27,8 @@ th { color: #4a5568; font-weight: 600; white-space: nowrap; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.best { background: #e6fffa; font-weight: 600; }
 td.text { overflow-wrap: anywhere; }
+th.name, td.name { white-space: nowrap; position: sticky; left: 0; background: #fff; text-align: left; font-weight: 600; }
+td.fact { min-width: 110px; max-width: 220px; overflow-wrap: anywhere; }
 figure { margin: 0; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(440px, 1fr)); gap: 22px; align-items: start; }
 img { max-width: 100%; height: auto; }
@@ -41,7 +43,9 @@ class Cell:
 
     text: str
     kind: str = "text"
-    """Class of the cell: text, number, note or best."""
+    """Class of the cell: text, number, note, best, name (stays in sight) or fact (one of many columns)."""
+    whole: str | None = None
+    """What is shown when the mouse rests on a cell that holds only its beginning."""
 
 
 def number(value: float | None) -> str:
@@ -81,13 +85,13 @@ def paragraph(text: str, kind: str = "small") -> str:
 def table(head: Sequence[Cell], rows: Iterable[Sequence[Cell]]) -> str:
     """A table that scrolls by itself where it is too wide."""
     top = "".join(f'<th class="{escape(cell.kind)}">{escape(cell.text)}</th>' for cell in head)
-    body = "\n".join(
-        "<tr>"
-        + "".join(f'<td class="{escape(cell.kind)}">{escape(cell.text)}</td>' for cell in row)
-        + "</tr>"
-        for row in rows
-    )
+    body = "\n".join("<tr>" + "".join(_cell(cell) for cell in row) + "</tr>" for row in rows)
     return f'<div class="scroll"><table><thead><tr>{top}</tr></thead>\n<tbody>{body}</tbody></table></div>'
+
+
+def _cell(cell: Cell) -> str:
+    whole = f' title="{escape(cell.whole)}"' if cell.whole is not None else ""
+    return f'<td class="{escape(cell.kind)}"{whole}>{escape(cell.text)}</td>'
 
 
 def cards(pairs: Iterable[tuple[str, str]]) -> str:

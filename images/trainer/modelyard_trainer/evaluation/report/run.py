@@ -32,7 +32,7 @@ class Picture:
     png: bytes
 
 
-def run_report(record: EvaluationRecord, plots: Sequence[Picture]) -> bytes:
+def run_report(record: EvaluationRecord, plots: Sequence[Picture], trials: Sequence[Picture] = ()) -> bytes:
     """HTML that needs nothing else. The same record and plots give the same bytes."""
     facts = record.facts
     body = [
@@ -42,6 +42,8 @@ def run_report(record: EvaluationRecord, plots: Sequence[Picture]) -> bytes:
     ]
     if plots:
         body.append(section("Plots", pictures(picture(plot.png, plot.caption) for plot in plots)))
+    if trials:
+        body.append(section("Trials", pictures(picture(plot.png, plot.caption) for plot in trials)))
     if record.classes:
         body.append(section("Classes", *_classes(record)))
     body += [
@@ -54,9 +56,8 @@ def run_report(record: EvaluationRecord, plots: Sequence[Picture]) -> bytes:
 
 def _heading(record: EvaluationRecord) -> str:
     facts = record.facts
-    estimator = facts.parameters.get("estimator.class", "model")
     return heading(facts.job) + paragraph(
-        f"{estimator} for {facts.target} ({facts.task}), trained on {facts.dataset}/{facts.data.variant}, "
+        f"{facts.estimator} for {facts.target} ({facts.task}), trained on {facts.dataset}/{facts.data.variant}, "
         f"load {facts.data.sequence}. Run {facts.run_id}, {facts.made_at:%Y-%m-%d %H:%M} UTC.",
         "sub",
     )
