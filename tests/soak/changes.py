@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,11 +55,30 @@ class Ground:
 
     def kill(self) -> None:
         """A pod goes without grace, as with its node."""
-        self._remove(grace_seconds=0)
+        gone = self._pods()[0]["metadata"]["name"]
+        with self.removals.one():
+            self.project.api.delete(POD, self.project.name, gone, grace_seconds=0)
+            until(lambda: self._is_gone(gone), _SECONDS, "a pod being gone")
+            self._await_pods()
 
-    def delete(self) -> None:
-        """A pod goes as in a drain."""
-        self._remove(grace_seconds=None)
+    def drain(self) -> None:
+        """All pods are told to go at once, as when their nodes are drained; the disruption budget lets one go at a time."""
+        staying = [pod["metadata"]["name"] for pod in self._pods()]
+        with self.removals.one():
+            first = self._evicted(staying)
+            assert len(first) == 1, f"of {staying} {first} were let go at once"
+            left = set(staying) - first
+
+            def let_go() -> bool:
+                left.difference_update(self._evicted(left))
+                return not left
+
+            until(let_go, _SECONDS, "all being let go")
+            until(lambda: all(self._is_gone(pod) for pod in staying), _SECONDS, "all being gone")
+            self._await_pods()
+
+    def _evicted(self, pods: Collection[str]) -> set[str]:
+        return {pod for pod in pods if self.project.api.evict(self.project.name, pod)}
 
     def update(self) -> None:
         """All pods are replaced by ones that ask for other resources."""
@@ -95,15 +114,8 @@ class Ground:
             )
         )
 
-    def _remove(self, grace_seconds: int | None) -> None:
-        gone = self._pods()[0]["metadata"]
-        with self.removals.one():
-            api = self.project.api
-            api.delete(POD, self.project.name, gone["name"], grace_seconds=grace_seconds)
-            until(
-                lambda: api.read(POD, self.project.name, gone["name"]) is None, _SECONDS, "a pod being gone"
-            )
-            self._await_pods()
+    def _is_gone(self, pod: str) -> bool:
+        return self.project.api.read(POD, self.project.name, pod) is None
 
     def _await_pods(self) -> None:
         until(
@@ -133,6 +145,6 @@ CHANGES: Mapping[str, Change] = {
     "pod killed": Ground.kill,
     "way back": Ground.go_back,
     "rolling update": Ground.update,
-    "pod deleted": Ground.delete,
+    "drain": Ground.drain,
 }
 """In the order in which they come, again and again."""

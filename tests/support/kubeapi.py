@@ -119,6 +119,20 @@ class KubeApi:
         if response.status_code != httpx.codes.NOT_FOUND:
             _checked(response)
 
+    def evict(self, namespace: str, pod: str) -> bool:
+        """Asks for a pod to go as a drain of its node does; False while a disruption budget holds it."""
+        eviction = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": pod, "namespace": namespace},
+        }
+        response = self._client.post(f"{POD.path(namespace, pod)}/eviction", json=eviction)
+        if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            return False
+        if response.status_code != httpx.codes.NOT_FOUND:
+            _checked(response)
+        return True
+
     def log(self, namespace: str, pod: str, container: str) -> str:
         """What a container has written so far; empty where it has not started."""
         response = self._client.get(f"{POD.path(namespace, pod)}/log", params={"container": container})
