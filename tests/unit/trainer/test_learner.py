@@ -42,12 +42,12 @@ BOOSTED: dict[str, Any] = {
 }
 
 
-def learner_of(spec: dict[str, Any], table: pa.Table = TABLE) -> Learner:
+def learner_of(spec: dict[str, Any], table: pa.Table = TABLE, threads: int = 1) -> Learner:
     asked = spec_of(spec)
     material = material_of(version_of(table), asked)
     classes = sorted(set(material.data.train.y.tolist())) if asked.task is Task.CLASSIFICATION else []
-    model = build(asked.pipeline, asked.task, material.plan, Build(1, classes))
-    return Learner(model, material.data, asked.pipeline, 1)
+    model = build(asked.pipeline, asked.task, material.plan, Build(threads, classes))
+    return Learner(model, material.data, asked.pipeline, threads)
 
 
 def test_a_fold_weighs_its_rows_as_the_whole_does() -> None:
@@ -65,6 +65,18 @@ def test_a_fold_weighs_its_rows_as_the_whole_does() -> None:
     assert weights is not None
     alone = LinearRegression().fit(train.X[places], train.y[places], sample_weight=weights[places])
     assert learner.fitted_on(places)[-1].coef_.tolist() == alone.coef_.tolist()
+
+
+def test_a_copy_of_a_forest_answers_the_same_whichever_thread_comes_first() -> None:
+    spec = {
+        "task": "Regression",
+        "target": "size",
+        "features": {"include": ["a", "b"]},
+        "pipeline": {"estimator": {"class": "RandomForestRegressor", "params": {"n_estimators": 40}}},
+    }
+    learner = learner_of(spec, threads=2)
+    assert learner.model[-1].n_jobs == 2
+    assert learner.fitted_on(np.arange(200))[-1].n_jobs is None
 
 
 def test_a_sampler_makes_rows_to_learn_from_and_none_to_be_judged_on() -> None:

@@ -14,6 +14,7 @@ from modelyard_trainer.data import TrainingData
 from modelyard_trainer.evaluation.judged import Judged, judge
 from modelyard_trainer.fit import fit_on
 from modelyard_trainer.rows import Rows
+from modelyard_trainer.threads import sum_in_order
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Learner:
         train = self.data.train
         rows = Rows(train.X, train.y, self.data.weights).take(places)
         fit_on(fresh, rows, self.pipeline, self.threads)
+        # The same copy must always be worth the same, whichever thread comes first, and whoever has the other threads.
+        sum_in_order(fresh)
         return fresh
 
     def judged_on(self, fitted: FittablePipeline, places: np.ndarray, needed: Needs | None = None) -> Judged:

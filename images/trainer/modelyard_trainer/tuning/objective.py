@@ -23,7 +23,7 @@ from modelyard_trainer.fit import EstimatorError, explained
 from modelyard_trainer.functions import check_target
 from modelyard_trainer.making import Material
 from modelyard_trainer.pipeline import Build, build
-from modelyard_trainer.threads import limited_to, sum_in_order
+from modelyard_trainer.threads import limited_to
 from modelyard_trainer.tuning.trial import Values
 
 _FOLDS = "spec.tuning.objective.folds"
@@ -62,8 +62,6 @@ class Objective:
 
     def _judged(self, learner: Learner, learn: np.ndarray, held: np.ndarray) -> float:
         fitted = learner.fitted_on(learn)
-        # The same values must always be worth the same, and other workers have the other threads.
-        sum_in_order(fitted)
         with limited_to(self.threads):
             judged = learner.judged_on(fitted, held, self.needs)
         found = measured(self.measure, judged)
