@@ -165,9 +165,11 @@ class Kubelet:
         ended = {"exitCode": exit_code, "reason": reason, **({"message": message} if message else {})}
         self._set(job, {"phase": "Failed"}, {"terminated": ended})
 
-    def fail_before(self, job: str, container: str, exit_code: int, message: str = "") -> None:
+    def fail_before(
+        self, job: str, container: str, exit_code: int, message: str = "", reason: str = "Error"
+    ) -> None:
         """A container before the step's ends with an exit code, and what the kubelet kept of its log."""
-        ended = {"exitCode": exit_code, "reason": "Error", "message": message}
+        ended = {"exitCode": exit_code, "reason": reason, "message": message}
         self._set_before(job, "Failed", container, {"terminated": ended})
 
     def run_before(self, job: str, container: str) -> None:

@@ -69,8 +69,16 @@ def source_of(table: pa.Table, step: ContainerStep) -> Source:
 
 def places_in(directory: Path) -> Places:
     """The directories of a pod, empty."""
-    places = Places(directory / "input", directory / "output", directory / "judged")
-    for place in (places.input, places.output, places.judged):
+    program = directory / "program"
+    program.write_text("")
+    places = Places(
+        input=directory / "input",
+        output=directory / "output",
+        judged=directory / "judged",
+        meter=directory / "meter",
+        program=program,
+    )
+    for place in (places.input, places.output, places.judged, places.meter):
         place.mkdir()
     return places
 

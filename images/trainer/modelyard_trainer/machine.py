@@ -6,8 +6,9 @@ import os
 import resource
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from modelyard_api.contract.used import Used
 
 _CGROUP = Path("/sys/fs/cgroup")
 _KIBIBYTE = 1024
@@ -18,16 +19,6 @@ _START_FIELD = 19
 _WORKER_BYTES = 64 * 2**20
 """A child process smaller than this did no part of the work."""
 _PEAK_FILES = ("memory.peak", "memory/memory.max_usage_in_bytes")
-
-
-@dataclass(frozen=True)
-class UsedSoFar:
-    """What the work has taken since the process started."""
-
-    cpu_seconds: float
-    """CPU time of this process and its children."""
-    peak_memory_bytes: int
-    seconds: float
 
 
 def threads(cgroup: Path = _CGROUP) -> int:
@@ -42,12 +33,12 @@ def threads_of_each(workers: int, cgroup: Path = _CGROUP) -> int:
     return threads(cgroup) if _cpu_limit(cgroup) is not None else max(1, threads(cgroup) // workers)
 
 
-def used_so_far(cgroup: Path = _CGROUP) -> UsedSoFar:
+def used_so_far(cgroup: Path = _CGROUP) -> Used:
     """Use since the process started."""
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
     peak = peak_memory(own.ru_maxrss * _KIBIBYTE, children.ru_maxrss * _KIBIBYTE, cgroup)
-    return UsedSoFar(round(cpu, 2), peak, round(_age_of_process(), 2))
+    return Used(cpu_seconds=round(cpu, 2), peak_memory_bytes=peak, seconds=round(_age_of_process(), 2))
 
 
 def peak_memory(own: int, largest_child: int, cgroup: Path = _CGROUP) -> int:

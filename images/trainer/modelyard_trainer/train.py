@@ -12,6 +12,7 @@ from modelyard_api.catalog.training_job import check_training_job
 from modelyard_api.contract.outcome import TrainOutcome
 from modelyard_api.contract.steps import ModelStep, TrainStep
 from modelyard_api.contract.training_record import RECORD_FILE, TrainingRecord
+from modelyard_api.contract.used import Used
 from modelyard_api.digests import canonical_json
 from modelyard_api.metrics import METRICS
 from modelyard_api.v1alpha1.training_job import DatasetVersion
@@ -125,7 +126,7 @@ def train_on(step: TrainStep, services: Services, source: Source, extra: Extra |
     """Trains on what was read, tracks and registers."""
 
     def work(attempt: Attempt) -> dict[str, str]:
-        return {**log_trained(attempt, _train(attempt, step)), **_usage()}
+        return {**log_trained(attempt, _train(attempt, step)), **tags_of_use(machine.used_so_far())}
 
     return track(step, services, source, extra or Extra(), work)
 
@@ -235,8 +236,8 @@ def log_trained(attempt: Attempt, trained: Trained) -> dict[str, str]:
     }
 
 
-def _usage() -> dict[str, str]:
-    used = machine.used_so_far()
+def tags_of_use(used: Used) -> dict[str, str]:
+    """What the work took, as tags of its run."""
     return {
         TAG_CPU_SECONDS: str(used.cpu_seconds),
         TAG_PEAK_MEMORY: str(used.peak_memory_bytes),

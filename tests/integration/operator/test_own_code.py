@@ -47,6 +47,44 @@ def test_own_code_that_fails_ends_the_job_with_its_last_lines(project: Project) 
     assert len(project.jobs("training-job", "forest")) == 1
 
 
+def test_a_command_is_started_by_the_program_that_measures_it(project: Project) -> None:
+    project.load_houses()
+    document = training_job(
+        "forest", project.namespace, container={"image": IMAGE, "command": ["python"], "args": ["train.py"]}
+    )
+    del document["spec"]["pipeline"]
+    project.apply(document)
+    job = project.job("training-job", "forest")
+    (made,) = project.jobs("training-job", "forest")
+    own = made["spec"]["template"]["spec"]["initContainers"][1]
+    assert own["command"] == [
+        "/modelyard/meter/meter",
+        "/modelyard/meter/own.json",
+        "/sys/fs/cgroup",
+        "python",
+    ]
+    assert own["args"] == ["train.py"]
+    project.kubelet.succeed(job, trained())
+    used = project.training("forest", "Completed")["status"]["usage"]
+    assert {"cpuSeconds", "peakMemoryBytes", "suggestedRequests"} == set(used)
+
+
+def test_own_code_that_ran_out_of_memory_gets_more_once(project: Project) -> None:
+    resources = {"requests": {"memory": "256Mi"}, "limits": {"memory": "512Mi"}}
+    job = started(project, resources=resources)
+    project.kubelet.fail_before(job, "own", 137, "Traceback", reason="OOMKilled")
+    second = project.job("training-job", "forest", attempt=2)
+    made = project.jobs("training-job", "forest")[1]["spec"]["template"]["spec"]
+    limits = [
+        each["resources"]["limits"]["memory"] for each in (*made["initContainers"], *made["containers"])
+    ]
+    assert limits == ["1Gi"] * 4
+    project.kubelet.fail_before(second, "own", 137, "Traceback", reason="OOMKilled")
+    done = project.training("forest", "OutOfMemory")
+    assert "raised to 1Gi already" in condition(done, "Succeeded")["message"]
+    assert len(project.jobs("training-job", "forest")) == 2
+
+
 def test_rows_that_cannot_be_read_are_read_again(project: Project) -> None:
     job = started(project)
     project.kubelet.fail_before(job, "prepare", 20, failed(FailureClass.PLATFORM, "S3 does not answer"))

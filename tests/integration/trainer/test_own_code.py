@@ -15,10 +15,20 @@ import pytest
 
 from bringup.paths import REPOSITORY
 from modelyard_api import labels
-from modelyard_api.contract.own_container import INPUT_VARIABLE, JUDGED_VARIABLE, OUTPUT_VARIABLE
+from modelyard_api.contract.own_container import (
+    INPUT_VARIABLE,
+    JUDGED_VARIABLE,
+    METER_PROGRAM,
+    METER_PROGRAM_VARIABLE,
+    METER_VARIABLE,
+    OUTPUT_VARIABLE,
+    OWN_USE_FILE,
+)
 from modelyard_api.contract.steps import ContainerStep, JudgeStep, Step
+from modelyard_api.contract.used import Used
 from modelyard_trainer.own.places import Places
 from tests.integration.trainer.test_training import houses
+from tests.support.meter import build_meter
 from tests.support.own_code import leave, places_in
 from tests.support.training import Finished, TrainerRun, publish
 
@@ -41,15 +51,19 @@ def with_places(trainer: TrainerRun, folder: str) -> tuple[TrainerRun, Places]:
         INPUT_VARIABLE: str(places.input),
         OUTPUT_VARIABLE: str(places.output),
         JUDGED_VARIABLE: str(places.judged),
+        METER_VARIABLE: str(places.meter),
+        METER_PROGRAM_VARIABLE: str(places.program),
     }
     return replace(trainer, environment=environment), places
 
 
 def run_sample(name: str, places: Places, home: Path) -> None:
+    """As the pod does, with the program that the first step left there."""
     variables = {INPUT_VARIABLE: str(places.input), OUTPUT_VARIABLE: str(places.output), "HOME": str(home)}
     environment = {**os.environ, **variables, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    meter = [str(places.meter / METER_PROGRAM), str(places.meter / OWN_USE_FILE), str(home)]
     program = [sys.executable, str(SAMPLES / name / "train.py")]
-    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run([*meter, *program], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -75,16 +89,21 @@ def test_a_sample_container_leaves_what_a_pipeline_leaves(
     trainer: TrainerRun, name: str, parameter: str
 ) -> None:
     at_work, places = with_places(trainer, name)
+    build_meter(places.program)
     data = publish(trainer.store, houses())
     step = at_work.own_step(SPEC, data)
     prepared(at_work, step)
     run_sample(name, places, at_work.directory)
+    own = Used.model_validate_json((places.meter / OWN_USE_FILE).read_bytes())
     trained = recorded(at_work, step).trained
 
     assert trained.not_servable == ""
     assert trained.model_version == "1"
     assert trained.data == data
-    assert trained.cpu_seconds is None
+    assert trained.cpu_seconds is not None
+    assert trained.cpu_seconds > own.cpu_seconds > 0
+    assert trained.peak_memory_bytes is not None
+    assert trained.peak_memory_bytes >= own.peak_memory_bytes > 50 * 2**20
     with trainer.mlflow.tracking() as tracking:
         (run,) = tracking.runs_of(trainer.uid)
         (version,) = tracking.versions("houses")
@@ -116,6 +135,7 @@ def test_a_model_of_another_kind_is_registered_as_it_is_and_says_that_nobody_can
     trained = recorded(at_work, step).trained
 
     assert trained.not_servable == "the model's directory holds no model.skops"
+    assert trained.cpu_seconds is None
     assert (trained.bundle_uri, trained.metrics["rmse"]) == ("", 7.5)
     with trainer.mlflow.tracking() as tracking:
         (run,) = tracking.runs_of(trainer.uid)
@@ -152,6 +172,7 @@ def test_a_container_that_left_too_little_is_told_what_is_missing(trainer: Train
 
 def test_a_run_of_a_container_is_not_replayed(trainer: TrainerRun) -> None:
     at_work, places = with_places(trainer, "replayed")
+    build_meter(places.program)
     step = at_work.own_step(SPEC, publish(trainer.store, houses()))
     prepared(at_work, step)
     run_sample("plain", places, at_work.directory)

@@ -314,13 +314,13 @@ def test_no_pod_gets_a_credential_that_it_does_not_need() -> None:
     assert keys(trainer()) == {*S3_KEYS, *MLFLOW_KEYS}
 
 
-def test_own_code_sees_no_credentials_and_shares_nothing_but_the_two_directories() -> None:
+def test_own_code_sees_no_credentials_and_shares_nothing_but_what_it_reads_makes_and_took() -> None:
     spec = own_code().spec.template.spec
     prepare, own, judge = spec.init_containers or []
     seen = {container.name: mounted(container) for container in (prepare, own, judge, spec.containers[0])}
     assert "credentials" in seen["prepare"]
     assert "credentials" in seen["step"]
-    assert seen["own"] == {"input": True, "output": False, "own-tmp": False}
+    assert seen["own"] == {"input": True, "output": False, "meter": False, "own-tmp": False}
     assert seen["judge"] == {"input": True, "output": True, "judged": False, "judge-tmp": False}
     assert not any(name.startswith("MODELYARD_STEP") for name in (item.name for item in own.env or []))
 

@@ -26,6 +26,7 @@ from modelyard_api.contract.own_container import (
 )
 from modelyard_api.metrics import Task
 from modelyard_runtime.errors import StepError
+from modelyard_trainer import machine
 from modelyard_trainer.bundle import Origin, PackedModel, labels, pack
 from modelyard_trainer.data import count_missing, part_of
 from modelyard_trainer.evaluation.answers import FILE as PREDICTIONS
@@ -58,9 +59,10 @@ def judge_model(places: Places) -> JudgedOutcome:
     except NotServableError as error:
         reason = str(error)[:_REASON_LIMIT]
         _log.warning("the model is not servable: %s", reason)
-        _write(places.judged, Judgement(not_servable=reason), {})
+        _write(places.judged, Judgement(not_servable=reason, used=machine.used_so_far()), {})
         return JudgedOutcome(not_servable=reason)
-    _write(places.judged, Judgement(bundle=packed.bundle), {**packed.files, PREDICTIONS: answers})
+    judgement = Judgement(bundle=packed.bundle, used=machine.used_so_far())
+    _write(places.judged, judgement, {**packed.files, PREDICTIONS: answers})
     return JudgedOutcome()
 
 

@@ -16,6 +16,9 @@ from modelyard_api.contract.own_container import (
     INPUT_VARIABLE,
     JUDGED_DIRECTORY,
     JUDGED_VARIABLE,
+    METER_DIRECTORY,
+    METER_PROGRAM_VARIABLE,
+    METER_VARIABLE,
     METRICS_FILE,
     MODEL_DIRECTORY,
     OUTPUT_DIRECTORY,
@@ -25,6 +28,8 @@ from modelyard_api.contract.own_container import (
 )
 from modelyard_runtime.errors import StepError
 
+_METER = "/usr/local/bin/modelyard-meter"
+"""Where the trainer's image has the program."""
 _NAME = re.compile(r"[A-Za-z0-9_.+=@,() -]{1,200}")
 """Names of files that mean the same in a URL, an object store and a file system."""
 _REMEDY = "Correct the code of the container"
@@ -52,6 +57,9 @@ class Places:
     input: Path
     output: Path
     judged: Path
+    meter: Path
+    program: Path
+    """The program that starts own code and measures it, in the trainer's own image."""
 
     @classmethod
     def mounted(cls, environment: Mapping[str, str]) -> Places:
@@ -60,6 +68,8 @@ class Places:
             Path(environment.get(INPUT_VARIABLE, INPUT_DIRECTORY)),
             Path(environment.get(OUTPUT_VARIABLE, OUTPUT_DIRECTORY)),
             Path(environment.get(JUDGED_VARIABLE, JUDGED_DIRECTORY)),
+            Path(environment.get(METER_VARIABLE, METER_DIRECTORY)),
+            Path(environment.get(METER_PROGRAM_VARIABLE, _METER)),
         )
 
     def document(self) -> JobDocument:
@@ -86,7 +96,7 @@ def read_made(output: Path, limits: Limits = LIMITS) -> Made:
             field=f"{OUTPUT_DIRECTORY}/{MODEL_DIRECTORY}",
             remedy="Write the model into that directory, as model.skops with signature.json where it shall be served",
         )
-    return Made(model, _read_one(output / METRICS_FILE, limits), _read_one(output / PARAMETERS_FILE, limits))
+    return Made(model, read_file(output / METRICS_FILE, limits), read_file(output / PARAMETERS_FILE, limits))
 
 
 def read_tree(root: Path, limits: Limits = LIMITS) -> dict[str, bytes]:
@@ -131,7 +141,8 @@ def _files(directory: Path, root: Path, limits: Limits) -> Iterator[Path]:
                     raise _refused(f"{root.name}/{name}")
 
 
-def _read_one(path: Path, limits: Limits) -> bytes | None:
+def read_file(path: Path, limits: Limits = LIMITS) -> bytes | None:
+    """A file that somebody else may have written, or None where there is none. Raises OwnCodeError, as above."""
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise _refused(path.name)
     if not path.exists():

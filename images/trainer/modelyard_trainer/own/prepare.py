@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +12,8 @@ from modelyard_api.catalog.training_job import check_training_job
 from modelyard_api.contract.outcome import PreparedOutcome
 from modelyard_api.contract.own_container import (
     DOCUMENT_FILE,
+    METER_PROGRAM,
+    PREPARED_USE_FILE,
     TEST_FILE,
     TRAIN_FILE,
     JobDocument,
@@ -21,6 +24,7 @@ from modelyard_api.v1alpha1.common import Json
 from modelyard_runtime.s3 import ObjectStore
 from modelyard_runtime.table import load_version
 from modelyard_runtime.versions import resolve_version
+from modelyard_trainer import machine
 from modelyard_trainer.evaluation.assess import primary_of
 from modelyard_trainer.making import Material, material_of
 from modelyard_trainer.own.places import Places
@@ -38,6 +42,7 @@ def prepare(step: ContainerStep, store: ObjectStore, places: Places) -> Prepared
     source = Source(material_of(load_version(version.uri, store), step.spec), version)
     document = document_of(step, source)
     hand_over(source.material, document, places.input)
+    provide_meter(places)
     return PreparedOutcome(rows_train=document.rows_train, rows_test=document.rows_test)
 
 
@@ -73,6 +78,15 @@ def hand_over(material: Material, document: JobDocument, target: Path) -> None:
         pq.write_table(_plain(table.select(names)), target / name, compression="zstd")
     text = document.model_dump_json(by_alias=True, exclude_none=True, indent=1)
     (target / DOCUMENT_FILE).write_text(f"{text}\n", encoding="utf-8")
+
+
+def provide_meter(places: Places) -> None:
+    """Puts the program where own code is started by it, and says what was taken until now."""
+    program = places.meter / METER_PROGRAM
+    shutil.copyfile(places.program, program)
+    program.chmod(0o755)
+    used = machine.used_so_far().model_dump_json(by_alias=True)
+    (places.meter / PREPARED_USE_FILE).write_text(used, encoding="utf-8")
 
 
 def _plain(table: pa.Table) -> pa.Table:

@@ -17,7 +17,14 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from modelyard_api import labels
-from modelyard_api.contract.bundle import GOLDEN_FILE, MODEL_FILE, TWIN_FILE, Bundle, BundleFile
+from modelyard_api.contract.bundle import (
+    GOLDEN_FILE,
+    MODEL_FILE,
+    REFERENCE_FILE,
+    TWIN_FILE,
+    Bundle,
+    BundleFile,
+)
 from modelyard_api.contract.outcome import TrainOutcome
 from modelyard_api.contract.own_container import (
     JUDGEMENT_FILE,
@@ -41,6 +48,7 @@ from modelyard_trainer.evaluation.judged import Judged
 from modelyard_trainer.evaluation.metrics import wanted_metrics
 from modelyard_trainer.making import Material
 from modelyard_trainer.own.places import Made, OwnCodeError, Places, first_fault, read_made, read_tree
+from modelyard_trainer.own.use import use_of_pod
 from modelyard_trainer.parameters import parameters_of
 from modelyard_trainer.tracking.model_directory import DIRECTORY
 from modelyard_trainer.train import (
@@ -54,6 +62,7 @@ from modelyard_trainer.train import (
     log_extra,
     log_trained,
     read_source,
+    tags_of_use,
     track,
 )
 
@@ -62,7 +71,7 @@ FOLDER = "container"
 REPORTED = "reported_"
 """Stands before a name of the container's that Modelyard gives a value of its own."""
 
-_BUNDLE_FILES = (MODEL_FILE, GOLDEN_FILE, TWIN_FILE)
+_BUNDLE_FILES = (MODEL_FILE, GOLDEN_FILE, REFERENCE_FILE, TWIN_FILE)
 _METRICS = 500
 _PARAMETERS = 500
 _NAME = re.compile(r"[A-Za-z0-9_./ -]{1,200}")
@@ -100,7 +109,10 @@ def record(step: ContainerStep, services: Services, places: Places) -> TrainOutc
             services,
             source,
             _extra(pinned, source, Reported(metrics, reported.parameters), made, {}),
-            lambda attempt: _log_unjudged(attempt, made, judgement.not_servable),
+            lambda attempt: {
+                **_log_unjudged(attempt, made, judgement.not_servable),
+                **_tags_of_use(places, judgement),
+            },
         )
     bundle, assessment = judgement.bundle, assessment_of(step.spec, source.material, _answers(judged))
     measured = assessment.numbers()
@@ -111,9 +123,12 @@ def record(step: ContainerStep, services: Services, places: Places) -> TrainOutc
         services,
         source,
         _extra(pinned, source, Reported(metrics, reported.parameters), made, rest),
-        lambda attempt: log_trained(
-            attempt, Trained(packed_of(bundle, judged, attempt), assessment, machine.threads())
-        ),
+        lambda attempt: {
+            **log_trained(
+                attempt, Trained(packed_of(bundle, judged, attempt), assessment, machine.threads())
+            ),
+            **_tags_of_use(places, judgement),
+        },
     )
 
 
@@ -199,6 +214,11 @@ def _log_unjudged(attempt: Attempt, made: Made, reason: str) -> dict[str, str]:
     log_extra(attempt)
     digests = {path: hashlib.sha256(content).hexdigest() for path, content in made.model.items()}
     return {labels.TAG_MODEL_DIGEST: canonical_digest(digests), labels.TAG_NOT_SERVABLE: reason}
+
+
+def _tags_of_use(places: Places, judgement: Judgement) -> dict[str, str]:
+    used = use_of_pod(places.meter, judgement.used)
+    return {} if used is None else tags_of_use(used)
 
 
 def _extra(

@@ -133,12 +133,12 @@ class TrainOutcome(StatusModel):
     metrics: dict[str, Annotated[float, PlainSerializer(_speakable)]]
     """NaN and infinities go as words, for which JSON has no numbers."""
     cpu_seconds: float | None = None
-    """Absent, like what is said of memory, where a container with own code did the work."""
+    """Absent, like what is said of memory, where a container with own code was not measured."""
     peak_memory_bytes: int | None = None
     compiled: Compiled | None = None
     """The model's compiled program; absent where an earlier trainer finished the run."""
     seconds: float | None = None
-    """From the start of the pod's process to the end of the work that was measured."""
+    """From the start of the pod's process to the end of the work that was measured; of several, of all together."""
     progress: TuningProgress | None = None
     """What became of the trials, where there were any."""
     best: BestTrial | None = None

@@ -12,6 +12,7 @@ from pydantic import Field
 from modelyard_api.base import ApiModel, StatusModel
 from modelyard_api.contract.bundle import Bundle
 from modelyard_api.contract.manifest import Column
+from modelyard_api.contract.used import Used
 from modelyard_api.metrics import Task
 from modelyard_api.v1alpha1.common import ColumnName, Json
 from modelyard_api.v1alpha1.training_job import DatasetVersion
@@ -25,6 +26,17 @@ OUTPUT_DIRECTORY = "/modelyard/output"
 JUDGED_VARIABLE = "MODELYARD_JUDGED"
 JUDGED_DIRECTORY = "/modelyard/judged"
 """What the judge found out about it; the container does not see it."""
+
+METER_VARIABLE = "MODELYARD_METER"
+METER_DIRECTORY = "/modelyard/meter"
+"""The program that starts the container's command, and what it and the trainer have to say of what they took."""
+METER_PROGRAM = "meter"
+METER_PROGRAM_VARIABLE = "MODELYARD_METER_PROGRAM"
+"""Names another file as the program, for a step outside a pod."""
+CONTROL_GROUP = "/sys/fs/cgroup"
+"""Where a container sees its control group, or those of version 1."""
+PREPARED_USE_FILE = "prepare.json"
+OWN_USE_FILE = "own.json"
 
 DOCUMENT_FILE = "job.json"
 TRAIN_FILE = "train.parquet"
@@ -80,3 +92,5 @@ class Judgement(StatusModel):
     """Why no server can answer with it, as a clause; empty where one can."""
     bundle: Bundle | None = None
     """The bundle but for its run, whose files lie beside this document; None where it is not servable."""
+    used: Used
+    """What judging took."""

@@ -17,7 +17,7 @@ class OwnContainer(ApiModel):
     image: Annotated[str, Field(min_length=1, max_length=512, pattern=r"^\S+$")]
     """Image; named by its digest (``…@sha256:…``) it always means the same code, and only then is a result taken again."""
     command: Annotated[list[Word], Field(max_length=64)] = []
-    """What is run; the image's entrypoint if empty."""
+    """What is run; the image's entrypoint if empty, and then nobody can measure what it takes."""
     args: Annotated[list[Word], Field(max_length=64)] = []
     """Arguments of it; those of the image if empty and command is empty."""
 

@@ -357,7 +357,7 @@ class TrainingJobStatus(ResourceStatus):
     summary: Annotated[str, Field(max_length=128)] | None = None
     """Primary metric at a glance, for example rmse=0.4163; while trials are at work the best of them, and their percentage."""
     usage: Usage | None = None
-    """What the pod used."""
+    """What the pod used; absent for a container without spec.container.command, which nobody measures."""
     compiled: Compiled | None = None
     """The model's compiled program."""
     not_servable: Annotated[str, Field(max_length=NOT_SERVABLE_LIMIT)] | None = None

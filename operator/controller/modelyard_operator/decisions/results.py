@@ -30,7 +30,7 @@ def shortened(reason: str) -> str | None:
 
 
 def usage_of(cpu_seconds: float | None, seconds: float | None, peak_memory_bytes: int | None) -> Usage | None:
-    """Of a pod whose work is measured: nobody measures own code."""
+    """Of a pod whose work was measured."""
     if cpu_seconds is None or peak_memory_bytes is None:
         return None
     return Usage(

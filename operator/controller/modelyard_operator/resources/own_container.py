@@ -1,8 +1,8 @@
 """The containers before the step of a TrainingJob with own code: rows are handed over, the code runs, its model is asked.
 
 Only the first and the last container have credentials, and neither runs anything that the own code made: what it writes
-they read as files, and its model is loaded by a container that has none. Nothing but the two directories of the contract is
-shared with it.
+they read as files, and its model is loaded by a container that has none. Nothing is shared with it but the two directories
+of the contract, and one with the program that starts its command and writes what that took.
 """
 
 from __future__ import annotations
@@ -10,11 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modelyard_api.contract.own_container import (
+    CONTROL_GROUP,
     INPUT_DIRECTORY,
     INPUT_VARIABLE,
     JUDGED_DIRECTORY,
+    METER_DIRECTORY,
+    METER_PROGRAM,
     OUTPUT_DIRECTORY,
     OUTPUT_VARIABLE,
+    OWN_USE_FILE,
 )
 from modelyard_api.contract.steps import STEP_VARIABLE, TMP_SIZE_VARIABLE, ContainerStep, JudgeStep, Step
 from modelyard_api.v1alpha1.common import ResourceRequirements
@@ -36,9 +40,10 @@ from modelyard_operator.resources.pods import RESTRICTED, mounts
 from modelyard_operator.resources.step_job import Before
 from modelyard_operator.settings import PodSettings
 
-_INPUT, _OUTPUT, _JUDGED = "input", "output", "judged"
+_INPUT, _OUTPUT, _JUDGED, _METER = "input", "output", "judged", "meter"
 _OWN_TMP, _JUDGE_TMP = "own-tmp", "judge-tmp"
 _TMP = "/tmp"  # noqa: S108  the pod's own
+_METERED = (f"{METER_DIRECTORY}/{METER_PROGRAM}", f"{METER_DIRECTORY}/{OWN_USE_FILE}", CONTROL_GROUP)
 
 
 @dataclass(frozen=True)
@@ -53,16 +58,18 @@ class Room:
 def before_record(spec: ContainerSpec, step: ContainerStep, room: Room) -> Before:
     """Everything before the step that records what ``step`` prepared."""
     size = room.pod.tmp_size
-    names = (_INPUT, _OUTPUT, _JUDGED, _OWN_TMP, _JUDGE_TMP)
+    names = (_INPUT, _OUTPUT, _JUDGED, _METER, _OWN_TMP, _JUDGE_TMP)
     return Before(
         containers=(_prepare(step, room), _own(spec, room), _judge(step, room)),
         volumes=tuple(Volume(name=name, empty_dir=EmptyDir(size_limit=size)) for name in names),
-        mounts=(_sees(_INPUT), _sees(_OUTPUT), _sees(_JUDGED)),
+        mounts=(_sees(_INPUT), _sees(_OUTPUT), _sees(_JUDGED), _sees(_METER)),
     )
 
 
 def _prepare(step: ContainerStep, room: Room) -> Container:
-    return _of_trainer(PREPARE_CONTAINER, Step(prepare=step), [*mounts(), _writes(_INPUT)], room)
+    return _of_trainer(
+        PREPARE_CONTAINER, Step(prepare=step), [*mounts(), _writes(_INPUT), _writes(_METER)], room
+    )
 
 
 def _judge(step: ContainerStep, room: Room) -> Container:
@@ -89,13 +96,14 @@ def _of_trainer(name: str, step: Step, volumes: list[VolumeMount], room: Room) -
 def _own(spec: ContainerSpec, room: Room) -> Container:
     """The user's container, pulled as Kubernetes does by itself.
 
-    Without a message of its own the end of its log is what is known of a failure.
+    Without a message of its own the end of its log is what is known of a failure. What the image's entrypoint is nobody
+    knows here, so that only a command can be started by the program that measures it.
     """
     wanted = spec.container
     return Container(
         name=OWN_CONTAINER,
         image=wanted.image,
-        command=wanted.command or None,
+        command=[*_METERED, *wanted.command] if wanted.command else None,
         args=wanted.args or None,
         env=[
             EnvVar(name=INPUT_VARIABLE, value=INPUT_DIRECTORY),
@@ -104,7 +112,12 @@ def _own(spec: ContainerSpec, room: Room) -> Container:
             *(_variable(item) for item in spec.environment),
         ],
         resources=room.resources,
-        volume_mounts=[_sees(_INPUT), _writes(_OUTPUT), VolumeMount(name=_OWN_TMP, mount_path=_TMP)],
+        volume_mounts=[
+            _sees(_INPUT),
+            _writes(_OUTPUT),
+            *([_writes(_METER)] if wanted.command else ()),
+            VolumeMount(name=_OWN_TMP, mount_path=_TMP),
+        ],
         security_context=RESTRICTED,
         termination_message_policy="FallbackToLogsOnError",
     )
@@ -122,5 +135,10 @@ def _sees(name: str) -> VolumeMount:
 
 
 def _writes(name: str) -> VolumeMount:
-    paths = {_INPUT: INPUT_DIRECTORY, _OUTPUT: OUTPUT_DIRECTORY, _JUDGED: JUDGED_DIRECTORY}
+    paths = {
+        _INPUT: INPUT_DIRECTORY,
+        _OUTPUT: OUTPUT_DIRECTORY,
+        _JUDGED: JUDGED_DIRECTORY,
+        _METER: METER_DIRECTORY,
+    }
     return VolumeMount(name=name, mount_path=paths[name])
