@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 import click
@@ -38,8 +39,8 @@ def cache() -> None:
 def explain(target: Target, *, files: Sequence[str], timeout: float, output: Format) -> int:
     """Say of each TrainingJob of a file whether an earlier run would be its answer, and if not, by what it differs.
 
-    A job that is there already says what it took. Of another one a copy is applied that only asks, and removed again;
-    nothing is trained.
+    A copy is applied that only asks, and removed again; nothing is trained. A job of that name that is there already
+    makes no difference to the answer, which is that of a new job as the file has it.
     """
     from modelyard_cli.applying import documents_of, insist
     from modelyard_cli.cluster.client import open_cluster
@@ -60,22 +61,15 @@ def explain(target: Target, *, files: Sequence[str], timeout: float, output: For
 def _explain(cluster: Cluster, document: Document, timeout: float) -> Explained:
     from modelyard_cli.cluster.kinds import TRAINING_JOB
     from modelyard_cli.following import wait_for
-    from modelyard_cli.views.caching import explained, is_question, look_for_answer, question
+    from modelyard_cli.views.caching import explained, look_for_answer, question
     from modelyard_cli.views.look import State
 
     name = document["metadata"]["name"]
-    there = cluster.find(TRAINING_JOB, name)
-    if there is not None:
-        return explained(name, there)
-    asked = question(document)
+    if cluster.find(TRAINING_JOB, name) is not None:
+        told = f"trainingjob/{name} is there already; the answer is that of a new job as the file has it"
+        click.echo(told, err=True)
+    asked = question(document, token_hex(3))
     copy = asked["metadata"]["name"]
-    known = cluster.find(TRAINING_JOB, copy)
-    if known is not None and not is_question(known):
-        # The copy is removed in the end, and somebody's own job must not be.
-        raise CommandError(
-            f"trainingjob/{copy} is there and is no question of this command, which needs the name",
-            remedy="Give the job of the file another name for the question",
-        )
     cluster.apply(TRAINING_JOB, asked)
     try:
         answer, look = wait_for(cluster, TRAINING_JOB, copy, look_for_answer, timeout)

@@ -10,8 +10,6 @@ from modelyard_api.v1alpha1.reasons import TrainingJobCondition
 from modelyard_cli.objects import Document, current, training_job_seen
 from modelyard_cli.views.look import Look, State, look_at
 
-_SUFFIX = "-explain"
-
 
 @dataclass(frozen=True)
 class Explained:
@@ -38,17 +36,12 @@ class Explained:
         }
 
 
-def question(document: Document) -> Document:
-    """A TrainingJob that asks what another one would find, and does nothing."""
-    metadata = document["metadata"]
-    name = f"{metadata['name'][: NAME_LIMIT - len(_SUFFIX)]}{_SUFFIX}"
+def question(document: Document, mark: str) -> Document:
+    """A TrainingJob that asks what another one would find, and does nothing; ``mark`` makes its name one of a kind."""
+    metadata, suffix = document["metadata"], f"-explain-{mark}"
+    name = f"{metadata['name'][: NAME_LIMIT - len(suffix)]}{suffix}"
     annotations = {**metadata.get("annotations", {}), DRY_RUN: "true"}
     return {**document, "metadata": {**metadata, "name": name, "annotations": annotations}}
-
-
-def is_question(document: Document) -> bool:
-    """Whether an object is such a copy, which one that was interrupted has left."""
-    return bool(document["metadata"].get("annotations", {}).get(DRY_RUN) == "true")
 
 
 def look_for_answer(document: Document) -> Look:
