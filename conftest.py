@@ -12,10 +12,7 @@ pytest_plugins = [
     "tests.support.s3",
 ]
 
-_ALONE = ("tests/e2e/test_figures.py",)
-"""Tests of a group's folder that need none of what the group shares."""
 _TOGETHER = {
-    "tests/e2e/": "cluster",
     "tests/integration/api/": "control plane",
     "tests/integration/cli/": "control plane",
     "tests/integration/operator/": "control plane",
@@ -44,6 +41,4 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | Non
 
 def group_of(test: str) -> str:
     """Name of a test's group; a test that belongs to none is a group by itself."""
-    if test.startswith(_ALONE):
-        return test
     return next((group for place, group in _TOGETHER.items() if test.startswith(place)), test)

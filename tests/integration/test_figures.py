@@ -20,7 +20,7 @@ from tests.support.s3 import S3Server
 
 pytestmark = pytest.mark.timeout(1200)
 
-_SEEDS = range(5)
+_SEEDS = range(2)
 _FOREST = {
     "task": "Regression",
     "target": "MedHouseVal",
