@@ -66,8 +66,12 @@ def platform(api: KubeApi, kubectl: Command, helm: Helm, began: datetime) -> Pla
     platform = Platform(api, kubectl)
     before = projects_of(helm, platform)
     if PROJECT not in before:
-        projects = [{"name": name} for name in (*before, PROJECT)]
-        helm.upgrade(platform, {"projects": projects, "operator": {"env": SHORT_LEASE}})
+        values = {
+            "projects": [{"name": name} for name in (*before, PROJECT)],
+            "operator": {"env": SHORT_LEASE},
+            "prometheus": {"scrapeInterval": "5s"},
+        }
+        helm.upgrade(platform, values)
     platform.await_operator()
     Project(api, PROJECT).empty()
     return platform

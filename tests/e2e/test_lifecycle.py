@@ -37,7 +37,7 @@ def test_a_training_job_that_is_suspended_stops_and_goes_on_when_resumed(
     platform: Platform, project: Project
 ) -> None:
     name = "paused"
-    project.apply(training_job(name, pipeline=slow_pipeline(20_000)))
+    project.apply(training_job(name, pipeline=slow_pipeline()))
     project.await_reason(TRAINING_JOB, name, "Succeeded", "Training")
     platform.api.merge(TRAINING_JOB, PROJECT, name, {"spec": {"suspend": True}})
     project.await_true(TRAINING_JOB, name, "Suspended")

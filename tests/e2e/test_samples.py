@@ -49,13 +49,13 @@ def samples(platform: Platform, kubectl: Command) -> Project:
     return project
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def housing(platform: Platform, samples: Project) -> Iterator[httpx.Client]:
     with platform.server(samples.name, "housing-production") as client:
         yield client
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def titles(platform: Platform, samples: Project) -> Iterator[httpx.Client]:
     with platform.server(samples.name, "titles-production") as client:
         yield client

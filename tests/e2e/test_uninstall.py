@@ -145,14 +145,11 @@ def test_a_resource_goes_at_once_while_there_is_no_operator(guest: Project, kube
     )
 
 
-def test_a_namespace_with_live_resources_goes_while_there_is_no_operator(
-    guest: Project, kubectl: Command
+def test_namespaces_of_the_platform_and_of_live_resources_go_while_there_is_no_operator(
+    second: Platform, guest: Project, kubectl: Command
 ) -> None:
-    assert guest.api.read(TRAINING_JOB, GUEST, "tree")
-    kubectl.run("delete", "namespace", GUEST, f"--timeout={BOUND_SECONDS:.0f}s")
-    assert guest.api.read(NAMESPACE, None, GUEST) is None
-
-
-def test_the_namespace_of_the_platform_goes(second: Platform, kubectl: Command) -> None:
     assert second.api.read(NAMESPACE, None, SECOND)
-    kubectl.run("delete", "namespace", SECOND, f"--timeout={BOUND_SECONDS:.0f}s")
+    assert guest.api.read(TRAINING_JOB, GUEST, "tree")
+    kubectl.run("delete", "namespace", GUEST, SECOND, f"--timeout={BOUND_SECONDS:.0f}s")
+    assert guest.api.read(NAMESPACE, None, GUEST) is None
+    assert guest.api.read(NAMESPACE, None, SECOND) is None
