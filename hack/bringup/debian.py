@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from bringup.context import Context
@@ -26,7 +27,7 @@ def install_packages(context: Context, packages: Sequence[str]) -> None:
         raise BringUpError(f"please install {', '.join(packages)}: this machine has no apt-get")
     if os.geteuid() != 0:
         raise BringUpError(f"please install {', '.join(packages)}, or run this as root")
-    with context.reporter.step(f"machine: installing {', '.join(packages)}"):
+    with context.reporter.step(f"machine: installing {', '.join(packages)}"), _apt(context):
         # In this run level packages do not start their services: what runs is started, and stopped, by who needs it.
         quiet = Options(env={"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"})
         context.shell.run("apt-update", ["apt-get", "update"], quiet)
@@ -39,7 +40,7 @@ def unpacked(context: Context, package: str) -> Path:
         raise BringUpError(f"please install {package}: this machine has no apt-get")
 
     def make(partial: Path) -> None:
-        with context.reporter.step(f"machine: unpacking {package}"):
+        with context.reporter.step(f"machine: unpacking {package}"), _apt(context):
             if os.geteuid() == 0:
                 context.shell.run("apt-update", ["apt-get", "update"])
             context.shell.run("apt-download", ["apt-get", "download", package], Options(cwd=partial))
@@ -48,6 +49,11 @@ def unpacked(context: Context, package: str) -> Path:
             archive.unlink()
 
     return context.store.ensure(f"package-{package}", key_of([_release()]), make)
+
+
+def _apt(context: Context) -> AbstractContextManager[None]:
+    """One use of apt at a time: it refuses to work for two, and layers of tests that are brought up side by side may both need it."""
+    return context.store.locked("apt")
 
 
 def _release() -> str:
