@@ -2,10 +2,12 @@
 
 import pytest
 
+from modelyard_api.conditions import find_condition
 from modelyard_api.labels import TRAINING_JOB as TRAINING_JOB_LABEL
 from tests.support.kubeapi import DATASET, PROMOTION, TRAINING_JOB, Document
 from tests.support.manifests import PROJECT, Project, dataset, promotion, training_job
 from tests.support.platform import Platform, pods_of
+from tests.support.resources import replay
 
 # With its fixtures, on a machine that does other things too.
 pytestmark = pytest.mark.timeout(900)
@@ -41,6 +43,11 @@ except OSError:
 print(f"uid {os.getuid()}, seen: {seen}", file=sys.stderr)
 sys.exit(3)
 """
+GREEDY = """
+held = []
+while True:
+    held.append(bytearray(b"x") * (64 << 20))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +82,37 @@ def test_a_model_of_own_code_is_tracked_registered_and_served(
     assert status.not_servable is None
     assert status.compiled is not None
     assert status.compiled.used
+    assert status.usage is not None
+    assert status.usage.suggested_requests is not None
+    assert float(status.usage.cpu_seconds) > 0
+    assert status.usage.peak_memory_bytes > 50 * 2**20
     with platform.tracking(PROJECT) as tracking:
         assert [run["info"]["status"] for run in tracking.runs_of(uid)] == ["FINISHED"]
         assert len(tracking.versions_of(uid)) == 1
     project.apply(promotion("own", "own"))
     project.await_true(PROMOTION, "own", "Ready")
+
+
+def test_a_run_of_own_code_is_made_again_and_nothing_differs(project: Project, image: str) -> None:
+    project.apply(own_code("own", image, TRAIN))
+    project.await_true(TRAINING_JOB, "own", "Succeeded")
+    run = project.training_job("own").status.run
+    assert run is not None
+    project.apply(replay("own-again", project.name, run.id))
+    project.await_true(TRAINING_JOB, "own-again", "Succeeded")
+    reproduced = find_condition(project.training_job("own-again").status.conditions, "Reproduced")
+    assert reproduced is not None
+    assert (reproduced.status, reproduced.reason) == ("True", "SameResult"), reproduced.message
+
+
+def test_own_code_that_takes_too_much_memory_gets_more_once(project: Project, image: str) -> None:
+    document = own_code("own-greedy", image, GREEDY)
+    memory = {"memory": "768Mi"}
+    document["spec"]["resources"] = {"requests": memory, "limits": memory}
+    project.apply(document)
+    condition = project.await_reason(TRAINING_JOB, "own-greedy", "Succeeded", "OutOfMemory")
+    status = project.training_job("own-greedy").status
+    assert (status.attempt, status.memory_limit) == (2, "1536Mi"), condition.message
 
 
 def test_own_code_sees_no_credentials_and_what_it_says_last_is_told(project: Project, image: str) -> None:

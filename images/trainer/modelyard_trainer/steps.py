@@ -42,7 +42,7 @@ def work(step: Step, environment: Mapping[str, str]) -> Outcome:
     if step.train is not None:
         return _train(step.train, credentials, environment)
     if step.replay is not None:
-        return Outcome(replay=_replay(step.replay, credentials))
+        return Outcome(replay=_replay(step.replay, credentials, environment))
     if step.prepare is not None:
         store = ObjectStore(step.prepare.s3, credentials.s3())
         return Outcome(prepared=prepare(step.prepare, store, Places.mounted(environment)))
@@ -90,9 +90,10 @@ def _record(step: ContainerStep, credentials: Credentials, environment: Mapping[
         return Outcome(train=record(step, services, Places.mounted(environment)))
 
 
-def _replay(step: ReplayStep, credentials: Credentials) -> ReplayOutcome:
+def _replay(step: ReplayStep, credentials: Credentials, environment: Mapping[str, str]) -> ReplayOutcome:
     with MLflowClient(step.mlflow, credentials.mlflow()) as client:
-        return replay(step, Surroundings(client, ObjectStore(step.s3, credentials.s3()), _now))
+        store = ObjectStore(step.s3, credentials.s3())
+        return replay(step, Surroundings(client, store, _now, Places.mounted(environment)))
 
 
 def _improvement(step: ImprovementStep, credentials: Credentials) -> ImprovementOutcome:

@@ -1,4 +1,7 @@
-"""The same job again is answered by the run that there is, against a real MLflow; anything else is trained, and why is said."""
+"""The same job again is answered by the run that there is, against a real MLflow; anything else is trained, and why is said.
+
+A run of own code is made again by the record that it left there.
+"""
 
 import json
 import time
@@ -11,13 +14,15 @@ import httpx
 import pytest
 
 from modelyard_api import labels
+from modelyard_api.contract.training_record import RECORD_FILE, TrainingRecord
+from modelyard_api.v1alpha1.training_job import ContainerSpec, DatasetVersion
 from tests.integration.operator.conftest import Project
 from tests.support import mlflow
 from tests.support.controlplane import ControlPlane
 from tests.support.kubeapi import DATASET, TRAINING_JOB, Document, KubeApi
 from tests.support.mlflow import MLflowProject, MLflowServer
 from tests.support.operating import Kubelet, condition, empty, install, running_operator
-from tests.support.resources import dataset, loaded, trained, training_job
+from tests.support.resources import dataset, loaded, replay, trained, training_job
 from tests.support.tracking import post
 
 NAMESPACE = "cached"
@@ -31,7 +36,7 @@ class Trainers:
 
     client: httpx.Client
 
-    def train(self, step: Document) -> str:
+    def train(self, step: Document, record: str = "") -> str:
         """A finished run with metrics, a model and a version of it."""
         name = step["spec"]["datasetRef"]["name"]
         made = post(self.client, "experiments/create", {"name": name}, known="RESOURCE_ALREADY_EXISTS")
@@ -52,7 +57,8 @@ class Trainers:
         id_ = str(run["run_id"])
         metric = {"key": "rmse", "value": 0.25, "timestamp": 1, "step": 0}
         post(self.client, "runs/log-batch", {"run_id": id_, "metrics": [metric]})
-        self._upload(run["artifact_uri"])
+        self._upload(run["artifact_uri"], "model/MLmodel", "a: b")
+        self._upload(run["artifact_uri"], RECORD_FILE, record)
         ended = int(time.time() * 1000)
         post(self.client, "runs/update", {"run_id": id_, "status": "FINISHED", "end_time": ended})
         self._register(step["spec"]["register"]["modelName"], id_)
@@ -61,11 +67,9 @@ class Trainers:
     def delete(self, run: str) -> None:
         post(self.client, "runs/delete", {"run_id": run})
 
-    def _upload(self, artifact_uri: str) -> None:
+    def _upload(self, artifact_uri: str, path: str, content: str) -> None:
         place = artifact_uri.split("mlflow-artifacts:/", 1)[1].lstrip("/")
-        answer = self.client.put(
-            f"/api/2.0/mlflow-artifacts/artifacts/{place}/model/MLmodel", content=b"a: b"
-        )
+        answer = self.client.put(f"/api/2.0/mlflow-artifacts/artifacts/{place}/{path}", content=content)
         assert answer.is_success, answer.text
 
     def _register(self, model: str, run: str) -> None:
@@ -236,3 +240,56 @@ def test_other_rows_and_another_split_are_other_data(project: Project, trainers:
     project.apply(job("after", 8))
     seen = project.training("after", "JobCreated")
     assert seen["status"]["cache"]["missBecause"] == ["data.split"]
+
+
+OWN_CODE = {
+    "datasetRef": {"name": "houses", "variant": "v1"},
+    "task": "Regression",
+    "target": "price",
+    "container": {"image": "registry/own:1", "command": ["python"], "args": ["train.py"]},
+    "environment": [
+        {"name": "EPOCHS", "value": "3"},
+        {"name": "TOKEN", "secret": {"name": "of-the-run", "key": "token"}},
+    ],
+}
+
+
+def own_run(trainers: Trainers) -> tuple[str, DatasetVersion]:
+    """A run of own code, whose TrainingJob is gone."""
+    data = DatasetVersion(variant="v1", sequence=3, digest="sha256:" + "1" * 64, uri="s3://modelyard/a.json")
+    spec = ContainerSpec.model_validate(OWN_CODE)
+    record = TrainingRecord(spec=spec, data=data, image=IMAGE, libraries=[], threads=1)
+    step = {"spec": {**OWN_CODE, "register": {"modelName": "housing"}}}
+    return trainers.train(step, record.model_dump_json(by_alias=True)), data
+
+
+def test_a_run_of_own_code_is_made_again_by_its_container_with_its_rows_and_the_secrets_of_the_replay(
+    project: Project, trainers: Trainers
+) -> None:
+    run, data = own_run(trainers)
+    document = replay("again", NAMESPACE, run)
+    secret = {"name": "TOKEN", "secret": {"name": "of-the-replay", "key": "token"}}
+    document["spec"]["environment"] = [secret]
+    project.apply(document)
+    project.job("training-job", "again")
+    (made,) = project.jobs("training-job", "again")
+    pod = made["spec"]["template"]["spec"]
+    prepare, own, judge = pod["initContainers"]
+    assert [each["name"] for each in (prepare, own, judge)] == ["prepare", "own", "judge"]
+    assert (own["image"], own["command"][-1], own["args"]) == ("registry/own:1", "python", ["train.py"])
+    variables = {item["name"]: item for item in own["env"]}
+    assert variables["EPOCHS"]["value"] == "3"
+    assert variables["TOKEN"]["valueFrom"]["secretKeyRef"] == {"name": "of-the-replay", "key": "token"}
+    steps = [json.loads(each["env"][0]["value"]) for each in (prepare, pod["containers"][0])]
+    assert steps[0]["prepare"]["data"]["uri"] == data.uri
+    assert (steps[1]["replay"]["runId"], steps[1]["replay"]["container"]) == (run, True)
+
+
+def test_a_replay_that_names_other_secrets_than_its_run_had_is_told_which(
+    project: Project, trainers: Trainers
+) -> None:
+    run, _ = own_run(trainers)
+    project.apply(replay("without", NAMESPACE, run))
+    said = condition(project.training("without", "InvalidSpec"), "Succeeded")["message"]
+    assert said.startswith("spec.environment lacks TOKEN, which the run had from a Secret")
+    assert project.jobs("training-job", "without") == []

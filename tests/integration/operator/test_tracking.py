@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from modelyard_api.contract.training_record import TrainingRecord
+from modelyard_api.v1alpha1.training_job import ContainerSpec, DatasetVersion
 from modelyard_operator.errors import NotHolderError, TrackingError, UnavailableError
 from modelyard_operator.tracking.client import Tracking
 from tests.support import mlflow
@@ -13,6 +15,20 @@ from tests.support.ports import free_port
 from tests.support.tracking import post
 
 PROJECT = "tracked"
+RECORD = TrainingRecord(
+    spec=ContainerSpec.model_validate(
+        {
+            "datasetRef": {"name": "houses", "variant": "v1"},
+            "task": "Regression",
+            "target": "price",
+            "container": {"image": "registry/own:1"},
+        }
+    ),
+    data=DatasetVersion(variant="v1", sequence=1, digest="sha256:" + "1" * 64, uri="s3://modelyard/a.json"),
+    image="modelyard/trainer:tests",
+    libraries=[],
+    threads=1,
+)
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +122,18 @@ async def test_nothing_is_written_without_the_lease(workspace: MLflowProject, tm
     with pytest.raises(NotHolderError):
         await client.set_alias(PROJECT, "housing", "production", "1")
     await client.close()
+
+
+async def test_what_a_run_was_made_from_is_read_and_what_cannot_be_read_is_none(
+    tracking: Tracking, workspace: MLflowProject, run: str
+) -> None:
+    assert await tracking.training_record(PROJECT, "0" * 32) is None
+    assert await tracking.training_record(PROJECT, run) is None
+    with workspace.tracking() as reader:
+        answer = reader.client.get("/api/2.0/mlflow/runs/get", params={"run_id": run})
+        place = answer.json()["run"]["info"]["artifact_uri"].split("mlflow-artifacts:/", 1)[1].lstrip("/")
+        address = f"/api/2.0/mlflow-artifacts/artifacts/{place}/training.json"
+        for content in ("no record", RECORD.model_dump_json(by_alias=True)):
+            assert reader.client.put(address, content=content).is_success
+            expected = RECORD if content != "no record" else None
+            assert await tracking.training_record(PROJECT, run) == expected

@@ -32,6 +32,7 @@ from tests.support.meter import build_meter
 from tests.support.own_code import leave, places_in
 from tests.support.training import Finished, TrainerRun, publish
 
+_UID = "44444444-0000-4000-8000-00000000000"
 SAMPLES = REPOSITORY / "manifests" / "samples" / "containers"
 IMAGE = "registry/own@sha256:" + "1" * 64
 SPEC: dict[str, Any] = {
@@ -57,10 +58,10 @@ def with_places(trainer: TrainerRun, folder: str) -> tuple[TrainerRun, Places]:
     return replace(trainer, environment=environment), places
 
 
-def run_sample(name: str, places: Places, home: Path) -> None:
+def run_sample(name: str, places: Places, home: Path, **given: str) -> None:
     """As the pod does, with the program that the first step left there."""
     variables = {INPUT_VARIABLE: str(places.input), OUTPUT_VARIABLE: str(places.output), "HOME": str(home)}
-    environment = {**os.environ, **variables, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    environment = {**os.environ, **variables, "MLFLOW_DISABLE_TELEMETRY": "true", **given}
     meter = [str(places.meter / METER_PROGRAM), str(places.meter / OWN_USE_FILE), str(home)]
     program = [sys.executable, str(SAMPLES / name / "train.py")]
     done = subprocess.run([*meter, *program], env=environment, capture_output=True, text=True, check=False)
@@ -170,12 +171,79 @@ def test_a_container_that_left_too_little_is_told_what_is_missing(trainer: Train
     assert "metrics.json: lacks rmse" in recorded(at_work, step).complaint
 
 
-def test_a_run_of_a_container_is_not_replayed(trainer: TrainerRun) -> None:
-    at_work, places = with_places(trainer, "replayed")
+def replayed(
+    trainer: TrainerRun, folder: str, run_id: str, step: ContainerStep, uid: str
+) -> tuple[TrainerRun, Places, Step]:
+    """What stands before the container when its run is made again."""
+    at_work, places = with_places(trainer, folder)
     build_meter(places.program)
-    step = at_work.own_step(SPEC, publish(trainer.store, houses()))
+    prepared(at_work, step)
+    again = at_work.replay_step(run_id, uid=uid).model_copy(update={"container": True})
+    return at_work, places, Step(replay=again)
+
+
+def test_a_run_of_own_code_is_made_again_bit_for_bit_and_what_differs_is_told(trainer: TrainerRun) -> None:
+    step = trainer.own_step(SPEC, publish(trainer.store, houses()))
+    at_work, places = with_places(trainer, "first")
+    build_meter(places.program)
     prepared(at_work, step)
     run_sample("plain", places, at_work.directory)
     trained = recorded(at_work, step).trained
-    again = trainer.run(trainer.replay_step(trained.run_id, uid="44444444-0000-4000-8000-000000000000"))
-    assert "is a run of a container" in again.complaint
+    judge = Step(judge=JudgeStep(owner=step.owner))
+
+    later, places, again = replayed(trainer, "same", trained.run_id, step, f"{_UID}1")
+    run_sample("plain", places, later.directory)
+    assert later.run(judge).outcome is not None
+    same = later.run(again).replayed
+    assert same.differences == []
+    assert "image of the container, predictions of " in same.compared
+    assert same.metrics["rmse"] == trained.metrics["rmse"]
+    assert same.cpu_seconds is not None
+    with trainer.mlflow.tracking() as tracking:
+        assert len(tracking.versions("houses")) == 1
+
+    other, places, again = replayed(trainer, "other", trained.run_id, step, f"{_UID}2")
+    run_sample("plain", places, other.directory, LEAVES="3")
+    assert other.run(judge).outcome is not None
+    told = other.run(again).replayed.differences
+    assert [clause.partition(":")[0] for clause in told] == ["predictions", "metrics", "model"]
+
+    lost, places, again = replayed(trainer, "lost", trained.run_id, step, f"{_UID}3")
+    leave(places, {"weights.bin": b"123"}, {"rmse": 7.5})
+    assert lost.run(judge).outcome is not None
+    told = lost.run(again).replayed.differences
+    assert told[0] == "the model could be served, now not: the model's directory holds no model.skops"
+    assert told[1].startswith("metrics: rmse ")
+
+
+def test_a_run_whose_image_is_a_tag_is_compared_by_all_but_its_image(trainer: TrainerRun) -> None:
+    spec = {**SPEC, "container": {"image": "registry/own:1"}}
+    step = trainer.own_step(spec, publish(trainer.store, houses()))
+    at_work, places = with_places(trainer, "first")
+    prepared(at_work, step)
+    leave(places, {"weights.bin": b"123"}, {"rmse": 7.5})
+    trained = recorded(at_work, step).trained
+    judge = Step(judge=JudgeStep(owner=step.owner))
+
+    later, places, again = replayed(trainer, "again", trained.run_id, step, f"{_UID}1")
+    leave(places, {"weights.bin": b"123"}, {"rmse": 7.5})
+    assert later.run(judge).outcome is not None
+    tag = "container: registry/own:1 is a tag, so that there is no digest to compare"
+    assert later.run(again).replayed.differences == [tag]
+
+    other, places, again = replayed(trainer, "other", trained.run_id, step, f"{_UID}2")
+    leave(places, {"weights.bin": b"124"}, {"rmse": 7.25})
+    assert other.run(judge).outcome is not None
+    image, metrics, model = other.run(again).replayed.differences
+    assert (image, metrics) == (tag, "metrics: rmse 7.5, now 7.25")
+    assert model.startswith("model: was sha256:")
+
+
+def test_a_run_of_own_code_is_not_compared_with_what_was_not_at_work(trainer: TrainerRun) -> None:
+    step = trainer.own_step(SPEC, publish(trainer.store, houses()))
+    at_work, places = with_places(trainer, "first")
+    prepared(at_work, step)
+    leave(places, {"weights.bin": b"123"}, {"rmse": 7.5})
+    trained = recorded(at_work, step).trained
+    again = trainer.run(trainer.replay_step(trained.run_id, uid=f"{_UID}1"))
+    assert "is a run of a container, which was not at work again" in again.complaint

@@ -21,7 +21,7 @@ from modelyard_operator.objects.pods import Container
 from modelyard_operator.objects.steps import Due, Pinned, References, StepKind, Trigger
 from modelyard_operator.objects.workloads import Job
 from modelyard_operator.resources.common import Parent
-from modelyard_operator.resources.own_container import Room, before_record
+from modelyard_operator.resources.own_container import Room, before_step
 from modelyard_operator.resources.pods import MLFLOW_KEYS, POSTGRES_KEYS, RESTRICTED, S3_KEYS
 from modelyard_operator.resources.scaling import build_autoscaler, build_disruption_budget, replicas_of
 from modelyard_operator.resources.server import ServerPods, build_deployment, build_route_map, build_service
@@ -123,7 +123,7 @@ def own_code() -> Job:
         spec,
         SETTINGS.trainer,
         (*S3_KEYS, *MLFLOW_KEYS),
-        before=before_record(spec, work, room),
+        before=before_step(spec, work, room),
     )
     return build_step_job(wanted, DEFAULTS)
 

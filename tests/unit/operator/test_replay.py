@@ -1,16 +1,24 @@
 """What a TrainingJob that makes a run again says of it."""
 
+import pytest
+
+from modelyard_api.contract.exit_codes import FailureClass
 from modelyard_api.contract.outcome import Outcome, ReplayOutcome
+from modelyard_api.v1alpha1.training_job import ContainerSpec, ReplaySpec
+from modelyard_operator.decisions.plan import Refusal
+from modelyard_operator.decisions.replaying import with_secrets, without_container
 from modelyard_operator.decisions.training_job import decide_training_job
 from modelyard_operator.objects.custom import TrainingJobObject, Unreadable
 from modelyard_operator.resources.common import Parent
 from modelyard_operator.resources.steps import replay_step
 from tests.support import resources
-from tests.unit.operator.making import complete, ended, seen_as
+from tests.support.kubeapi import Document
+from tests.unit.operator.making import before, broken, complete, ended, seen_as, training_job
 from tests.unit.operator.stepping import SETTINGS
 from tests.unit.operator.test_training_job import DATA, after, facts, reason
 
 RUN = "0" * 31 + "b"
+GONE = resources.failed(FailureClass.DATA, "the rows are gone")
 
 
 def replay() -> TrainingJobObject:
@@ -65,3 +73,67 @@ def test_an_answer_of_another_kind_ends_it() -> None:
     seen = replay()
     told = after(seen, decide_training_job(seen, facts([complete()], [ended(message=resources.trained())])))
     assert reason(told) == ("False", "Code")
+
+
+def test_own_code_that_fails_by_now_or_whose_rows_are_gone_is_not_reproduced() -> None:
+    seen = replay()
+    for pod, why in ((before("own", 1, "Traceback"), "Code"), (before("prepare", 11, GONE), "Data")):
+        told = after(seen, decide_training_job(seen, facts([broken()], [pod])))
+        assert reason(told) == ("False", why)
+        assert reason(told, "Reproduced") == ("False", why)
+
+
+def test_a_replay_that_the_platform_failed_says_nothing_of_its_run() -> None:
+    seen = replay()
+    spec = seen.spec
+    assert not isinstance(spec, Unreadable)
+    once = seen.model_copy(update={"spec": spec.model_copy(update={"backoff_limit": 0})})
+    pod = before("prepare", 20, resources.failed(FailureClass.PLATFORM, "S3 does not answer"))
+    told = after(once, decide_training_job(once, facts([broken()], [pod])))
+    assert reason(told) == ("False", "Platform")
+    assert all(item.type != "Reproduced" for item in told.status.conditions)
+
+
+def recorded(*environment: Document) -> ContainerSpec:
+    found = training_job(pipeline=None, container={"image": "own"}, environment=list(environment)).spec
+    assert isinstance(found, ContainerSpec)
+    return found
+
+
+def asking(*environment: Document) -> ReplaySpec:
+    return ReplaySpec.model_validate({"replay": {"runId": RUN}, "environment": list(environment)})
+
+
+PLAIN: Document = {"name": "EPOCHS", "value": "3"}
+SECRET: Document = {"name": "TOKEN", "secret": {"name": "hub", "key": "token"}}
+OTHER: Document = {"name": "TOKEN", "secret": {"name": "mine", "key": "token"}}
+
+
+def test_variables_come_from_the_run_and_those_of_secrets_from_the_replay() -> None:
+    again = with_secrets(recorded(PLAIN, SECRET), asking(OTHER))
+    assert isinstance(again, ContainerSpec)
+    assert again.environment == recorded(PLAIN, OTHER).environment
+
+
+@pytest.mark.parametrize(
+    ("run", "given", "words"),
+    [
+        ([PLAIN, SECRET], [], "lacks TOKEN"),
+        ([PLAIN], [OTHER], "has TOKEN, which the run did not have"),
+        ([PLAIN, SECRET], [SECRET, {"name": "EPOCHS", "value": "4"}], "has EPOCHS"),
+    ],
+)
+def test_a_replay_with_other_variables_than_its_run_is_refused(
+    run: list[Document], given: list[Document], words: str
+) -> None:
+    refusal = with_secrets(recorded(*run), asking(*given))
+    assert isinstance(refusal, Refusal)
+    assert refusal.final
+    assert words in refusal.message
+
+
+def test_a_replay_of_a_pipeline_has_no_variables() -> None:
+    assert without_container(asking().environment) is None
+    refusal = without_container(asking(SECRET).environment)
+    assert refusal is not None
+    assert "trained a pipeline" in refusal.message

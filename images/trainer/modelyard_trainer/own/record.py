@@ -88,6 +88,26 @@ class Reported:
     parameters: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Left:
+    """What container and judge left, as far as it is as promised."""
+
+    made: Made
+    judged: dict[str, bytes]
+    judgement: Judgement
+    reported: Reported
+
+    def answers(self) -> Answers:
+        """Of a model that could be asked."""
+        return read_answers(self.judged[PREDICTIONS], PREDICTIONS)
+
+
+def read_left(places: Places) -> Left:
+    """Raises OwnCodeError where something is not as promised."""
+    made, judged = read_made(places.output), read_tree(places.judged)
+    return Left(made, judged, read_judgement(judged), read_reported(made))
+
+
 def record(step: ContainerStep, services: Services, places: Places) -> TrainOutcome:
     """Tracks and registers once; a step that was finished before is only read back.
 
@@ -99,9 +119,8 @@ def record(step: ContainerStep, services: Services, places: Places) -> TrainOutc
     # Exactly the rows that the container had, whatever a reference would be resolved to by now.
     pinned = step.model_copy(update={"data": places.document().data})
     source = read_source(pinned, services)
-    made, judged = read_made(places.output), read_tree(places.judged)
-    reported = read_reported(made)
-    judgement = read_judgement(judged)
+    left = read_left(places)
+    made, judged, judgement, reported = left.made, left.judged, left.judgement, left.reported
     if judgement.bundle is None:
         metrics = unjudged_metrics(step.spec, reported)
         return track(
@@ -114,7 +133,7 @@ def record(step: ContainerStep, services: Services, places: Places) -> TrainOutc
                 **_tags_of_use(places, judgement),
             },
         )
-    bundle, assessment = judgement.bundle, assessment_of(step.spec, source.material, _answers(judged))
+    bundle, assessment = judgement.bundle, assessment_of(step.spec, source.material, left.answers())
     measured = assessment.numbers()
     metrics = {_free(name, measured): value for name, value in reported.metrics.items()}
     rest = {f"{MODEL_DIRECTORY}/{path}": own for path, own in made.model.items() if path != MODEL_FILE}
@@ -125,7 +144,12 @@ def record(step: ContainerStep, services: Services, places: Places) -> TrainOutc
         _extra(pinned, source, Reported(metrics, reported.parameters), made, rest),
         lambda attempt: {
             **log_trained(
-                attempt, Trained(packed_of(bundle, judged, attempt), assessment, machine.threads())
+                attempt,
+                Trained(
+                    packed_for(bundle, judged, step.spec, attempt.run.id, attempt.source.digest),
+                    assessment,
+                    machine.threads(),
+                ),
             ),
             **_tags_of_use(places, judgement),
         },
@@ -191,14 +215,16 @@ def assessment_of(spec: ContainerSpec, material: Material, answers: Answers) -> 
     return weigh(judged, material.data, spec, wanted)
 
 
-def packed_of(bundle: Bundle, judged: dict[str, bytes], attempt: Attempt) -> PackedModel:
-    """The judge's bundle as one of this run."""
+def packed_for(
+    bundle: Bundle, judged: dict[str, bytes], spec: ContainerSpec, run_id: str, dataset_digest: str
+) -> PackedModel:
+    """The judge's bundle as one of a run."""
     files = {name: judged[name] for name in _BUNDLE_FILES if name in judged}
     update = {
-        "task": attempt.step.spec.task,
-        "target": attempt.step.spec.target,
-        "run_id": attempt.run.id,
-        "dataset_digest": attempt.source.digest,
+        "task": spec.task,
+        "target": spec.target,
+        "run_id": run_id,
+        "dataset_digest": dataset_digest,
         "files": [
             BundleFile(name=name, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
             for name, content in sorted(files.items())
@@ -212,8 +238,12 @@ def _log_unjudged(attempt: Attempt, made: Made, reason: str) -> dict[str, str]:
     for path, content in made.model.items():
         attempt.services.runs.log_file(attempt.run, f"{DIRECTORY}/{path}", content)
     log_extra(attempt)
-    digests = {path: hashlib.sha256(content).hexdigest() for path, content in made.model.items()}
-    return {labels.TAG_MODEL_DIGEST: canonical_digest(digests), labels.TAG_NOT_SERVABLE: reason}
+    return {labels.TAG_MODEL_DIGEST: digest_of_files(made.model), labels.TAG_NOT_SERVABLE: reason}
+
+
+def digest_of_files(files: Mapping[str, bytes]) -> str:
+    """Digest of a model that is kept as it is."""
+    return canonical_digest({path: hashlib.sha256(content).hexdigest() for path, content in files.items()})
 
 
 def _tags_of_use(places: Places, judgement: Judgement) -> dict[str, str]:
@@ -232,10 +262,6 @@ def _extra(
         metrics=reported.metrics,
         files=lambda: {f"{FOLDER}/{path}": content for path, content in files.items() if content is not None},
     )
-
-
-def _answers(judged: dict[str, bytes]) -> Answers:
-    return read_answers(judged[PREDICTIONS], PREDICTIONS)
 
 
 def _document(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from modelyard_api.caching import is_pinned
 from modelyard_api.contract.bundle import Library
 from modelyard_trainer.evaluation.answers import Answers
 
@@ -28,6 +29,26 @@ def of_image(recorded: str, present: str) -> Iterator[str]:
     """Another image of the trainer."""
     if recorded != present:
         yield f"image: was {recorded}, is {present}"
+
+
+def of_own_image(name: str) -> Iterator[str]:
+    """An image of own code that is not named by what is in it: nobody can say that it is the same."""
+    if not is_pinned(name):
+        yield f"container: {name} is a tag, so that there is no digest to compare"
+
+
+def of_threads(recorded: int, present: int) -> Iterator[str]:
+    """Another number of threads that own code could use."""
+    if recorded != present:
+        yield f"threads: were {recorded}, are {present}"
+
+
+def of_serving(recorded: bool, present: str) -> Iterator[str]:  # noqa: FBT001  a fact
+    """A model that can be served where it could not be, or the other way round; ``present`` is why it cannot be."""
+    if recorded and present:
+        yield f"the model could be served, now not: {present}"
+    if not recorded and not present:
+        yield "the model could not be served, now it can be"
 
 
 def of_metrics(recorded: Mapping[str, float], present: Mapping[str, float]) -> Iterator[str]:

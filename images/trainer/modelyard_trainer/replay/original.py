@@ -25,9 +25,19 @@ class Original:
 
     run: Run
     record: TrainingRecord
-    spec: TrainingJobSpec
-    """That of the record: only pipelines are made again."""
-    answers: Answers
+    answers: Answers | None
+    """None where own code made a model that nobody but it can ask."""
+
+    def pipeline(self) -> TrainingJobSpec:
+        """Its spec, if that trains a pipeline. Raises InvalidSpecError."""
+        if isinstance(self.record.spec, TrainingJobSpec):
+            return self.record.spec
+        raise InvalidSpecError(
+            "is a run of a container, which was not at work again",
+            field=_FIELD,
+            value=self.run.id,
+            remedy="Check that operator and pods are of one version of Modelyard",
+        )
 
     @property
     def model_digest(self) -> str:
@@ -68,7 +78,8 @@ def read_original(client: MLflowClient, run_id: str) -> Original:
         )
     record = client.download(run.artifact_uri, RECORD_FILE)
     answers = client.download(run.artifact_uri, f"{DIRECTORY}/{PREDICTIONS}")
-    if record is None or answers is None:
+    is_asked = labels.TAG_NOT_SERVABLE not in run.tags
+    if record is None or (answers is None and is_asked):
         missing = RECORD_FILE if record is None else PREDICTIONS
         raise InvalidSpecError(
             f"is a run without the file {missing}",
@@ -85,11 +96,4 @@ def read_original(client: MLflowClient, run_id: str) -> Original:
             value=run_id,
             remedy="It was made by another version: replay it with that one",
         ) from error
-    if not isinstance(read.spec, TrainingJobSpec):
-        raise InvalidSpecError(
-            "is a run of a container, whose code may do something else another time",
-            field=_FIELD,
-            value=run_id,
-            remedy=f"Apply the spec in its {RECORD_FILE} as a new TrainingJob with cachePolicy Refresh",
-        )
-    return Original(run, read, read.spec, read_answers(answers, PREDICTIONS))
+    return Original(run, read, None if answers is None else read_answers(answers, PREDICTIONS))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
@@ -13,17 +13,18 @@ from modelyard_api.contract.outcome import ReplayOutcome
 from modelyard_api.contract.steps import ReplayStep
 from modelyard_api.contract.training_record import TrainingRecord
 from modelyard_api.metrics import METRICS
+from modelyard_api.v1alpha1.training_job import ContainerSpec
 from modelyard_runtime.errors import DataError, StepError
 from modelyard_runtime.s3 import ObjectStore
 from modelyard_runtime.table import Version, load_version
 from modelyard_runtime.tracking import MLflowClient
-from modelyard_trainer import machine
-from modelyard_trainer.evaluation.answers import FILE as PREDICTIONS
-from modelyard_trainer.evaluation.answers import answers_file, read_answers
-from modelyard_trainer.making import Made, Material, make, material_of, packed
+from modelyard_trainer.making import Material, material_of
+from modelyard_trainer.own.places import Places
 from modelyard_trainer.replay import differences
 from modelyard_trainer.replay.environment import installed
 from modelyard_trainer.replay.original import Original, read_original
+from modelyard_trainer.replay.own_code import of_container
+from modelyard_trainer.replay.result import Result, of_pipeline
 from modelyard_trainer.tracking.runs import Run, Runs, RunStatus
 from modelyard_trainer.tracking.turn import Turn
 
@@ -42,20 +43,22 @@ class Surroundings:
     client: MLflowClient
     store: ObjectStore
     now: Callable[[], datetime]
+    places: Places
+    """Where own code left what it made."""
 
 
 def replay(step: ReplayStep, around: Surroundings) -> ReplayOutcome:
     """Makes the run again once; a replay that was finished before is only read back."""
     turn = Turn.take(around.store, step.owner, uuid4().hex)
     original = read_original(around.client, step.run_id)
-    runs = Runs(around.client, original.spec.dataset_ref.name, turn.check)
+    runs = Runs(around.client, original.record.spec.dataset_ref.name, turn.check)
     known = runs.find_finished(step.owner, turn.run_id, around.now())
     if known is not None:
         return ReplayOutcome.model_validate_json(known.tags[labels.TAG_REPLAY])
     run = runs.begin(step.owner, around.now())
     runs.tag(run.id, {labels.TAG_REPLAY_OF: step.run_id, "mlflow.parentRunId": step.run_id})
     try:
-        outcome = _outcome(run, step, original, around.store)
+        outcome = _outcome(run, step, original, around)
         _record(runs, run, outcome, around, turn)
     except StepError as error:
         runs.fail(run.id, error.message, around.now())
@@ -63,41 +66,44 @@ def replay(step: ReplayStep, around: Surroundings) -> ReplayOutcome:
     return outcome
 
 
-def _outcome(run: Run, step: ReplayStep, original: Original, store: ObjectStore) -> ReplayOutcome:
+def _outcome(run: Run, step: ReplayStep, original: Original, around: Surroundings) -> ReplayOutcome:
     record = original.record
     found = [
         *differences.of_image(record.image, step.owner.image),
         *differences.of_libraries(record.libraries, installed()),
     ]
     metrics: dict[str, float] = {}
-    compared = "image and libraries"
+    compared, used = "image and libraries", None
     try:
-        version = _rows(record, store)
+        version = _rows(record, around.store)
     except DataError as error:
         # The rest would be another experiment, not this one again.
         found.append(f"data: {error.message}")
     else:
-        material = material_of(version, original.spec)
-        made = make(original.spec, material, record.threads)
+        result = _again(step, original, material_of(version, record.spec), around.places)
         # Those of single classes would not fit into an answer; the comparison has them.
-        metrics = {name: value for name, value in made.assessment.numbers().items() if name in METRICS}
-        found += _of_result(original, material, made)
-        rows = len(made.assessment.judged.truth)
-        compared = (
-            f"{compared}, {version.manifest.rows} rows by their digest, predictions of {rows} test rows, "
-            f"{len(made.assessment.numbers())} metrics, bytes of the model"
-        )
-    used = machine.used_so_far()
+        metrics = {name: value for name, value in result.metrics.items() if name in METRICS}
+        found += result.differences
+        compared = f"{compared}, {version.manifest.rows} rows by their digest, {result.compared}"
+        used = result.used
     return ReplayOutcome(
         run_id=run.id,
         data=record.data,
         differences=[clause[:_CLAUSE_LENGTH] for clause in found[:_CLAUSES]],
         compared=compared,
         metrics=metrics,
-        cpu_seconds=used.cpu_seconds,
-        peak_memory_bytes=used.peak_memory_bytes,
-        seconds=used.seconds,
+        cpu_seconds=used.cpu_seconds if used else None,
+        peak_memory_bytes=used.peak_memory_bytes if used else None,
+        seconds=used.seconds if used else None,
     )
+
+
+def _again(step: ReplayStep, original: Original, material: Material, places: Places) -> Result:
+    """What came of the run this time."""
+    spec = original.record.spec
+    if isinstance(spec, ContainerSpec) and step.container:
+        return of_container(original, spec, material, places)
+    return of_pipeline(original, material)
 
 
 def _rows(record: TrainingRecord, store: ObjectStore) -> Version:
@@ -106,26 +112,6 @@ def _rows(record: TrainingRecord, store: ObjectStore) -> Version:
     if digest != record.data.digest:
         raise DataError(f"the rows have the digest {digest}, the run was trained on {record.data.digest}")
     return version
-
-
-def _of_result(original: Original, material: Material, made: Made) -> list[str]:
-    record, manifest = original.record, material.version.manifest
-    # As a file and back, since that is what the recorded ones went through.
-    content = answers_file(made.assessment.judged, material.version.test, manifest.key)
-    answers = read_answers(content, PREDICTIONS)
-    # With the id of the run that is made again: the id is a part of the bundle.
-    metrics = made.assessment.numbers()
-    model = packed(made.model, original.spec, material, original.run.id, record.data.digest)
-    return [
-        *differences.of_answers(original.answers, answers),
-        *differences.of_metrics(_judged_again(original, metrics), metrics),
-        *differences.of_model(original.model_digest, model.digest),
-    ]
-
-
-def _judged_again(original: Original, metrics: Mapping[str, float]) -> dict[str, float]:
-    """The run's metrics but those that are not of the model, such as what its search took."""
-    return {name: value for name, value in original.run.metrics.items() if name in metrics}
 
 
 def _record(runs: Runs, run: Run, outcome: ReplayOutcome, around: Surroundings, turn: Turn) -> None:

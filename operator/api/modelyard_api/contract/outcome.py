@@ -178,8 +178,9 @@ class ReplayOutcome(StatusModel):
     """What was looked at, as a clause."""
     metrics: dict[str, Annotated[float, PlainSerializer(_speakable)]] = {}
     """Metrics of the test part, as they came out this time."""
-    cpu_seconds: float
-    peak_memory_bytes: int
+    cpu_seconds: float | None = None
+    """Absent, like what is said of memory, where a container with own code was not measured."""
+    peak_memory_bytes: int | None = None
     seconds: float | None = None
 
 

@@ -227,6 +227,8 @@ class ReplayStep(StatusModel):
     owner: Owner
     run_id: str
     """The run to make again."""
+    container: bool = False
+    """Whether the run's own code was at work again before this step, and left what it made."""
     s3: S3Endpoint
     mlflow: MLflowEndpoint
 

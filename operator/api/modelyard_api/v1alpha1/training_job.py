@@ -92,7 +92,7 @@ class Register(ApiModel):
 
 
 class Replay(ApiModel):
-    """A finished run to make again: the same rows by their digest, pipeline, seeds and threads."""
+    """A finished run to make again: the same rows by their digest, pipeline, seeds and threads, or the same container."""
 
     run_id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
     """Id of the run in MLflow."""
@@ -127,7 +127,7 @@ _CONTAINER_FITS_ITSELF = (
     "tuning and evaluation.crossValidation fit a pipeline again and again: a container does that itself",
 )
 _ENVIRONMENT_IS_OF_A_CONTAINER = (
-    "has(self.container) || !has(self.environment) || size(self.environment) == 0",
+    "has(self.container) || has(self.replay) || !has(self.environment) || size(self.environment) == 0",
     "environment is for a container",
 )
 _REPLAY_IS_ALONE = (
@@ -180,7 +180,7 @@ class TrainingJobFields(JobOptions):
     container: OwnContainer | None = None
     """Own code that makes the model instead."""
     environment: Annotated[list[EnvironmentVariable], Field(max_length=64)] = []
-    """Variables of the container, which has no credentials but those that are given here."""
+    """Variables of the container, which has no credentials but those that are given here; of a replay, those that the run had from Secrets."""
     tuning: Tuning | None = None
     """Search for parameters of the pipeline; it is trained as it stands if unset."""
     replay: Replay | None = None

@@ -29,6 +29,7 @@ from modelyard_operator.decisions.attempts import Progress, State, StepFacts, pr
 from modelyard_operator.decisions.caching import Hit, Looked
 from modelyard_operator.decisions.data_version import Waiting
 from modelyard_operator.decisions.plan import LOOK_AGAIN_SECONDS, Plan, Refusal, false, true, unknown
+from modelyard_operator.decisions.replaying import not_reproduced
 from modelyard_operator.decisions.results import short, shortened, shown_metrics, usage_of
 from modelyard_operator.objects.custom import TrainingJobObject, Unreadable
 from modelyard_operator.objects.steps import POLL_SECONDS, Page, Pinned
@@ -341,6 +342,7 @@ def _fail(
         false(RECONCILING, reason, "Ended"),
         true(STALLED, reason, "It failed for good: make a new TrainingJob"),
         *_released(job),
+        *not_reproduced(job.spec, reason, message),
     )
     ttl = None if isinstance(job.spec, Unreadable) else _ttl(job.spec, facts.step.now, facts.step.now)
     return Plan(_with(job, facts, status, *observed), after=ttl)

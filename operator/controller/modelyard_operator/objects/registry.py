@@ -102,6 +102,7 @@ class RunInfo(_Answer):
     experiment_id: str = ""
     lifecycle_stage: str = "active"
     end_time: int = 0
+    artifact_uri: str = ""
 
 
 class RunData(_Answer):

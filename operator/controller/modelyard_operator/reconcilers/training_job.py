@@ -9,7 +9,7 @@ from modelyard_api import labels
 from modelyard_api.catalog.training_job import check_training_job
 from modelyard_api.contract.steps import STEP_VARIABLE, Step
 from modelyard_api.v1alpha1.common import JobOptions, ResourceRequirements
-from modelyard_api.v1alpha1.reasons import TrainingJobCondition
+from modelyard_api.v1alpha1.reasons import TrainingJobCondition, TrainingJobReason
 from modelyard_api.v1alpha1.training_job import (
     AnySpec,
     ContainerSpec,
@@ -24,6 +24,7 @@ from modelyard_operator.decisions.attempts import StepFacts, attempt_of, owned_j
 from modelyard_operator.decisions.data_version import Waiting, find_version
 from modelyard_operator.decisions.memory import Memory, raised_limit, with_memory_limit
 from modelyard_operator.decisions.plan import Refusal, Start
+from modelyard_operator.decisions.replaying import with_secrets, without_container
 from modelyard_operator.decisions.training_job import TrainingFacts, decide_training_job, is_ended
 from modelyard_operator.errors import TrackingError, UnavailableError
 from modelyard_operator.objects.custom import TrainingJobObject, Unreadable
@@ -34,7 +35,7 @@ from modelyard_operator.reconcilers.context import AGAIN, DONE, Context, Next
 from modelyard_operator.reconcilers.status import write_status
 from modelyard_operator.reconcilers.steps import carry_out, gather_step, make_job, page_of
 from modelyard_operator.resources.common import Parent
-from modelyard_operator.resources.own_container import Room, before_record
+from modelyard_operator.resources.own_container import Room, before_step
 from modelyard_operator.resources.pods import MLFLOW_KEYS, POSTGRES_KEYS, S3_KEYS
 from modelyard_operator.resources.step_job import Before, StepJob
 from modelyard_operator.resources.steps import container_step, replay_step, train_step
@@ -153,7 +154,13 @@ async def _start(
         options = spec.model_copy(update={"resources": with_memory_limit(asked, start.memory)})
         marks[labels.MEMORY_LIMIT] = start.memory
     asked_for = _Wanted(parent, facts.data, start.attempt, options.resources)
-    step, before = _work(context, spec, asked_for)
+    try:
+        work = await _work(context, spec, asked_for)
+    except (UnavailableError, TrackingError) as error:
+        return Refusal(TrainingJobReason.PLATFORM, f"The run cannot be looked up: {error}", final=False)
+    if isinstance(work, Refusal):
+        return work
+    step, before = work
     wanted = StepJob(
         parent=parent,
         identity=(),
@@ -180,18 +187,36 @@ class _Wanted:
     resources: ResourceRequirements | None
 
 
-def _work(context: Context, spec: AnySpec, wanted: _Wanted) -> tuple[Step, Before | None]:
-    """The step of an attempt, and what other containers do before it."""
+_Work = tuple[Step, Before | None]
+"""The step of an attempt, and what other containers do before it."""
+
+
+async def _work(context: Context, spec: AnySpec, wanted: _Wanted) -> _Work | Refusal:
     parent, settings = wanted.parent, context.settings
     if isinstance(spec, ReplaySpec):
-        return replay_step(parent, spec, wanted.attempt, settings), None
+        return await _replay(context, spec, wanted)
     cache = cache_entry(context, Asked(parent.namespace, spec, wanted.data))
     if isinstance(spec, ContainerSpec):
-        room = Room(
-            settings.trainer,
-            wanted.resources or settings.trainer.resources,
-            context.job_defaults.pull_policy,
-        )
         work = container_step(parent, spec, wanted.data, wanted.attempt, settings, cache)
-        return Step(record=work), before_record(spec, work, room)
+        return Step(record=work), before_step(spec, work, _room(context, wanted))
     return train_step(parent, spec, wanted.data, wanted.attempt, settings, cache), None
+
+
+async def _replay(context: Context, spec: ReplaySpec, wanted: _Wanted) -> _Work | Refusal:
+    """What is wrong with a run the trainer says; here it matters only whether its own code has to work before."""
+    parent, settings = wanted.parent, context.settings
+    record = await context.tracking.training_record(parent.namespace, spec.replay.run_id)
+    if record is None or not isinstance(record.spec, ContainerSpec):
+        refusal = without_container(spec.environment) if record is not None else None
+        return refusal or (replay_step(parent, spec, wanted.attempt, settings), None)
+    again = with_secrets(record.spec, spec)
+    if isinstance(again, Refusal):
+        return again
+    work = container_step(parent, again, record.data, wanted.attempt, settings)
+    step = replay_step(parent, spec, wanted.attempt, settings, container=True)
+    return step, before_step(again, work, _room(context, wanted))
+
+
+def _room(context: Context, wanted: _Wanted) -> Room:
+    trainer = context.settings.trainer
+    return Room(trainer, wanted.resources or trainer.resources, context.job_defaults.pull_policy)

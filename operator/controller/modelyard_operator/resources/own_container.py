@@ -55,8 +55,8 @@ class Room:
     pull_policy: str
 
 
-def before_record(spec: ContainerSpec, step: ContainerStep, room: Room) -> Before:
-    """Everything before the step that records what ``step`` prepared."""
+def before_step(spec: ContainerSpec, step: ContainerStep, room: Room) -> Before:
+    """Everything before the step that records, or compares, what own code makes of what ``step`` prepared."""
     size = room.pod.tmp_size
     names = (_INPUT, _OUTPUT, _JUDGED, _METER, _OWN_TMP, _JUDGE_TMP)
     return Before(

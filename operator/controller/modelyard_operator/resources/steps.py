@@ -106,12 +106,15 @@ def container_step(
     )
 
 
-def replay_step(parent: Parent, spec: ReplaySpec, attempt: int, settings: Settings) -> Step:
-    """What a trainer is asked to make again."""
+def replay_step(
+    parent: Parent, spec: ReplaySpec, attempt: int, settings: Settings, *, container: bool = False
+) -> Step:
+    """What a trainer is asked to make again; ``container`` where own code is at work before it."""
     return Step(
         replay=ReplayStep(
             owner=owner_of(parent, attempt, settings.trainer.image),
             run_id=spec.replay.run_id,
+            container=container,
             s3=s3_endpoint(parent.namespace, settings),
             mlflow=mlflow_endpoint(parent.namespace, settings),
         )

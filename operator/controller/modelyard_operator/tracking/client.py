@@ -9,9 +9,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 import aiohttp
+from pydantic import ValidationError
 
 from modelyard_api import labels
 from modelyard_api.contract import steps
+from modelyard_api.contract.training_record import RECORD_FILE, TrainingRecord
 from modelyard_operator.errors import TrackingError, UnavailableError
 from modelyard_operator.objects.registry import (
     Earlier,
@@ -30,6 +32,7 @@ from modelyard_operator.objects.registry import (
 WORKSPACE_HEADER = "X-MLFLOW-WORKSPACE"
 
 _ROOT = "/api/2.0/mlflow"
+_ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 _TIMEOUT = aiohttp.ClientTimeout(total=20, connect=5)
 _PAGE = 200
 _RUNS_A_PAGE = 1000
@@ -111,6 +114,19 @@ class Tracking:
             return None
         return run if run.info.status == "FINISHED" and run.info.lifecycle_stage == "active" else None
 
+    async def training_record(self, project: str, run_id: str) -> TrainingRecord | None:
+        """What a finished run was made from, or None where nobody can read that."""
+        run = await self.living_run(project, run_id)
+        if run is None:
+            return None
+        place = run.info.artifact_uri.removeprefix("mlflow-artifacts:").strip("/")
+        try:
+            return TrainingRecord.model_validate_json(
+                await self._send(project, "GET", f"{_ARTIFACTS}/{place}/{RECORD_FILE}")
+            )
+        except (TrackingError, ValidationError):
+            return None
+
     async def has_files(self, project: str, run_id: str, folder: str) -> bool:
         """Whether there is anything in a folder of a run."""
         query = {"run_id": run_id, "path": folder}
@@ -151,18 +167,18 @@ class Tracking:
 
     async def _search(self, project: str, path: str, body: Mapping[str, object]) -> bytes:
         """A question that is too long for an address; it changes nothing."""
-        return await self._send(project, "POST", path, body=json.dumps(body).encode())
+        return await self._send(project, "POST", f"{_ROOT}/{path}", body=json.dumps(body).encode())
 
     async def _run(self, project: str, run_id: str) -> Run:
         data = await self._get(project, "runs/get", {"run_id": run_id})
         return RunAnswer.model_validate_json(data).run
 
     async def _get(self, project: str, path: str, query: Mapping[str, str]) -> bytes:
-        return await self._send(project, "GET", path, query=query)
+        return await self._send(project, "GET", f"{_ROOT}/{path}", query=query)
 
     async def _write(self, project: str, method: str, path: str, body: Mapping[str, str]) -> bytes:
         self._fence()
-        return await self._send(project, method, path, body=json.dumps(body).encode())
+        return await self._send(project, method, f"{_ROOT}/{path}", body=json.dumps(body).encode())
 
     async def _send(
         self,
@@ -176,7 +192,7 @@ class Tracking:
         headers = {"Content-Type": "application/json", **self._login()}
         if self._workspaces:
             headers[WORKSPACE_HEADER] = project
-        url = f"{self._url}{_ROOT}/{path}"
+        url = f"{self._url}{path}"
         try:
             async with self._session.request(
                 method, url, params=dict(query or {}), data=body, headers=headers
