@@ -41,6 +41,10 @@ charts: install
 samples: ## Installs, applies the samples, waits for them, asks for predictions
 	@$(BRINGUP) samples
 
+.PHONY: containers
+containers: ## Builds the sample images with own code and gives them to the cluster's node
+	@$(BRINGUP) containers
+
 .PHONY: status
 status: ## Shows what runs and how to reach it
 	@$(BRINGUP) status

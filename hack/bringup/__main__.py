@@ -14,6 +14,7 @@ from bringup.engine import ensure_engine
 from bringup.errors import BringUpError
 from bringup.images import ensure_images, image_names, load_images
 from bringup.node import ensure_node_image
+from bringup.own_code import provide_own_code
 from bringup.registry import Registry
 from bringup.samples import run_samples
 from bringup.status import show_addresses, show_status
@@ -66,6 +67,13 @@ class Commands:
         run_samples(self._context, cluster)
         show_addresses(self._context)
 
+    def containers(self) -> None:
+        """Builds the sample images with own code and gives them to the cluster."""
+        cluster = self.cluster()
+        self._context.reporter.heading("containers")
+        for name in provide_own_code(self._context, self._registry, cluster):
+            self._context.reporter.say(f"  {name}")
+
     def status(self) -> None:
         """Shows what runs."""
         show_status(self._context)
@@ -86,7 +94,20 @@ class Commands:
         return cluster
 
 
-_COMMANDS = ("tools", "packages", "engine", "cluster", "images", "install", "samples", "status", "down")
+_COMMANDS = (
+    *(
+        "tools",
+        "packages",
+        "engine",
+        "cluster",
+        "images",
+        "install",
+        "samples",
+        "containers",
+        "status",
+        "down",
+    ),
+)
 _WITH_ONLY = {"tools": ", ".join(sorted(TOOLS)), "packages": "their names", "images": "folders under images/"}
 
 

@@ -121,21 +121,24 @@ def load_images(context: Context, cluster: Cluster, images: list[Image]) -> None
         return
     names = ", ".join(i.name for i in absent)
     with context.reporter.step(f"cluster: loading {names}"):
-        # As `kind load` does it, without an archive on disk and with shared layers sent once.
-        references = [r for i in absent for r in (i.reference, i.plain_reference)]
-        into = [
-            "docker",
-            "exec",
-            "--interactive",
-            cluster.node,
-            "ctr",
-            "--namespace",
-            "k8s.io",
-            "images",
-            "import",
-        ]
-        options = ["--all-platforms", "--digests", "--snapshotter=overlayfs", "-"]
-        context.shell.pipe("load-images", ["docker", "save", *references], [*into, *options])
+        import_images(context, cluster, [r for i in absent for r in (i.reference, i.plain_reference)])
+
+
+def import_images(context: Context, cluster: Cluster, references: list[str]) -> None:
+    """Gives images to the node as `kind load` does it, without an archive on disk and with shared layers sent once."""
+    into = [
+        "docker",
+        "exec",
+        "--interactive",
+        cluster.node,
+        "ctr",
+        "--namespace",
+        "k8s.io",
+        "images",
+        "import",
+    ]
+    options = ["--all-platforms", "--digests", "--snapshotter=overlayfs", "-"]
+    context.shell.pipe("load-images", ["docker", "save", *references], [*into, *options])
 
 
 def _recipe(context: Context, dockerfile: Path) -> Recipe:

@@ -5,12 +5,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
 import pytest
+import yaml
 
-from bringup.paths import REPOSITORY
+from bringup.context import Context
+from bringup.own_code import own_code_folders, own_code_name
+from bringup.paths import REPOSITORY, Paths
 from modelyard_trainer.own.judge import judge_model
 from modelyard_trainer.own.places import Places, read_made
 from modelyard_trainer.own.record import read_reported, unjudged_metrics
@@ -73,3 +78,14 @@ def test_a_sample_has_the_libraries_of_the_trainer_that_loads_its_model(name: st
     ]
     assert len(wanted) == 5
     assert set(wanted) <= pinned
+
+
+def test_the_sample_jobs_name_the_images_that_are_built_for_the_cluster_and_their_commands() -> None:
+    context = SimpleNamespace(paths=Paths.here())
+    built = {own_code_name(folder): folder for folder in own_code_folders(cast("Context", context))}
+    jobs = yaml.safe_load_all((FOLDER / "california-own-code.yaml").read_text())
+    containers = [job["spec"]["container"] for job in jobs]
+    assert {container["image"] for container in containers} == set(built)
+    for container in containers:
+        entrypoint = (built[container["image"]] / "Dockerfile").read_text().partition("ENTRYPOINT ")[2]
+        assert container["command"] == json.loads(entrypoint)
