@@ -142,6 +142,11 @@ class ControlPlane:
         """Ends the API server; watches break, requests fail."""
         self._servers.pop("kube-apiserver").stop()
 
+    @property
+    def store_url(self) -> str:
+        """Where etcd answers over HTTP."""
+        return f"http://127.0.0.1:{self._etcd_port}"
+
     def processor_seconds(self, program: str) -> float:
         """User and system CPU time that a program (`kube-apiserver`, `etcd`) has used so far."""
         fields = (

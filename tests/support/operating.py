@@ -52,6 +52,18 @@ class Operator:
         except httpx.TransportError:
             return False
 
+    @property
+    def processor_seconds(self) -> float:
+        """User and system CPU time that it has used so far."""
+        fields = self._read("stat").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    @property
+    def peak_mebibytes(self) -> float:
+        """The most memory that it ever had resident."""
+        line = next(text for text in self._read("status").splitlines() if text.startswith("VmHWM:"))
+        return int(line.split()[1]) / 1024
+
     def kill(self) -> None:
         """Ends it as a node that loses power would."""
         self.process.kill()
@@ -62,6 +74,9 @@ class Operator:
         if self.process.poll() is None:
             self.process.terminate()
         return self.process.wait(30)
+
+    def _read(self, file: str) -> str:
+        return Path(f"/proc/{self.process.pid}/{file}").read_text()
 
 
 @contextmanager

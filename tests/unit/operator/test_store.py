@@ -70,3 +70,23 @@ def test_datasets_that_are_made_from_another_wait_for_it_too() -> None:
     store.put(DATASET, dataset("copy", source={"dataset": {"name": "houses", "variant": "v1"}}))
     assert store.waiting_for("demo", "houses") == [Key("Dataset", "demo", "copy")]
     assert store.waiting_for("demo", "copy") == []
+
+
+def test_a_training_job_that_ended_waits_for_nothing() -> None:
+    store = Store()
+    store.put(TRAINING_JOB, seen_at("3"))
+    ended = seen_at("4").status.model_copy(update={"completion_time": "2026-10-04T12:00:00Z"})
+    store.put(TRAINING_JOB, seen_at("4").model_copy(update={"status": ended}))
+    assert store.waiting_for("demo", "houses") == []
+    store.remove(TRAINING_JOB, "demo", "forest", None)
+    assert store.all(TRAINING_JOB) == []
+
+
+def test_a_dataset_that_is_made_from_another_one_now_does_not_wait_for_the_first() -> None:
+    store = Store()
+    for version, source in (("1", "houses"), ("2", "flats")):
+        seen = dataset("copy", source={"dataset": {"name": source, "variant": "v1"}})
+        meta = seen.metadata.model_copy(update={"resource_version": version})
+        store.put(DATASET, seen.model_copy(update={"metadata": meta}))
+    assert store.waiting_for("demo", "houses") == []
+    assert store.waiting_for("demo", "flats") == [Key("Dataset", "demo", "copy")]

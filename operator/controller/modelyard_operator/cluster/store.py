@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, cast
 
 from pydantic import BaseModel
@@ -43,56 +43,53 @@ class Store:
     """Objects by kind, namespace and name; children also by parent."""
 
     def __init__(self) -> None:
-        self._objects: dict[tuple[str, str, str], BaseModel] = {}
-        self._children: defaultdict[Key, set[tuple[str, str, str]]] = defaultdict(set)
-        self._training_jobs: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        self._objects: defaultdict[tuple[str, str], dict[str, BaseModel]] = defaultdict(dict)
+        self._children: defaultdict[Key, set[tuple[str, str]]] = defaultdict(set)
+        self._waiting: defaultdict[tuple[str, str], set[Key]] = defaultdict(set)
 
     def put(self, kind: Kind[Model], item: Model) -> bool:
         """Remembers what was seen, unless something newer is known. Returns whether it is news."""
         metadata = _metadata(item)
-        place = (kind.name, metadata.namespace, metadata.name)
-        known = self._objects.get(place)
+        there = self._objects[(kind.name, metadata.namespace)]
+        known = there.get(metadata.name)
         if known is not None and not _newer(metadata, _metadata(known)):
             return False
-        self._objects[place] = item
-        self._index(kind, place, item)
+        if known is not None:
+            self._unindex(kind, known)
+        there[metadata.name] = item
+        self._index(kind, item)
         return True
 
     def knows_newer(self, kind: Kind[Any], item: Any) -> bool:  # noqa: ANN401
         """Whether what is seen is outdated already."""
-        known = self._objects.get((kind.name, item.metadata.namespace, item.metadata.name))
+        known = self.get(kind, item.metadata.namespace, item.metadata.name)
         return known is not None and _newer(_metadata(known), item.metadata)
 
     def remove(self, kind: Kind[Any], namespace: str, name: str, uid: str | None) -> None:
         """Forgets an object; one made anew under the same name stays."""
-        place = (kind.name, namespace, name)
-        known = self._objects.get(place)
+        known = self.get(kind, namespace, name)
         if known is None or (uid is not None and _metadata(known).uid != uid):
             return
-        del self._objects[place]
-        if kind is TRAINING_JOB:
-            if (dataset := _dataset_of(known)) is not None:
-                self._training_jobs[(namespace, dataset)].discard(name)
-        elif kind.name not in _PARENT_NAMES and (parent := parent_of(known)) is not None:
-            self._children[parent].discard(place)
-            if not self._children[parent]:
-                del self._children[parent]
+        del self._objects[(kind.name, namespace)][name]
+        self._unindex(kind, known)
 
     def get(self, kind: Kind[Model], namespace: str, name: str) -> Model | None:
         """What was last seen of an object."""
-        return cast("Model | None", self._objects.get((kind.name, namespace, name)))
+        return cast("Model | None", self._objects[(kind.name, namespace)].get(name))
 
     def children(self, kind: Kind[Model], parent: Key) -> list[Model]:
         """Children of a kind that are labelled with the parent, whoever owns them."""
-        places = self._children.get(parent, ())
-        return [cast("Model", self._objects[place]) for place in places if place[0] == kind.name]
+        there = self._objects[(kind.name, parent.namespace)]
+        names = (name for own, name in self._children.get(parent, ()) if own == kind.name)
+        return [cast("Model", there[name]) for name in names]
 
     def all(self, kind: Kind[Model], namespace: str | None = None) -> list[Model]:
         """All objects of a kind."""
         return [
             cast("Model", item)
-            for place, item in self._objects.items()
-            if place[0] == kind.name and namespace in {None, place[1]}
+            for (name, place), items in self._objects.items()
+            if name == kind.name and namespace in {None, place}
+            for item in items.values()
         ]
 
     def replace(
@@ -115,13 +112,8 @@ class Store:
         return news
 
     def waiting_for(self, namespace: str, dataset: str) -> list[Key]:
-        """TrainingJobs that refer to a Dataset, and Datasets that are made from it."""
-        names = self._training_jobs.get((namespace, dataset), ())
-        made = (item.metadata.name for item in self.all(DATASET, namespace) if _source_of(item) == dataset)
-        return [
-            *(Key(TRAINING_JOB.name, namespace, name) for name in names),
-            *(Key(DATASET.name, namespace, name) for name in made),
-        ]
+        """TrainingJobs that refer to a Dataset and have not ended, and Datasets that are made from it."""
+        return list(self._waiting.get((namespace, dataset), ()))
 
     def promotions_of(self, namespace: str, training_job: BaseModel) -> list[Key]:
         """ModelPromotions of the model that a TrainingJob has registered."""
@@ -140,21 +132,33 @@ class Store:
             if getattr(item.spec, "model_name", None) == model
         ]
 
-    def _index(self, kind: Kind[Any], place: tuple[str, str, str], item: BaseModel) -> None:
-        if kind is TRAINING_JOB:
-            if (dataset := _dataset_of(item)) is not None:
-                self._training_jobs[(place[1], dataset)].add(place[2])
-        elif kind.name not in _PARENT_NAMES and (parent := parent_of(item)) is not None:
-            self._children[parent].add(place)
+    def _index(self, kind: Kind[Any], item: BaseModel) -> None:
+        for index, place, own in self._places(kind, item):
+            index[place].add(own)
+
+    def _unindex(self, kind: Kind[Any], item: BaseModel) -> None:
+        for index, place, own in self._places(kind, item):
+            index[place].discard(own)
+            if not index[place]:
+                del index[place]
+
+    def _places(self, kind: Kind[Any], item: BaseModel) -> Iterator[tuple[dict[Any, set[Any]], Any, Any]]:
+        """Where an object is found besides by its name: the index, the place in it, and what is kept there."""
+        metadata = _metadata(item)
+        if kind.name not in _PARENT_NAMES:
+            if (parent := parent_of(item)) is not None:
+                yield self._children, parent, (kind.name, metadata.name)
+        elif (dataset := _awaited_by(item)) is not None:
+            own = Key(kind.name, metadata.namespace, metadata.name)
+            yield self._waiting, (metadata.namespace, dataset), own
 
 
-def _source_of(dataset: BaseModel) -> str | None:
-    source = getattr(dataset.spec, "source", None)  # type: ignore[attr-defined]
-    return None if source is None or source.dataset is None else str(source.dataset.name)
-
-
-def _dataset_of(training_job: BaseModel) -> str | None:
-    reference = getattr(training_job.spec, "dataset_ref", None)  # type: ignore[attr-defined]
+def _awaited_by(item: Any) -> str | None:  # noqa: ANN401  of any of our kinds
+    """The Dataset that a resource is made from; none where it came to its end, which is never taken back."""
+    if getattr(item.status, "completion_time", None) is not None:
+        return None
+    source = getattr(item.spec, "source", None)
+    reference = getattr(item.spec, "dataset_ref", None) or getattr(source, "dataset", None)
     return None if reference is None else str(reference.name)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from modelyard_api import labels
 from modelyard_api.catalog.training_job import check_training_job
@@ -40,6 +41,8 @@ from modelyard_operator.resources.pods import MLFLOW_KEYS, POSTGRES_KEYS, S3_KEY
 from modelyard_operator.resources.step_job import Before, StepJob
 from modelyard_operator.resources.steps import container_step, replay_step, train_step
 
+_ASKED_FOR_PAGE = timedelta(minutes=10)
+
 
 async def reconcile_training_job(context: Context, key: Key) -> Next:
     """Brings one TrainingJob a step further."""
@@ -66,9 +69,14 @@ async def reconcile_training_job(context: Context, key: Key) -> Next:
 
 
 async def _with_page(context: Context, key: Key, status: TrainingJobStatus) -> TrainingJobStatus:
-    """The status with a link to its run, where people have an address of MLflow; without it is as good."""
+    """The status with a link to its run, where people have an address of MLflow; without it is as good.
+
+    MLflow is asked for some minutes: else each look at any of thousands of finished jobs might be a request.
+    """
     public, run = context.settings.mlflow.public_url, status.run
-    if not public or run is None or run.url is not None:
+    if not public or run is None or run.url is not None or status.completion_time is None:
+        return status
+    if context.clock() - datetime.fromisoformat(status.completion_time) > _ASKED_FOR_PAGE:
         return status
     try:
         url = await context.tracking.page_of(public, key.namespace, run.id)
