@@ -18,6 +18,9 @@ _START_FIELD = 19
 
 _WORKER_BYTES = 64 * 2**20
 """A child process smaller than this did no part of the work."""
+_WORKER_SECONDS = 0.25
+"""Nor did children that computed for less: libraries ask `lscpu` for the cores, and the kernel holds the memory of its
+parent against a child that is just being started."""
 _PEAK_FILES = ("memory.peak", "memory/memory.max_usage_in_bytes")
 
 
@@ -36,8 +39,10 @@ def threads_of_each(workers: int, cgroup: Path = _CGROUP) -> int:
 def used_so_far(cgroup: Path = _CGROUP) -> Used:
     """Use since the process started."""
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
-    peak = peak_memory(own.ru_maxrss * _KIBIBYTE, children.ru_maxrss * _KIBIBYTE, cgroup)
+    by_children = children.ru_utime + children.ru_stime
+    largest_child = children.ru_maxrss if by_children >= _WORKER_SECONDS else 0
+    peak = peak_memory(own.ru_maxrss * _KIBIBYTE, largest_child * _KIBIBYTE, cgroup)
+    cpu = own.ru_utime + own.ru_stime + by_children
     return Used(cpu_seconds=round(cpu, 2), peak_memory_bytes=peak, seconds=round(_age_of_process(), 2))
 
 

@@ -3,6 +3,8 @@
 import hashlib
 import io
 import json
+import subprocess
+import sys
 import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -208,3 +210,27 @@ def test_memory_of_workers_is_that_of_the_group(
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(f"{group * MEBIBYTE}\n")
     assert machine.peak_memory(own * MEBIBYTE, child * MEBIBYTE, tmp_path) == peak * MEBIBYTE
+
+
+_ASKS = "['true']"
+_WORKS = "[sys.executable, '-c', 'held = b\"1\" * (100 << 20); sum(range(20_000_000))']"
+
+
+@pytest.mark.parametrize(("child", "group_counts"), [(_ASKS, False), (_WORKS, True)])
+def test_a_program_that_a_library_asks_for_something_is_no_worker(
+    tmp_path: Path, child: str, *, group_counts: bool
+) -> None:
+    group = 900 * MEBIBYTE
+    (tmp_path / "memory.peak").write_text(f"{group}\n")
+    script = f"""
+import subprocess, sys
+from pathlib import Path
+from modelyard_trainer import machine
+held = b"1" * (100 << 20)
+subprocess.run({child}, check=True)
+print(machine.used_so_far(Path(sys.argv[1])).peak_memory_bytes)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], check=True, capture_output=True, text=True
+    )
+    assert (int(ran.stdout) == group) is group_counts
