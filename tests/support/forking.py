@@ -27,7 +27,8 @@ from pathlib import Path
 from typing import NoReturn, Protocol
 
 _MOST_BYTES = 1 << 17
-_READY_SECONDS = 60.0
+_READY_SECONDS = 240.0
+"""For its imports, on a machine that does other things too."""
 
 
 class Process(Protocol):

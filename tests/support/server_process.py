@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,8 @@ _ROOT = Path(__file__).resolve().parents[2]
 _PATHS = ("operator/api", "images/runtime", "images/server")
 _START_SECONDS = 60.0
 _ONE_THREAD = tuple((name, "1") for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"))
-_SERVER = Program("modelyard_server", imports=("modelyard_server.run",), settings=_ONE_THREAD)
+_LEAN = Program("modelyard_server", imports=("modelyard_server.run",), settings=_ONE_THREAD)
+_SERVER = replace(_LEAN, imports=(*_LEAN.imports, "modelyard_server.models.scikit"))
 MODEL = "iris"
 
 
@@ -55,6 +56,8 @@ class ServerProcess:
     """Whether it is an interpreter of its own, which has none but its own packages on its path."""
     interpreter: str = sys.executable
     """Which one that is."""
+    lean: bool = False
+    """Whether scikit-learn is imported only when a model asks for it; else whoever it is forked from has done that."""
 
     @property
     def url(self) -> str:
@@ -112,7 +115,8 @@ class ServerProcess:
                     command, env=environment, cwd=self.directory, stdout=output, stderr=subprocess.STDOUT
                 )
             else:
-                self.process = forking(_SERVER).start(environment, output.fileno(), output.fileno())
+                program = _LEAN if self.lean else _SERVER
+                self.process = forking(program).start(environment, output.fileno(), output.fileno())
         until(self._listens, _START_SECONDS, "the server listening")
 
     def stop(self, seconds: float = 30.0) -> int:
@@ -171,11 +175,12 @@ def running_server(
     model_name: str = MODEL,
     *,
     cold: bool = False,
+    lean: bool = False,
     **options: Any,  # noqa: ANN401  fields of ServerSettings
 ) -> Iterator[ServerProcess]:
     """A server for the time of the block; its route file is still to be written."""
     directory.mkdir(parents=True, exist_ok=True)
-    server = ServerProcess(directory, s3, project, model_name, options, cold=cold)
+    server = ServerProcess(directory, s3, project, model_name, options, cold=cold, lean=lean)
     try:
         server.start()
         yield server

@@ -30,7 +30,8 @@ def titles_server(
     minio_server: S3Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServerProcess]:
     """Serves version 1 of a model that reads a text beside numbers, by its compiled program."""
-    with running_server(tmp_path_factory.mktemp("titles"), minio_server, fresh_project(), "titles") as server:
+    directory = tmp_path_factory.mktemp("titles")
+    with running_server(directory, minio_server, fresh_project(), "titles", lean=True) as server:
         server.await_route(server.route(build_compiled(titles()).write(server.store, "1")))
         yield server
 

@@ -28,7 +28,7 @@ ANSWERED = 'modelyard_server_requests_total{code="200",path="/predict"}'
 @pytest.fixture
 def server(minio_server: S3Server, tmp_path: Path) -> Iterator[ServerProcess]:
     with running_server(
-        tmp_path / "two", minio_server, fresh_project(), processes=2, monitoring=LOGGING
+        tmp_path / "two", minio_server, fresh_project(), lean=True, processes=2, monitoring=LOGGING
     ) as started:
         started.await_route(started.route(build_compiled(iris()).write(started.store, "3")))
         yield started
