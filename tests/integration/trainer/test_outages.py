@@ -7,7 +7,7 @@ import pytest
 from modelyard_api.contract.steps import TrainStep
 from tests.integration.trainer.test_killed import WRITES_TO_MLFLOW, WRITES_TO_S3
 from tests.integration.trainer.test_training import FOREST, houses
-from tests.integration.trainer.test_tuning import TUNING
+from tests.integration.trainer.test_tuning import SMALL
 from tests.support.outages import Outages
 from tests.support.postgres import PostgresServer, Project
 from tests.support.s3 import BUCKET
@@ -80,8 +80,7 @@ def test_each_service_goes_away_at_each_phase_of_a_tuning_and_the_count_of_trial
     carried_out: bool,  # noqa: FBT001
 ) -> None:
     tuner = replace(trainer, postgres=(postgres_server, project))
-    asked = {**FOREST, "tuning": {**TUNING, "parallelism": 1, "trials": 4}}
-    step = tuner.step(asked, publish(tuner.store, houses()))
+    step = tuner.step({**FOREST, "tuning": SMALL}, publish(tuner.store, houses()))
     assert step.postgres is not None
     with (
         Outages.at(postgres_server.port, STATEMENTS, carried_out=carried_out) as postgres,
