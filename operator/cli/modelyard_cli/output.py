@@ -79,6 +79,19 @@ def drawing_size() -> tuple[int, int]:
     return min(found.columns, 140), max(12, min(found.lines - 4, 30))
 
 
+def figure(value: float) -> str:
+    """A number in a column of such: four digits, also where they are zeros at the end."""
+    return f"{value:#.4g}".rstrip(".")
+
+
+def shortened(text: str, room: int) -> str:
+    """A text without its middle where there is no room for it: names of a kind differ at their ends."""
+    if len(text) <= room:
+        return text
+    head = (room - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (room - 1 - head) :]}"
+
+
 def drawn(table: Table) -> RenderableType:
     """The table for a console."""
     from rich.table import Table as Drawing

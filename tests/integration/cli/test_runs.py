@@ -95,6 +95,7 @@ def test_runs_of_deleted_jobs_are_listed_and_found_by_name_and_id(
         ("third", "FAILED"),
     ]
     assert rows[0]["metrics"] == {"rmse": 0.4}
+    assert [row["model"] for row in rows] == ["housing 1", "", ""]
     assert printed(capsys, "metrics", "--tracked", "--dataset", "nothing", "-o", "name") == ""
     found = json.loads(printed(capsys, "compare", "first", tracked["second"], "-o", "json"))
     assert [run["job"] for run in found["runs"]] == ["second", "first"]
@@ -121,7 +122,7 @@ def test_compare_takes_all_runs_of_a_dataset_and_saves_their_reports(
 ) -> None:
     shown = printed(capsys, "compare", "--dataset", "houses", "--reports", str(tmp_path))
     assert [line.split()[0] for line in shown.splitlines()] == ["RUN", "second", "first"]
-    assert "0.4 [0.39, 0.41] *" in shown
+    assert "* 0.4000 [0.3900, 0.4100]" in shown
     assert sorted(folder.name.split("-")[0] for folder in tmp_path.iterdir()) == ["first", "second"]
     for folder in tmp_path.iterdir():
         assert {file.name: file.read_bytes() for file in folder.iterdir()} == {

@@ -1,10 +1,13 @@
 """Runs side by side, in a list and in a chart."""
 
 import math
+from datetime import UTC, datetime
 
 import pytest
 
 from modelyard_cli.objects import training_job_seen
+from modelyard_cli.output import figure, shortened
+from modelyard_cli.runs import ModelVersion
 from modelyard_cli.views.chart import Series, chart_of_runs, chart_of_trials
 from modelyard_cli.views.comparison import compare
 from modelyard_cli.views.metrics import row_of_job, row_of_run
@@ -15,6 +18,15 @@ from tests.unit.cli.seeing import RUN, condition, seen, version
 GOOD = run("good", 1, metrics={"rmse": 0.4, "r2": 0.7, "rmse_low": 0.35, "rmse_high": 0.45})
 BETTER = run("better", 2, metrics={"rmse": 0.3, "r2": 0.6})
 UNKNOWN = run("unknown", 3, metrics={})
+SECOND = ModelVersion(
+    model="housing",
+    number=2,
+    alias="",
+    run_id=GOOD.id,
+    job="good",
+    dataset_digest="",
+    made=datetime(2026, 1, 1, tzinfo=UTC),
+)
 
 
 def names(metric: str | None = None) -> list[str]:
@@ -29,8 +41,8 @@ def test_the_best_comes_first_by_the_way_of_the_metric_and_what_lacks_it_last() 
 def test_the_best_of_each_column_has_a_star_and_intervals_stand_beside_values() -> None:
     table = compare([GOOD, BETTER]).table()
     assert table.headings == ["run", "data", "estimator", "rmse", "r2"]
-    assert table.rows[0] == ["better", "v1 of load 1", "Ridge", "0.3 *", "0.6  "]
-    assert table.rows[1] == ["good", "v1 of load 1", "Ridge", "0.4 [0.35, 0.45]  ", "0.7 *"]
+    assert table.rows[0] == ["better", "v1 of load 1", "Ridge", "* 0.3000", "0.6000"]
+    assert table.rows[1] == ["good", "v1 of load 1", "Ridge", "0.4000 [0.3500, 0.4500]", "* 0.7000"]
 
 
 @pytest.mark.parametrize(
@@ -68,10 +80,24 @@ def test_a_job_is_listed_from_its_status_alone() -> None:
 
 
 def test_a_run_is_listed_from_mlflow_alone() -> None:
-    row = row_of_run(GOOD)
+    row = row_of_run(GOOD, SECOND)
     assert (row.job, row.state, row.data) == ("good", "FINISHED", "v1 of load 1")
     assert row.metrics == {"rmse": 0.4, "r2": 0.7}
     assert row.started == "2026-01-01T01:00:00Z"
+    assert row.model == "housing 2"
+    assert row_of_run(GOOD, None).model == ""
+
+
+def test_figures_of_a_column_have_as_many_digits_and_long_names_keep_both_ends() -> None:
+    assert [figure(value) for value in (0.446, 0.4187, 1.0, 1234.5, math.nan)] == [
+        "0.4460",
+        "0.4187",
+        "1.000",
+        "1234",
+        "nan",
+    ]
+    names = ["housing-forest", "housing-forest-deep", "housing-forest-wide"]
+    assert [shortened(name, 14) for name in names] == ["housing-forest", "housin…st-deep", "housin…st-wide"]
 
 
 def test_a_chart_has_a_series_for_each_estimator_in_the_order_of_time() -> None:

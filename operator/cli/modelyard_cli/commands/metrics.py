@@ -9,7 +9,7 @@ import click
 from modelyard_cli.completing import names_of
 from modelyard_cli.errors import Exit
 from modelyard_cli.options import Format, Target, examples, formatted, targeted
-from modelyard_cli.output import Result, Table, drawn, show
+from modelyard_cli.output import Result, Table, drawn, figure, show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,8 @@ def metrics(target: Target, *, dataset: str | None, tracked: bool, output: Forma
     with open_cluster(target) as cluster:
         if tracked:
             with open_tracking(cluster) as tracking:
-                rows = [row_of_run(run) for run in tracking.runs(dataset)]
+                made = {version.run_id: version for version in tracking.versions()}
+                rows = [row_of_run(run, made.get(run.id)) for run in tracking.runs(dataset)]
         else:
             jobs = [training_job_seen(item) for item in cluster.items(TRAINING_JOB)]
             rows = [row_of_job(job) for job in jobs]
@@ -61,7 +62,7 @@ def _table(rows: Sequence[Row]) -> Table:
     lines = [
         [
             *(row.job, row.state, row.dataset, row.data, row.estimator),
-            *(f"{row.metrics[name]:.4g}" if name in row.metrics else "-" for name in known),
+            *(figure(row.metrics[name]) if name in row.metrics else "-" for name in known),
             *(row.model, row.started[:16].replace("T", " ")),
         ]
         for row in rows

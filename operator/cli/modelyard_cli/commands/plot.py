@@ -12,7 +12,7 @@ import click
 from modelyard_cli.completing import names_of
 from modelyard_cli.errors import CommandError, Exit
 from modelyard_cli.options import Target, examples, targeted
-from modelyard_cli.output import drawing_size
+from modelyard_cli.output import drawing_size, shortened
 
 if TYPE_CHECKING:
     from modelyard_cli.views.chart import Chart
@@ -91,6 +91,7 @@ def _draw(chart: Chart) -> str:
     shown = list(chart.labels)[:: max(1, math.ceil(len(chart.labels) * _TICK_WIDTH / width))]
     places = figure.ruler("x")
     places.lim(0.5, len(chart.labels) + 0.5)
-    places.ticks(shown, [chart.labels[place][: _TICK_WIDTH - 2] for place in shown])
+    room = max(_TICK_WIDTH, width // max(1, len(shown))) - 2
+    places.ticks(shown, [shortened(chart.labels[place], room) for place in shown])
     legend = "   ".join(f"{mark} {name}" for name, mark in marks.items())
     return f"{click.unstyle(figure.build().string()).rstrip()}\n\n{legend}"

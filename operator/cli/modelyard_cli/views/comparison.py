@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modelyard_api.metrics import METRICS, Direction
-from modelyard_cli.output import Table
+from modelyard_cli.output import Table, figure
 from modelyard_cli.runs import Run
 
 
@@ -43,7 +43,7 @@ class Comparison:
         }
 
     def table(self) -> Table:
-        """For people: a star stands behind the best of a column."""
+        """For people: a star stands before the best of a column."""
         rows = [
             [run.title, run.data, run.estimator, *(self._cell(run, name) for name in self.metrics)]
             for run in self.runs
@@ -55,9 +55,9 @@ class Comparison:
         if value is None:
             return "-"
         low, high = run.metrics.get(f"{name}_low"), run.metrics.get(f"{name}_high")
-        around = f" [{low:.4g}, {high:.4g}]" if low is not None and high is not None else ""
-        star = " *" if self.best.get(name) == run.id else "  " if name in self.best else ""
-        return f"{value:.4g}{around}{star}"
+        around = f" [{figure(low)}, {figure(high)}]" if low is not None and high is not None else ""
+        star = "* " if self.best.get(name) == run.id else ""
+        return f"{star}{figure(value)}{around}"
 
 
 def compare(runs: Sequence[Run], metric: str | None = None) -> Comparison:

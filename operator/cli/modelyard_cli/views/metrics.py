@@ -8,7 +8,7 @@ from typing import Any
 
 from modelyard_api.conditions import find_condition
 from modelyard_cli.objects import TrainingJobSeen
-from modelyard_cli.runs import Run
+from modelyard_cli.runs import ModelVersion, Run
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ def _made_by(spec: Mapping[str, Any]) -> str:
     return str(own or spec.get("pipeline", {}).get("estimator", {}).get("class", ""))
 
 
-def row_of_run(run: Run) -> Row:
-    """From MLflow alone; which version of a model it made is not said there."""
+def row_of_run(run: Run, made: ModelVersion | None) -> Row:
+    """From MLflow alone: a run, and the version of a model that it made."""
     return Row(
         job=run.title,
         run=run.id,
@@ -71,6 +71,6 @@ def row_of_run(run: Run) -> Row:
         data=run.data,
         estimator=run.estimator,
         metrics=run.test_metrics(),
-        model="",
+        model=f"{made.model} {made.number}" if made is not None else "",
         started=run.started.isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
