@@ -102,7 +102,7 @@ class Stage:
             seen = self.promotion(name)
             return seen if condition(seen, type_).get("reason") == reason else None
 
-        return until(look, 30, f"{type_} with reason {reason}")
+        return until(look, 120, f"{type_} with reason {reason}")
 
     def jobs(self, kind: str) -> list[str]:
         """Names of the Jobs of a step of the promotion."""

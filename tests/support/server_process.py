@@ -106,6 +106,8 @@ class ServerProcess:
         environment = os.environ | {
             SERVER_VARIABLE: settings.model_dump_json(by_alias=True),
             CREDENTIALS_VARIABLE: str(credentials),
+            # A pod's temporary files are its own, and are there after its container was started again.
+            "TMPDIR": str(self.directory),
             "PYTHONPATH": os.pathsep.join(str(_ROOT / path) for path in _PATHS),
         }
         with (self.directory / "server.log").open("ab") as output:
@@ -131,11 +133,23 @@ class ServerProcess:
             self.process.kill()
             self.process.wait(30)
 
+    def rehearsals(self) -> list[int]:
+        """Ids of the processes that try a version before the server loads it."""
+        assert self.process is not None
+        found, pending = [], [self.process.pid]
+        while pending:
+            for task in Path(f"/proc/{pending.pop()}/task").glob("*/children"):
+                pending += (children := [int(pid) for pid in task.read_text().split()])
+                found += [
+                    pid for pid in children if b"rehearsing" in Path(f"/proc/{pid}/cmdline").read_bytes()
+                ]
+        return found
+
     def state(self) -> RouteState:
         """What the server says it serves."""
         return RouteState.model_validate(httpx.get(self.url + STATE_PATH, trust_env=False, timeout=10).json())
 
-    def await_route(self, route: Route, seconds: float = 30.0) -> RouteState:
+    def await_route(self, route: Route, seconds: float = 120.0) -> RouteState:
         """Waits until this route is served."""
         digest = route.digest()
 
@@ -145,7 +159,7 @@ class ServerProcess:
 
         return until(served, seconds, f"route {digest} being served (log: {self.log[-1500:]})")
 
-    def await_error(self, word: str, seconds: float = 30.0) -> RouteState:
+    def await_error(self, word: str, seconds: float = 120.0) -> RouteState:
         """Waits until the server says why it does not serve what it should."""
 
         def told() -> RouteState | None:

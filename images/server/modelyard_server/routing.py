@@ -17,7 +17,7 @@ from modelyard_api.v1alpha1.common import ColumnType
 from modelyard_runtime.errors import StepError
 from modelyard_server.errors import BundleError
 from modelyard_server.metrics import HeldVersion, ServerMetrics
-from modelyard_server.models.arriving import Arriving, Load, SupersededError
+from modelyard_server.models.arriving import Arriving, Load, SupersededError, Wanted
 from modelyard_server.models.loading import LoadedModel
 from modelyard_server.monitoring.monitor import Monitor
 from modelyard_server.serving import Role, ServedModel, Serving, Tried, slow_after
@@ -161,15 +161,19 @@ class RouteKeeper:
         if serving is None or routed is None or serving.previous is not None:
             return
         try:
-            model = await self._model(routed)
+            model = await self._model(routed, proven=True)
         except (StepError, BundleError) as error:
             _log.warning("previous version %s is not held: %s", routed.version, error)
             return
         self._publish(replace(serving, previous=self._named(route, routed, Role.PREVIOUS, model)))
 
-    async def _model(self, routed: RoutedModel) -> LoadedModel:
+    async def _model(self, routed: RoutedModel, *, proven: bool = False) -> LoadedModel:
+        """The model; ``proven`` is a version that was in charge before."""
         held = self._held(routed)
-        return held if held is not None else await self._arriving.model(routed, self._is_wanted)
+        if held is not None:
+            return held
+        at_stake = self._state.serving is not None and not proven
+        return await self._arriving.model(Wanted(routed, at_stake), self._is_wanted)
 
     def _held(self, routed: RoutedModel) -> LoadedModel | None:
         held = self._state.serving.held if self._state.serving else ()

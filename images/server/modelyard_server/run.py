@@ -14,19 +14,17 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from modelyard_api.contract.exit_codes import ExitCode
-from modelyard_api.contract.route import RoutedModel
 from modelyard_api.contract.steps import SERVER_VARIABLE, ServerSettings
 from modelyard_runtime.credentials import Credentials
 from modelyard_runtime.errors import StepError
 from modelyard_runtime.logs import configure_logs
-from modelyard_runtime.s3 import ObjectStore, Outage
+from modelyard_runtime.s3 import ObjectStore
 from modelyard_server.admission import Admission, AdmissionLimits
 from modelyard_server.keys import Keyring
 from modelyard_server.metrics import ServerMetrics
-from modelyard_server.models.archive import ArchiveLimits
-from modelyard_server.models.fetching import fetch_bundle
-from modelyard_server.models.loading import LoadedModel, load_model
-from modelyard_server.models.memory import free_bytes
+from modelyard_server.models.bringing import S3_PATIENCE
+from modelyard_server.models.rehearsal import Rehearsals
+from modelyard_server.models.turns import Turns
 from modelyard_server.monitoring.logbook import Place as LogPlace
 from modelyard_server.monitoring.metrics import MonitoringMetrics
 from modelyard_server.monitoring.monitor import Monitor
@@ -40,7 +38,6 @@ from modelyard_server.web.guarding import Guard, KeyMetrics
 from modelyard_server.web.lifecycle import Listening, make_server
 from modelyard_server.web.protocol import WireLimits
 
-_S3_PATIENCE = Outage(total=15.0, connect=3.0, retries=4)
 _MOST_THREADS = 4
 """The cores of the node say little about those of the pod."""
 _log = logging.getLogger(__name__)
@@ -69,13 +66,14 @@ def run(environment: Mapping[str, str]) -> int:
 def serve(settings: ServerSettings, environment: Mapping[str, str], place: Place | None = None) -> int:
     """One process of the server, the only one where it has no place among others."""
     try:
-        store = ObjectStore(settings.s3, Credentials.mounted(environment).s3(), _S3_PATIENCE)
+        store = ObjectStore(settings.s3, Credentials.mounted(environment).s3(), S3_PATIENCE)
     except StepError as error:
         _log.error("%s", error)
         return ExitCode.PLATFORM
     state, metrics = ServerState(), ServerMetrics()
     monitor = make_monitor(settings, store, metrics)
-    keeper = RouteKeeper(Path(settings.route_path), partial(load, store, settings), state, metrics, monitor)
+    loads = Rehearsals(store, settings, Turns.of(settings.promotion, settings.port), environment)
+    keeper = RouteKeeper(Path(settings.route_path), loads.load, state, metrics, monitor)
     siblings: Alone = Alone()
     beside: list[Beside] = []
     if place is not None:
@@ -113,14 +111,6 @@ async def _keep(keeper: RouteKeeper, beside: Sequence[Beside]) -> None:
         for each in beside:
             await running.enter_async_context(each)
         await keeper.run()
-
-
-def load(store: ObjectStore, settings: ServerSettings, routed: RoutedModel) -> LoadedModel:
-    """Fetches, verifies and builds a routed version."""
-    most = settings.max_model_bytes
-    fetched = fetch_bundle(store, routed, most, free_bytes)
-    limits = ArchiveLimits(total_bytes=2 * most, room=free_bytes)
-    return load_model(fetched, routed.model_digest, limits, settings.max_rows)
 
 
 def make_monitor(settings: ServerSettings, store: ObjectStore, metrics: ServerMetrics) -> Monitor:

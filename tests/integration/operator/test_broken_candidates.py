@@ -22,7 +22,7 @@ from tests.support.server_process import ServerProcess
 from tests.support.waiting import until
 
 NAMESPACE = "breaking"
-SETTINGS = {"ROLLOUT_LOAD_SECONDS": "8", "RESYNC_SECONDS": "1"}
+SETTINGS = {"ROLLOUT_LOAD_SECONDS": "30", "RESYNC_SECONDS": "1"}
 PERCENT = 20
 CANARY = {
     "canary": {
@@ -67,7 +67,7 @@ def _serving(
         stage.api.apply(PROMOTION, promotion("housing", NAMESPACE, modelName=model, rollout=CANARY))
         mounting.start()
         stage.pods.become_ready()
-        stage.await_champion(old, 60)
+        stage.await_champion(old, 120)
         yield server
     finally:
         ended.set()
@@ -127,7 +127,7 @@ def test_a_candidate_that_is_not_loaded_in_time_is_given_up_while_the_champion_a
         assert gate.reached.is_set()
         assert set(clients.codes) == {200}, clients.codes
         assert set(clients.versions) == {seen["status"]["champion"]["version"]}
-        assert "is not served by all pods after 8 s" in condition(seen, "RolledBack")["message"]
+        assert "is not served by all pods after 30 s" in condition(seen, "RolledBack")["message"]
     assert _rollbacks(unserved, "ModelUnusable")
 
 
@@ -140,7 +140,7 @@ def test_a_candidate_whose_loading_ends_the_server_is_given_up_and_the_champion_
         _serving(unserved, tmp_path, minio_server, champion, "deadly", gate.url) as server,
     ):
         unserved.registry.register("deadly", held)
-        assert gate.reached.wait(60)
+        assert gate.reached.wait(120)
         server.kill()
         _restarted(unserved)
         server.start()

@@ -7,7 +7,7 @@ import pytest
 
 from modelyard_api.contract.route import RoleCounts, RoutedModel, Trial, TrialMode
 from tests.support.asking import Clients
-from tests.support.bundles import build_bundle, iris, titles
+from tests.support.bundles import build_compiled, iris, titles
 from tests.support.s3 import S3Server
 from tests.support.server_process import ServerProcess, fresh_project, running_server
 from tests.support.waiting import until
@@ -37,7 +37,7 @@ def counts(server: ServerProcess, version: str) -> RoleCounts:
 def test_a_canary_gets_its_share_takes_charge_and_goes_back_under_load_without_a_failed_request(
     server: ServerProcess,
 ) -> None:
-    old, new = (build_bundle(iris(seed)).write(server.store, str(seed + 1)) for seed in range(2))
+    old, new = (build_compiled(iris(seed)).write(server.store, str(seed + 1)) for seed in range(2))
     server.await_route(server.route(old))
     with Clients(server, FLOWER) as clients:
         for percent in (10, 50):
@@ -58,7 +58,7 @@ def test_a_canary_gets_its_share_takes_charge_and_goes_back_under_load_without_a
 
 
 def test_a_request_id_meets_the_same_version_again_and_again(server: ServerProcess) -> None:
-    old, new = (build_bundle(iris(seed)).write(server.store, str(seed + 1)) for seed in range(2))
+    old, new = (build_compiled(iris(seed)).write(server.store, str(seed + 1)) for seed in range(2))
     server.await_route(server.route(old, candidate=canary(new, 50)))
 
     def versions() -> list[str]:
@@ -76,8 +76,8 @@ def test_a_request_id_meets_the_same_version_again_and_again(server: ServerProce
 
 
 def test_a_canary_of_another_signature_costs_no_client_its_answer(server: ServerProcess) -> None:
-    good = build_bundle(iris()).write(server.store, "1")
-    other = build_bundle(titles()).write(server.store, "2")
+    good = build_compiled(iris()).write(server.store, "1")
+    other = build_compiled(titles()).write(server.store, "2")
     server.await_route(server.route(good, candidate=canary(other, 50)))
     with server.client() as client:
         answers = [client.post("/predict", json=FLOWER) for _ in range(20)]
@@ -87,7 +87,7 @@ def test_a_canary_of_another_signature_costs_no_client_its_answer(server: Server
 
 
 def test_a_canary_that_cannot_be_loaded_leaves_the_champion_alone(server: ServerProcess) -> None:
-    good = build_bundle(iris()).write(server.store, "1")
+    good = build_compiled(iris()).write(server.store, "1")
     broken = good.model_copy(update={"version": "2", "model_digest": "sha256:" + "0" * 64})
     server.route(good, candidate=canary(broken, 50))
     state = server.await_error("version 2 of model iris")
@@ -98,7 +98,7 @@ def test_a_canary_that_cannot_be_loaded_leaves_the_champion_alone(server: Server
 
 
 def test_a_shadow_is_compared_and_never_seen(server: ServerProcess) -> None:
-    champion = build_bundle(iris()).write(server.store, "1")
+    champion = build_compiled(iris()).write(server.store, "1")
     twin = champion.model_copy(update={"version": "2"})
     server.await_route(server.route(champion, candidate=shadow(twin)))
     with server.client() as client:

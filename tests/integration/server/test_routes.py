@@ -40,7 +40,7 @@ def test_a_server_without_a_route_is_alive_and_not_ready(server: ServerProcess) 
 
 
 def test_ten_swaps_under_load_fail_no_request(server: ServerProcess) -> None:
-    models = [build_bundle(iris(seed)).write(server.store, str(seed + 1)) for seed in range(4)]
+    models = [build_compiled(iris(seed)).write(server.store, str(seed + 1)) for seed in range(4)]
     server.await_route(server.route(models[0]))
     order = list(itertools.islice(itertools.cycle(models), SWAPS + 1))
     with Clients(server, FLOWER) as clients:
@@ -54,7 +54,7 @@ def test_ten_swaps_under_load_fail_no_request(server: ServerProcess) -> None:
 
 
 def test_the_way_back_needs_no_store(server: ServerProcess, minio_server: S3Server) -> None:
-    first, second = (build_bundle(iris(seed)).write(server.store, str(seed + 1)) for seed in range(2))
+    first, second = (build_compiled(iris(seed)).write(server.store, str(seed + 1)) for seed in range(2))
     server.await_route(server.route(first))
     server.await_route(server.route(second, first))
     minio_server.stop()
@@ -76,7 +76,7 @@ def test_an_unreachable_store_is_waited_out(server: ServerProcess, minio_server:
 
 
 def test_a_bundle_that_is_missing_keeps_the_champion(server: ServerProcess) -> None:
-    good = server.route(build_bundle(iris()).write(server.store, "1"))
+    good = server.route(build_compiled(iris()).write(server.store, "1"))
     server.await_route(good)
     absent = RoutedModel(
         version="2",
@@ -92,7 +92,7 @@ def test_a_bundle_that_is_missing_keeps_the_champion(server: ServerProcess) -> N
 
 
 def test_a_route_that_is_no_route_keeps_the_champion(server: ServerProcess) -> None:
-    good = server.route(build_bundle(iris()).write(server.store))
+    good = server.route(build_compiled(iris()).write(server.store))
     server.await_route(good)
     server.write_route('{"modelName": ')
     assert server.await_error("cannot be used").route_digest == good.digest()

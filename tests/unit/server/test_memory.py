@@ -42,6 +42,16 @@ def test_more_than_the_limit_is_nothing(tmp_path: Path) -> None:
     assert free_bytes(cgroup(tmp_path, "1000", 1200)) == 0
 
 
+def test_the_first_version_of_control_groups_is_read_too(tmp_path: Path) -> None:
+    (tmp_path / "memory").mkdir()
+    held = {"limit_in_bytes": "1000", "usage_in_bytes": "900", "stat": "rss 1\ntotal_inactive_file 250"}
+    for name, text in held.items():
+        (tmp_path / "memory" / f"memory.{name}").write_text(f"{text}\n")
+    assert free_bytes(tmp_path) == 350
+    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("9223372036854771712\n")
+    assert free_bytes(tmp_path) is None
+
+
 @pytest.mark.parametrize("limit", ["max", ""])
 def test_a_pod_without_a_limit_has_no_bound(tmp_path: Path, limit: str) -> None:
     assert free_bytes(cgroup(tmp_path, limit, 300)) is None

@@ -14,6 +14,7 @@ from modelyard_api.contract.route import Route, RoutedModel, Trial, TrialMode
 from modelyard_runtime.errors import PlatformError
 from modelyard_server.errors import BundleError
 from modelyard_server.metrics import ServerMetrics
+from modelyard_server.models.arriving import SupersededError, Wanted
 from modelyard_server.models.loading import LoadedModel
 from modelyard_server.models.scikit import SklearnPredictor
 from modelyard_server.monitoring.logbook import Place
@@ -33,10 +34,17 @@ class Loader:
     def __init__(self) -> None:
         self.failures: dict[str, list[Exception]] = {}
         self.asked: list[str] = []
+        self.tried: list[str] = []
+        """What was to be loaded by another process first."""
         self.before: Callable[[], None] = lambda: None
+        self.wait: Callable[[Wanted], None] = lambda _: None
 
-    def __call__(self, routed: RoutedModel) -> LoadedModel:
+    def __call__(self, wanted: Wanted) -> LoadedModel:
+        routed = wanted.routed
         self.before()
+        self.wait(wanted)
+        if wanted.at_stake:
+            self.tried.append(routed.version)
         self.asked.append(routed.version)
         failures = self.failures.get(routed.version)
         if failures:
@@ -260,6 +268,44 @@ async def test_a_champion_does_not_wait_for_its_candidate(kept: Kept) -> None:
     kept.load.before = lambda: during.append(kept.state.route_state().version)
     await kept.keeper.look(now=0.0)
     assert during == [None, "1"]
+
+
+async def test_what_comes_while_requests_are_answered_is_tried_elsewhere_first_unless_it_was_in_charge_before(
+    kept: Kept,
+) -> None:
+    kept.write("2", "1")
+    await kept.keeper.look(now=0.0)
+    assert kept.load.tried == []
+    kept.write("2", "1", candidate="3")
+    await kept.keeper.look(now=1.0)
+    kept.write("4", "2")
+    await kept.keeper.look(now=2.0)
+    assert kept.load.tried == ["3", "4"]
+
+
+async def test_a_load_that_nobody_waits_for_any_more_is_told_so(kept: Kept) -> None:
+    kept.write("1")
+    await kept.keeper.look(now=0.0)
+    begun, told = threading.Event(), threading.Event()
+
+    def wait(wanted: Wanted) -> None:
+        begun.set()
+        assert wanted.abandoned.wait(30)
+        told.set()
+        raise SupersededError
+
+    kept.load.wait = wait
+    kept.write("1", candidate="2")
+    looking = asyncio.create_task(kept.keeper.look(now=1.0))
+    await asyncio.to_thread(begun.wait, 30)
+    kept.write("1")
+    await looking
+    assert await asyncio.to_thread(told.wait, 30)
+    kept.load.wait = lambda _: None
+    route = kept.write("1", candidate="2")
+    for now in range(2, 20):
+        await kept.keeper.look(float(now))
+    assert kept.serves(route)
 
 
 async def test_a_refused_candidate_leaves_the_champion_of_its_route_in_charge(kept: Kept) -> None:

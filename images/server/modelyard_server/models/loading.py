@@ -75,11 +75,17 @@ class LoadedModel:
 
 
 def load_model(
-    fetched: FetchedBundle, digest: str, limits: ArchiveLimits | None = None, max_rows: int | None = None
+    fetched: FetchedBundle,
+    digest: str,
+    limits: ArchiveLimits | None = None,
+    max_rows: int | None = None,
+    *,
+    probed: bool = False,
 ) -> LoadedModel:
     """The model of a bundle: its compiled program where that is proven, else scikit-learn's, which is only then loaded.
 
-    ``max_rows`` bounds the rows of a request that its reader takes.
+    ``max_rows`` bounds the rows of a request that its reader takes; what is ``probed`` is not tried in a process of its own
+    before.
 
     Raises BundleError where it is not allowed, broken, or does not answer as promised.
     """
@@ -92,7 +98,7 @@ def load_model(
     except NotUsedError as error:
         reason = str(error)
         _log.info("scikit-learn answers: %s", reason)
-        predictor, row_seconds = _scikit(fetched, declared, samples, limits)
+        predictor, row_seconds = _scikit(fetched, declared, samples, limits, probed=probed)
     signature = declared.demanding(_demanded(predictor, declared, samples[0]))
     return LoadedModel(
         digest=digest,
@@ -136,12 +142,17 @@ def _compiled(
 
 
 def _scikit(
-    fetched: FetchedBundle, declared: Signature, samples: list[dict[str, Any]], limits: ArchiveLimits | None
+    fetched: FetchedBundle,
+    declared: Signature,
+    samples: list[dict[str, Any]],
+    limits: ArchiveLimits | None,
+    *,
+    probed: bool,
 ) -> tuple[Predictor, float]:
     # Imported here: it takes a second and 100 MB, which a server of compiled programs does without.
     from modelyard_server.models.scikit import load_scikit  # noqa: PLC0415
 
-    predictor = load_scikit(fetched.file(MODEL_FILE), limits)
+    predictor = load_scikit(fetched.file(MODEL_FILE), limits, probed=probed)
     row_seconds = _warm_up(predictor, declared, samples, settle=predictor.settle)
     _replay(predictor, declared, fetched.golden)
     return predictor, row_seconds

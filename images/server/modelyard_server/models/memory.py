@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from modelyard_server.errors import BundleError
@@ -12,25 +13,52 @@ Room = Callable[[], int | None]
 """Bytes that may still be taken; None where nobody says."""
 
 _MIB = 1024 * 1024
-_RECLAIMED = "inactive_file"
+_REMEDY = "raise spec.serving.resources.limits.memory"
 _CGROUP = Path("/sys/fs/cgroup")
+_NO_LIMIT = 2**60
+"""What version 1 of control groups has for none is a little less than 2**63."""
+
+
+@dataclass(frozen=True)
+class _Files:
+    """Where a version of control groups tells what is taken."""
+
+    limit: str
+    taken: str
+    stat: str
+    reclaimed: str
+
+
+_VERSIONS = (
+    _Files("memory.max", "memory.current", "memory.stat", "inactive_file"),
+    _Files(
+        "memory/memory.limit_in_bytes",
+        "memory/memory.usage_in_bytes",
+        "memory/memory.stat",
+        "total_inactive_file",
+    ),
+)
 
 
 def free_bytes(cgroup: Path = _CGROUP) -> int | None:
-    """Bytes between what the control group (version 2) takes and its limit; None where it has none or is not there.
+    """Bytes between what the control group takes and its limit; None where it has none or is not there.
 
     Pages of files that the kernel gives back by itself do not count as taken.
     """
-    try:
-        limit = (cgroup / "memory.max").read_text().strip()
-        taken = int((cgroup / "memory.current").read_text())
-        lines = (cgroup / "memory.stat").read_text().splitlines()
-    except (OSError, ValueError):
-        return None
-    if not limit.isdecimal():
-        return None
-    given_back = next((int(line.split()[1]) for line in lines if line.split()[:1] == [_RECLAIMED]), 0)
-    return max(0, int(limit) - taken + given_back)
+    for files in _VERSIONS:
+        try:
+            limit = (cgroup / files.limit).read_text().strip()
+            taken = int((cgroup / files.taken).read_text())
+            lines = (cgroup / files.stat).read_text().splitlines()
+        except (OSError, ValueError):
+            continue
+        if not limit.isdecimal() or int(limit) >= _NO_LIMIT:
+            return None
+        given_back = next(
+            (int(line.split()[1]) for line in lines if line.split()[:1] == [files.reclaimed]), 0
+        )
+        return max(0, int(limit) - taken + given_back)
+    return None
 
 
 def unlimited() -> None:
@@ -43,8 +71,14 @@ def demand_room(what: str, needed: int, free: int | None) -> None:
     if free is not None and needed > free:
         raise BundleError(
             f"{what} takes at least {_mib(needed)} MiB of memory while it is loaded, the pod has {free // _MIB} left; "
-            "raise spec.serving.resources.limits.memory"
+            f"{_REMEDY}"
         )
+
+
+def too_large(free: int | None) -> str:
+    """What is said of a model that took more than there is."""
+    left = "" if free is None else f", which are {free // _MIB} MiB"
+    return f"the model does not fit the memory that the pod has left{left}; {_REMEDY}"
 
 
 def limit_data(more: int) -> None:

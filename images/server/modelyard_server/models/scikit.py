@@ -49,10 +49,16 @@ _LABEL_OF_CLEARLY_GREATEST = frozenset(
 _CLEAR = 1e-9
 
 
-def load_scikit(content: bytes, limits: ArchiveLimits | None = None) -> SklearnPredictor:
-    """The model in a skops file. Raises BundleError where it is not allowed or broken."""
+def load_scikit(
+    content: bytes, limits: ArchiveLimits | None = None, *, probed: bool = False
+) -> SklearnPredictor:
+    """The model in a skops file, whose boosters are read elsewhere first unless it is ``probed``.
+
+    Raises BundleError where it is not allowed or broken.
+    """
     names = inspect_archive(content, limits)
-    probe(content, names, limits.room if limits else unlimited)
+    if not probed:
+        probe(content, names, limits.room if limits else unlimited)
     try:
         model = skops.io.loads(content, trusted=sorted(names))
         check_integrity(model)
