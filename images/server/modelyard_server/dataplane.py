@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
 
 from modelyard_server.dialects.base import Dialect, Query
-from modelyard_server.errors import RequestError
+from modelyard_server.errors import RequestError, UnansweredError
 from modelyard_server.models.predictor import Answer, Predictor
 from modelyard_server.monitoring.tap import Answered
 from modelyard_server.serving import ServedModel
@@ -82,9 +81,7 @@ def predict(predictor: Predictor, asked: Asked) -> Answer:
         return predictor.predict(asked.matrix, probabilities=asked.query.probabilities)
     except (ValueError, OverflowError) as error:
         text = " ".join(str(error).split())[:_MESSAGE_LIMIT]
-        raise RequestError(
-            f"the model does not take these values: {text}", HTTPStatus.UNPROCESSABLE_ENTITY
-        ) from error
+        raise UnansweredError(f"the model does not take these values: {text}") from error
 
 
 def write(served: ServedModel, dialect: Dialect, asked: Asked, found: Answer) -> bytes:
@@ -144,9 +141,8 @@ def _demand_numbers(found: Answer) -> None:
         finite = np.isfinite(values)
         if not finite.all():
             row = np.flatnonzero(~finite.reshape(len(values), -1).all(axis=1))[0]
-            raise RequestError(
-                f"row {row}: the prediction is not a finite number; its values are too large",
-                HTTPStatus.UNPROCESSABLE_ENTITY,
+            raise UnansweredError(
+                f"row {row}: the prediction is not a finite number; its values are too large"
             )
 
 

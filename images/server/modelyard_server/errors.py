@@ -26,6 +26,13 @@ class RequestError(Exception):
         """What is wrong by the name of the column, where it is columns that are wrong."""
 
 
+class UnansweredError(RequestError):
+    """Rows that fit the signature and that the model has no answer to, or none that is a number."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
 class OverloadedError(RequestError):
     """More is asked for than the server holds at once; the client may come back in a second."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -14,7 +14,7 @@ import numpy as np
 
 from modelyard_api.contract.route import TrialMode
 from modelyard_server.dataplane import Asked, leave, proven
-from modelyard_server.errors import OverloadedError, RequestError
+from modelyard_server.errors import OverloadedError, RequestError, UnansweredError
 from modelyard_server.metrics import ServerMetrics
 from modelyard_server.serving import ServedModel, Serving, Tried
 
@@ -55,12 +55,27 @@ class Trials:
         """Who answered, and what. A request that names a version ``by_version`` is answered by that one."""
         tried = None if by_version else serving.tried
         if tried is None or not tried.share.takes(asking.given_id):
-            return served, await counted(served, asking.work, serving.slow_seconds)
+            return served, await self._alone(serving, served, asking)
         if tried.trial.mode is TrialMode.CANARY:
             return await answer_with(tried, served, asking.work, self._metrics)
-        found = await counted(served, asking.work, serving.slow_seconds)
+        found = await self._alone(serving, served, asking)
         self._shadows.offer(tried, served, asking.read, asking.size)
         return served, found
+
+    def doubt(self, serving: Serving, served: ServedModel, read: Read, size: int) -> None:
+        """Has the version before asked what the champion has no answer to; if it has one, that counts against the champion.
+
+        So a champion is known that answers with no number, and not blamed for rows that nobody could answer.
+        """
+        if serving.previous is not None and served is serving.champion:
+            self._shadows.refer(served, serving.previous, read, size)
+
+    async def _alone(self, serving: Serving, served: ServedModel, asking: Asking[Result]) -> Result:
+        try:
+            return await counted(served, asking.work, serving.slow_seconds)
+        except UnansweredError:
+            self.doubt(serving, served, asking.read, asking.size)
+            raise
 
     async def idle(self) -> None:
         """Returns when no request is being repeated for a shadow."""
@@ -172,13 +187,23 @@ class Shadows:
 
     def offer(self, tried: Tried, champion: ServedModel, read: Read, size: int) -> None:
         """Takes an answered request on, if there is room; returns at once."""
-        if len(self._tasks) >= self._limit or self._bytes + size > _PENDING_BYTES:
+        if not self._begin(self._repeat(tried, champion, read, size), size):
             self._metrics.left_out.inc()
-            return
+
+    def refer(self, champion: ServedModel, previous: ServedModel, read: Read, size: int) -> None:
+        """Takes a request on that the champion did not answer, if there is room; returns at once."""
+        self._begin(self._judge(champion, previous, read, size), size)
+
+    def _begin(self, work: Coroutine[None, None, None], size: int) -> bool:
+        """Whether there is room for it."""
+        if len(self._tasks) >= self._limit or self._bytes + size > _PENDING_BYTES:
+            work.close()
+            return False
         self._bytes += size
-        task = asyncio.create_task(self._repeat(tried, champion, read, size))
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return True
 
     async def idle(self) -> None:
         """Returns when nothing is pending."""
@@ -200,6 +225,17 @@ class Shadows:
         finally:
             self._bytes -= size
         self._record(tried, found)
+
+    async def _judge(self, champion: ServedModel, previous: ServedModel, read: Read, size: int) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(self._thread, lambda: proven(previous, read(previous)))
+        except Exception:  # noqa: BLE001  whatever it was, there is no answer
+            return
+        finally:
+            self._bytes -= size
+        champion.tally.errors += 1
+        _log.warning("version %s has no answer where version %s has one", champion.version, previous.version)
 
     def _record(self, tried: Tried, found: Compared) -> None:
         served, tally = tried.served, tried.served.tally

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -46,6 +47,7 @@ def _serving(
     champion: RoutedModel,
     model: str,
     s3_url: str | None = None,
+    **spec: Any,  # noqa: ANN401  JSON
 ) -> Iterator[ServerProcess]:
     """The champion in charge of a real server, which sees the operator's route as a kubelet would show it."""
     server = ServerProcess(directory, minio, NAMESPACE, model, port=stage.pods.port, s3_url=s3_url)
@@ -64,7 +66,8 @@ def _serving(
     try:
         server.start()
         old = stage.registry.register(model, champion)
-        stage.api.apply(PROMOTION, promotion("housing", NAMESPACE, modelName=model, rollout=CANARY))
+        wanted = {"rollout": CANARY, **spec}
+        stage.api.apply(PROMOTION, promotion("housing", NAMESPACE, modelName=model, **wanted))
         mounting.start()
         stage.pods.become_ready()
         stage.await_champion(old, 120)
@@ -129,6 +132,27 @@ def test_a_candidate_that_is_not_loaded_in_time_is_given_up_while_the_champion_a
         assert set(clients.versions) == {seen["status"]["champion"]["version"]}
         assert "is not served by all pods after 30 s" in condition(seen, "RolledBack")["message"]
     assert _rollbacks(unserved, "ModelUnusable")
+
+
+def test_a_version_that_took_charge_at_once_and_answers_with_no_number_gives_way(
+    unserved: Stage, minio_server: S3Server, champion: RoutedModel, tmp_path: Path
+) -> None:
+    candidate = BROKEN["answers with NaN"].build().write(minio_server.store(NAMESPACE))
+    spec: dict[str, Any] = {"rollout": {"immediate": {}}, "rollback": {"onErrorPercent": "1"}}
+    with _serving(unserved, tmp_path, minio_server, champion, "at-once", **spec) as server:
+        before = server.state().version
+        with Clients(server, ROW, threads=1, pause=0.01) as clients:
+            unserved.registry.register("at-once", candidate)
+            seen = unserved.await_reason("RolledBack", "TooManyErrors")
+            until(lambda: server.state().version == before, 30, "the version before")
+            in_vain = clients.codes[422]
+            answered = clients.codes[200]
+            until(lambda: clients.codes[200] > answered + 20, what="requests afterwards")
+            assert clients.codes[422] == in_vain
+        assert set(clients.codes) == {200, 422}, clients.codes
+        assert set(clients.versions) == {before}
+        assert "failed to answer" in condition(seen, "RolledBack")["message"]
+    assert _rollbacks(unserved, "TooManyErrors")
 
 
 def test_a_candidate_whose_loading_ends_the_server_is_given_up_and_the_champion_comes_back_without_it(

@@ -44,6 +44,8 @@ class World:
     versions: tuple[int, ...] = (1,)
     counts: Counts = lambda _: {}
     restarts: int = 0
+    loading: bool = False
+    """Whether a second pod is still on another route."""
     error: str = ""
     """What pods say of a route with version 2 instead of serving it."""
     mlflow: bool = True
@@ -78,7 +80,10 @@ class World:
                 for role, each in held.items()
             ],
         )
-        return Fleet(("pod",), frozenset({"pod"}), {"pod": state}, self.restarts)
+        states = {"pod": state}
+        if self.loading:
+            states["slower"] = RouteState(route_digest="sha256:another", wanted_digest=route.digest())
+        return Fleet(tuple(states), frozenset(states), states, self.restarts)
 
     def step(self, seconds: float = 1.0) -> None:
         """One look, so many seconds after the one before."""
@@ -278,6 +283,17 @@ def test_a_candidate_that_is_never_loaded_is_given_up() -> None:
     assert made.condition("RolledBack") == ("False", "RolledOut")
     made.run(3)
     assert made.condition("RolledBack") == ("True", "ModelUnusable")
+
+
+def test_a_version_that_fails_while_some_pods_still_load_it_never_takes_charge() -> None:
+    made = world({"immediate": {}}, rollback=ROLLBACK)
+    made.loading = True
+    made.counts = lambda number: {"requests": 20, "errors": 20} if number == "2" else {"requests": 500}
+    made.run(3)
+    assert made.condition("RolledBack") == ("True", "TooManyErrors")
+    made.loading = False
+    made.run(3)
+    assert (made.champion, made.route.champion.version, made.alias) == ("1", "1", "1")
 
 
 def test_a_champion_that_is_slow_within_its_window_gives_way_to_the_one_before() -> None:

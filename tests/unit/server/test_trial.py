@@ -24,6 +24,7 @@ from modelyard_server.web.admin import make_admin
 from modelyard_server.web.application import Application, Parts
 from tests.support.predictors import ROW, Constant, served
 
+SHORT = [(b"content-type", b"application/json"), (b"content-length", b"30")]
 ONES, TWOS = Constant(Answer(np.ones(1))), Constant(Answer(np.full(1, 2.0)))
 
 
@@ -58,6 +59,21 @@ class Server:
         headers = {"x-request-id": request_id} if request_id else {}
         answer = await self.client.post(path, json=ROW, headers=headers)
         return answer.status_code, answer.headers.get("x-modelyard-model-version", "")
+
+    async def unanswered(self, before: Predictor | None, *, at_once: bool) -> RoleCounts:
+        """Counts of the champion, which is in charge after ``before``, once it was asked three times in vain."""
+        assert self.state.serving is not None
+        previous = served(before, version="6", role=Role.PREVIOUS) if before is not None else None
+        self.state.serving = replace(self.state.serving, tried=None, previous=previous)
+        for _ in range(3):
+            if at_once:
+                turn = self.application.at_once("/predict", SHORT)
+                assert turn is not None
+                assert turn(json.dumps(ROW).encode()).status == 422
+            else:
+                assert (await self.ask())[0] == 422
+        await self.application.trials.idle()
+        return self.state.route_state().counts[0]
 
     def logged(self) -> list[tuple[str, str, str]]:
         """Request id, version and role of each answer that was left to the log since it was last asked."""
@@ -110,9 +126,6 @@ async def test_the_log_names_the_version_that_answered_and_a_shadow_beside_it() 
     assert shadow.logged() == [("c", "7", "champion"), ("c", "8", "shadow")]
 
 
-SHORT = [(b"content-type", b"application/json"), (b"content-length", b"30")]
-
-
 def test_what_is_answered_at_once_is_the_champions_own_and_counts_for_it() -> None:
     server = Server(ONES, TWOS, TrialMode.CANARY, percent=100)
     assert server.application.at_once("/predict", SHORT) is None, "the candidate's share decides"
@@ -159,6 +172,27 @@ async def test_a_request_that_nobody_can_answer_does_not_count_against_the_canar
     server = Server(picky, picky, TrialMode.CANARY, percent=100)
     assert (await server.ask())[0] == 422
     assert (server.candidate.requests, server.candidate.errors) == (0, 0)
+
+
+NOT_A_NUMBER = Constant(Answer(np.full(1, np.nan)))
+
+
+@pytest.mark.parametrize("champion", [NOT_A_NUMBER, Constant(ValueError("no"))])
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_champion_without_an_answer_where_the_version_before_has_one_is_at_fault(
+    champion: Predictor, *, at_once: bool
+) -> None:
+    server = Server(champion, TWOS, TrialMode.CANARY, percent=1)
+    counts = await server.unanswered(before=ONES, at_once=at_once)
+    assert (counts.requests, counts.errors) == (3, 3)
+
+
+@pytest.mark.parametrize("before", [NOT_A_NUMBER, None])
+async def test_rows_that_nobody_can_answer_are_no_fault_of_the_champion(before: Predictor | None) -> None:
+    server = Server(NOT_A_NUMBER, TWOS, TrialMode.CANARY, percent=1)
+    for at_once in (True, False):
+        counts = await server.unanswered(before, at_once=at_once)
+        assert counts.errors == 0
 
 
 async def test_a_version_that_is_asked_for_by_its_number_answers_whatever_the_share() -> None:

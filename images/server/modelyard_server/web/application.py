@@ -20,7 +20,7 @@ from modelyard_server.dialects.binary import BinaryInferenceDialect
 from modelyard_server.dialects.inference import InferenceDialect
 from modelyard_server.dialects.mlflow import MLflowDialect
 from modelyard_server.dialects.typed import TypedDialect
-from modelyard_server.errors import Header, RequestError
+from modelyard_server.errors import Header, RequestError, UnansweredError
 from modelyard_server.gathering import MOST_ROWS, Gatherer
 from modelyard_server.metrics import ServerMetrics
 from modelyard_server.models.predictor import Answer
@@ -148,6 +148,9 @@ class Application:
             tally.slow += time.perf_counter() - start > slow_seconds
         except RequestError as error:
             reply = refused(target.dialect, error, request_id)
+            if isinstance(error, UnansweredError):
+                again = partial(read, dialect=target.dialect, body=body, request_id=request_id)
+                self.trials.doubt(self._state.demand(), served, again, len(body))
         except Exception:  # noqa: BLE001  whatever it was, the client gets an answer
             _log.exception("a request failed")
             tally.errors += 1

@@ -83,8 +83,8 @@ class RoleCounts(StatusModel):
     requests: int = 0
     """Requests that it was asked, the failed ones included."""
     errors: int = 0
-    """Of the champion: answers of 500 and above that were its own fault. Of a candidate: requests that the champion
-    answered and it did not."""
+    """Of the champion: answers of 500 and above that were its own fault, and requests that it had no number for and the
+    version before it did. Of a candidate: requests that the champion answered and it did not."""
     slow: int = 0
     """Answers that took longer than ``max_latency_seconds`` of the trial, or of the route for its champion."""
     compared: int = 0

@@ -151,8 +151,10 @@ def _roll_on(case: _Case, state: RolloutStatus) -> PromotionPlan:
     look, stage = case.look, case.direction.stage
     state = follow(state, look)
     breach = obstacle(state, look)
-    if breach is None and stage is not None:
-        breach = judge_stage(stage, state, look) or judge_query(case.spec, look.version, case.facts.watched)
+    if breach is None:
+        # Where it takes charge, some pods may serve it to all clients while others still load it.
+        counted = judge_stage(stage, state, look) if stage else judge_champion(case.spec, state, look)
+        breach = counted or judge_query(case.spec, look.version, case.facts.watched)
     if breach is not None:
         return _give_up(case, noted(state, look), breach)
     if stage is None:
