@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,11 @@ from sklearn.linear_model import LinearRegression
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import Pipeline
 
+from modelyard_api.contract.bundle import REFERENCE_FILE, Bundle
+from modelyard_api.contract.reference import OUTPUT, Reference
 from modelyard_api.v1alpha1.reasons import PromotionReason
-from tests.support.bundles import BuiltBundle, build_bundle, forest
+from modelyard_trainer.reference import number_histogram
+from tests.support.bundles import BuiltBundle, FittedModel, build_bundle, build_compiled, forest, make_bundle
 from tests.support.hostile import corpus
 
 ROW = {"a": 1.0, "b": 2.0, "c": 3.0}
@@ -44,12 +48,12 @@ def another(run_id: str) -> BuiltBundle:
     return build_bundle(forest(trees=2), run_id=run_id)
 
 
-def _not_a_number() -> BuiltBundle:
+def without_number(build: Callable[[FittedModel], BuiltBundle] = build_compiled) -> BuiltBundle:
     """Its golden answers are numbers; with larger values, infinity less infinity comes out."""
     model = LinearRegression().fit(np.eye(3), np.zeros(3))
     model.coef_ = np.array([1e308, 1e308, -1e308])
     rows = [dict.fromkeys("abc", _SMALL * n) for n in range(3)]
-    return build_bundle(replace(forest(trees=2), model=_alone(model), rows=rows))
+    return build(replace(forest(trees=2), model=_alone(model), rows=rows))
 
 
 def _other_columns() -> BuiltBundle:
@@ -79,13 +83,25 @@ def _crashing() -> BuiltBundle:
     return build_bundle(forest(trees=2), model=skops.io.dumps(model))
 
 
+def of_other_rows() -> BuiltBundle:
+    """Nothing is wrong with it, but it was trained on rows that are nothing like ``ROW``."""
+    far = np.random.default_rng(0).normal(1000.0, size=2000)
+    reference = Reference(
+        features=[number_histogram(name, far) for name in "abc"], output=number_histogram(OUTPUT, far)
+    )
+    fitted = forest(trees=3)
+    built = build_compiled(fitted)
+    files = {**built.files, REFERENCE_FILE: reference.model_dump_json(by_alias=True).encode()}
+    return make_bundle(fitted, files, certificate=Bundle.model_validate(built.document).certificate)
+
+
 def _alone(model: object) -> Pipeline:
     return Pipeline([("estimator", model)])
 
 
 BROKEN: Mapping[str, Broken] = {
     "answers with NaN": Broken(
-        _not_a_number,
+        partial(without_number, build_bundle),
         PromotionReason.TOO_MANY_ERRORS,
         "failed to answer",
         "modelyard_server_candidate_failures_total{",

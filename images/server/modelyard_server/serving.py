@@ -20,13 +20,19 @@ Role = ServedRole
 
 @dataclass
 class Tally:
-    """Counts of a version under one route; the fields are those of ``RoleCounts``. Used from the event loop only."""
+    """Counts of a version under one route; the fields are those of ``RoleCounts``.
+
+    Used from the event loop only, but for those of drift, which the monitor's thread sets.
+    """
 
     requests: int = 0
     errors: int = 0
     slow: int = 0
     compared: int = 0
     disagreed: int = 0
+    windows: int = 0
+    drifted: int = 0
+    drifting: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, eq=False)

@@ -103,7 +103,7 @@ REFUSED = [
     (
         "a rollback without a limit",
         with_spec(PROMOTION, "rollback", {"windowSeconds": 60}),
-        "onErrorPercent, onLatencySeconds or onQuery must be set",
+        "onErrorPercent, onLatencySeconds, onDrift or onQuery must be set",
     ),
     (
         "fewer replicas at most than at least",

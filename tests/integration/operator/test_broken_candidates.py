@@ -12,7 +12,7 @@ import pytest
 
 from modelyard_api.contract.route import RoutedModel
 from tests.support.asking import Clients
-from tests.support.broken import BROKEN, ROW, another, sound
+from tests.support.broken import BROKEN, ROW, another, of_other_rows, sound, without_number
 from tests.support.gate import Gate
 from tests.support.kubeapi import POD, PROMOTION, Document
 from tests.support.operating import condition
@@ -137,7 +137,7 @@ def test_a_candidate_that_is_not_loaded_in_time_is_given_up_while_the_champion_a
 def test_a_version_that_took_charge_at_once_and_answers_with_no_number_gives_way(
     unserved: Stage, minio_server: S3Server, champion: RoutedModel, tmp_path: Path
 ) -> None:
-    candidate = BROKEN["answers with NaN"].build().write(minio_server.store(NAMESPACE))
+    candidate = without_number().write(minio_server.store(NAMESPACE))
     spec: dict[str, Any] = {"rollout": {"immediate": {}}, "rollback": {"onErrorPercent": "1"}}
     with _serving(unserved, tmp_path, minio_server, champion, "at-once", **spec) as server:
         before = server.state().version
@@ -153,6 +153,23 @@ def test_a_version_that_took_charge_at_once_and_answers_with_no_number_gives_way
         assert set(clients.versions) == {before}
         assert "failed to answer" in condition(seen, "RolledBack")["message"]
     assert _rollbacks(unserved, "TooManyErrors")
+
+
+def test_a_version_that_was_trained_on_other_rows_than_come_gives_way_where_drift_is_a_reason(
+    unserved: Stage, minio_server: S3Server, champion: RoutedModel, tmp_path: Path
+) -> None:
+    candidate = of_other_rows().write(minio_server.store(NAMESPACE))
+    spec: dict[str, Any] = {"rollout": {"immediate": {}}, "rollback": {"onDrift": True}}
+    with _serving(unserved, tmp_path, minio_server, champion, "drifting", **spec) as server:
+        before = server.state().version
+        with Clients(server, ROW, threads=2) as clients:
+            unserved.registry.register("drifting", candidate)
+            seen = unserved.await_reason("RolledBack", "TrafficDrifted")
+            until(lambda: server.state().version == before, 30, "the version before")
+        assert set(clients.codes) == {200}, clients.codes
+        message = condition(seen, "RolledBack")["message"]
+        assert "windows of 500 rows, 1 % would without drift: a, b, c" in message
+    assert _rollbacks(unserved, "TrafficDrifted")
 
 
 def test_a_candidate_whose_loading_ends_the_server_is_given_up_and_the_champion_comes_back_without_it(

@@ -7,7 +7,7 @@ from modelyard_api.v1alpha1.rollout import RolloutStatus
 from modelyard_operator.decisions.rollout import gave_way
 from modelyard_operator.promotion_metrics import PromotionMetrics
 from tests.unit.operator.making import promotion
-from tests.unit.operator.test_rollout import world
+from tests.unit.operator.rolling import world
 
 
 def test_a_version_that_has_to_give_way_is_counted_once_and_with_its_reason() -> None:

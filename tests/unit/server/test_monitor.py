@@ -30,7 +30,7 @@ from modelyard_server.monitoring.records import Label
 from modelyard_server.monitoring.tap import Answered
 from modelyard_server.monitoring.uploads import File, Uploads
 from modelyard_server.series import Registry
-from modelyard_server.serving import Role, ServedModel
+from modelyard_server.serving import Role, ServedModel, Tally
 from modelyard_server.signature import Reader, Signature
 from modelyard_trainer.reference import number_histogram
 from tests.support.bundles import build_bundle, matrix_of, titles
@@ -353,6 +353,21 @@ def test_drift_is_shown_by_feature_and_taken_back_with_its_version(gone: bool) -
     watching.monitor.round()
     assert watching.metric("drift_score", **of_model, feature="b") is None
     assert watching.metric("drift_detected", **of_model) is None
+
+
+def test_the_latest_windows_are_told_with_what_drifted_and_a_new_route_goes_on_from_them() -> None:
+    watching, generator = Monitored(log=None, drift=DriftSettings(window_rows=100)), np.random.default_rng(1)
+    candidate = watched()
+    champion = replace(candidate, tally=Tally())
+    told = []
+    for model, shift, windows in ((candidate, 3.0, 4), (champion, 0.0, 6), (champion, 0.0, 30)):
+        rows = generator.normal([0.0, shift, 0.0], size=(100 * windows, 3))
+        watching.put(model, rows, Answer(generator.normal(size=len(rows))))
+        watching.monitor.round()
+        told.append(model.counts)
+    assert [each.windows for each in told] == [4, 10, 20]
+    assert (told[0].drifted, told[0].drifting[0]) == (4, "b")
+    assert (told[1].drifted >= 4, told[2].drifted <= 2) == (True, True)
 
 
 def test_nothing_is_taken_of_a_model_from_which_nothing_would_be_learnt() -> None:

@@ -104,6 +104,7 @@ def test_what_versions_did_under_the_route_of_the_pod_is_added_up() -> None:
     def one(requests: int, **changes: object) -> RouteState:
         champion = RoleCounts(role=ServedRole.CHAMPION, version="1", requests=requests, slow=1)
         shadow = RoleCounts(role=ServedRole.SHADOW, version="2", compared=requests, disagreed=2)
+        shadow = shadow.model_copy(update={"windows": 4, "drifted": 1, "drifting": ["a", f"b{requests}"]})
         counts = {"counts": [champion, shadow], "rollout_requests": requests, "rollout_errors": 1}
         return NEW.model_copy(update={**counts, **changes})
 
@@ -111,6 +112,8 @@ def test_what_versions_did_under_the_route_of_the_pod_is_added_up() -> None:
     assert (pod.rollout_requests, pod.rollout_errors) == (23, 3)
     assert [(each.version, each.requests, each.slow) for each in pod.counts] == [("1", 23, 3), ("2", 0, 0)]
     assert (pod.counts[1].compared, pod.counts[1].disagreed) == (23, 6)
+    assert (pod.counts[1].windows, pod.counts[1].drifted) == (12, 3)
+    assert pod.counts[1].drifting == ["a", "b5", "b7", "b11"]
     behind = of_pod(one(5), [told(one(7, route_digest="old"))])
     assert (behind.route_digest, behind.counts[0].requests) == ("old", 7)
 

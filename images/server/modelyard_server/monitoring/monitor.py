@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import NamedTuple
@@ -31,6 +32,9 @@ _AT_ONCE = 64
 """Requests that are looked at before others may run: about the time of one prediction."""
 _MOST_LABELS = 100_000
 _CLOSE_SECONDS = 5.0
+_LATEST_WINDOWS = 20
+"""So many tell drift from false alarms, and from drift that is over."""
+_NAMES_TOLD = 5
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +55,8 @@ class Drift:
         self._false_alarm = float(settings.false_alarm_percent) / 100
         self._metrics = metrics
         self._watches: dict[Version, Watch] = {}
+        self._latest: dict[Version, deque[tuple[str, ...]]] = {}
+        """What drifted in each of the latest windows."""
 
     def add(self, served: ServedModel, entries: Sequence[Answered]) -> None:
         """Counts requests of a version that has a reference."""
@@ -61,18 +67,27 @@ class Drift:
         watch = self._watches.get(key)
         if watch is None:
             watch = self._watches[key] = Watch(reference, self._rows, self._false_alarm)
+            self._latest[key] = deque(maxlen=_LATEST_WINDOWS)
             self._metrics.begin(key.model, key.version)
         matrix = np.concatenate([entry.matrix for entry in entries])
         outputs = np.concatenate([entry.answer.predictions for entry in entries])
         for verdict in watch.add(matrix, outputs):
             self._metrics.show(key.model, key.version, verdict)
+            self._latest[key].append(verdict.drifted)
+        self._tell(served, self._latest[key])
 
     def keep(self, held: frozenset[Version]) -> None:
         """Forgets versions that are not held any more."""
         for key in self._watches.keys() - held:
-            del self._watches[key]
+            del self._watches[key], self._latest[key]
             if not any(each[:2] == key[:2] for each in held):
                 self._metrics.forget(key.model, key.version)
+
+    def _tell(self, served: ServedModel, latest: Sequence[tuple[str, ...]]) -> None:
+        """The latest windows as the operator reads them; those of an earlier route of the same version count on."""
+        tally, names = served.tally, Counter(name for drifted in latest for name in drifted)
+        tally.windows, tally.drifted = len(latest), sum(bool(drifted) for drifted in latest)
+        tally.drifting = [name for name, _ in names.most_common(_NAMES_TOLD)]
 
 
 class Monitor:

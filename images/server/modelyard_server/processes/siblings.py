@@ -25,7 +25,7 @@ from modelyard_server.series import Held, Registry
 _STATE, _SERIES = b"state\n", b"series\n"
 _PATIENCE_SECONDS = 2.0
 _ANSWER_BYTES = 16 * 1024 * 1024
-_COUNTED = ("requests", "errors", "slow", "compared", "disagreed")
+_COUNTED = ("requests", "errors", "slow", "compared", "disagreed", "windows", "drifted")
 
 _log = logging.getLogger(__name__)
 
@@ -176,7 +176,10 @@ def _together(counts: Iterable[RoleCounts]) -> list[RoleCounts]:
     found: dict[tuple[str, str], RoleCounts] = {}
     for each in counts:
         known = found.get((each.role, each.version))
-        sums = {name: getattr(known, name) + getattr(each, name) for name in _COUNTED} if known else {}
+        sums: dict[str, object] = {}
+        if known is not None:
+            sums = {name: getattr(known, name) + getattr(each, name) for name in _COUNTED}
+            sums["drifting"] = list(dict.fromkeys([*known.drifting, *each.drifting]))
         found[each.role, each.version] = each.model_copy(update=sums)
     return list(found.values())
 

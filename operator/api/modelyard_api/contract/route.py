@@ -91,6 +91,12 @@ class RoleCounts(StatusModel):
     """Rows of a shadow that were compared with the champion's answers."""
     disagreed: int = 0
     """Of these, the rows answered otherwise or not at all."""
+    windows: int = 0
+    """The latest windows of its traffic that were compared with its training data, at most 20 of a process."""
+    drifted: int = 0
+    """Of these, the windows in which some feature or the output was above its limit."""
+    drifting: list[str] = []
+    """Names of the features, or of the output, that were so most often; a few."""
 
 
 class RouteState(StatusModel):

@@ -219,6 +219,8 @@ class ServedModel(StatusModel):
     """Whether its compiled program answers in every pod; set of the champion alone."""
     not_compiled_because: Annotated[str, Field(max_length=256)] | None = None
     """Why scikit-learn answers instead, as a pod says it."""
+    drifted: bool | None = None
+    """Whether its traffic was found to differ from the rows that it was trained on, when that was last known."""
 
 
 class CandidateStatus(StatusModel):

@@ -182,6 +182,8 @@ class PromotionCondition(StrEnum):
     """A rollout is under way."""
     ROLLED_BACK = "RolledBack"
     """The version last tried had to give way; False once another took charge."""
+    DRIFTED = "Drifted"
+    """The champion's traffic differs from the rows that it was trained on."""
     ALIAS = "AliasInSync"
     """The alias in the registry points to the champion."""
 
@@ -189,6 +191,12 @@ class PromotionCondition(StrEnum):
 class PromotionReason(StrEnum):
     """Reasons of a ModelPromotion's conditions."""
 
+    TRAFFIC_DRIFTED = "TrafficDrifted"
+    """More windows of its traffic differ from the training data than false alarms explain."""
+    NO_DRIFT = "NoDrift"
+    """Its traffic is like the training data."""
+    NOT_JUDGED = "NotJudged"
+    """No window of its traffic is full yet."""
     PENDING = "Pending"
     """Seen, nothing decided yet."""
     SERVING = "Serving"

@@ -12,6 +12,10 @@ from modelyard_api.v1alpha1.common import DECIMAL_PATTERN
 from modelyard_api.v1alpha1.gates import PrometheusGate
 
 _PERCENT_FAULT = "a limit in percent is at least 0 and at most 100"
+_ANY_LIMIT = (
+    "has(self.onErrorPercent) || has(self.onLatencySeconds) || has(self.onQuery)"
+    " || (has(self.onDrift) && self.onDrift)"
+)
 _SECONDS_FAULT = "must be more than 0 seconds"
 _SHARE_FAULT = "a tolerance is at least 0 and at most 1"
 
@@ -123,16 +127,20 @@ class Rollback(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=rules(
             (
-                "has(self.onErrorPercent) || has(self.onLatencySeconds) || has(self.onQuery)",
-                "onErrorPercent, onLatencySeconds or onQuery must be set",
+                _ANY_LIMIT,
+                "onErrorPercent, onLatencySeconds, onDrift or onQuery must be set",
             )
         )
     )
 
     on_error_percent: LimitPercent | None = None
-    """Percent of its requests that the new champion may fail to answer (status 500 and above)."""
+    """Percent of its requests that the new champion may fail to answer (status 500 and above, or no number where the version
+    before has one)."""
     on_latency_seconds: Seconds | None = None
     """Seconds within which 99 of 100 of its answers must come."""
+    on_drift: bool = False
+    """Whether its traffic must be like the rows that it was trained on, also in the steps of a rollout, unless that of the
+    version before is not either."""
     on_query: PrometheusGate | None = None
     """Bounds of what Prometheus answers, also in the steps of a rollout. Without a value nothing goes back, and no step ends."""
     window_seconds: Annotated[int, Field(ge=1, le=604800)] = 600
@@ -152,6 +160,10 @@ class RolloutCounts(StatusModel):
     """Rows of a shadow that were compared."""
     disagreed: int = 0
     """Of these, the rows answered otherwise than by the champion."""
+    windows: int = 0
+    """Latest windows of its traffic that were compared with its training data."""
+    drifted: int = 0
+    """Of these, the windows that differ."""
 
 
 class RolloutStatus(StatusModel):

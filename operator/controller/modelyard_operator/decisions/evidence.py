@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from modelyard_api.v1alpha1.reasons import PromotionReason
 from modelyard_api.v1alpha1.rollout import RolloutCounts
 
-_EARLY = 1e-4
+EARLY = 1e-4
 """Chance at which a version within its limit is stopped before its time by one look; looks are many."""
 _SLOW_PERCENT = "1"
 _SLOW_CHANCE = 0.05
@@ -34,7 +34,7 @@ class Limits:
 
 def judge_counts(version: str, counts: RolloutCounts, limits: Limits, *, final: bool) -> Breach | None:
     """The limit that is broken. ``final`` judges shares as they are, else only what chance does not explain."""
-    early = None if final else _EARLY
+    early = None if final else EARLY
     if limits.error_percent is not None and exceeds(
         counts.errors, counts.requests, limits.error_percent, early
     ):
@@ -43,7 +43,7 @@ def judge_counts(version: str, counts: RolloutCounts, limits: Limits, *, final: 
             f"version {version} failed to answer {counts.errors} of {counts.requests} requests, "
             f"{limits.error_percent} % are allowed",
         )
-    slow_chance = _SLOW_CHANCE if final else _EARLY
+    slow_chance = _SLOW_CHANCE if final else EARLY
     if limits.latency_seconds is not None and exceeds(
         counts.slow, counts.requests, _SLOW_PERCENT, slow_chance
     ):

@@ -46,14 +46,11 @@ class Fleet:
 
     def counts(self, digest: str, version: str) -> RolloutCounts:
         """What a version did under a route, over all pods that serve it."""
-        found = [
-            counts
-            for state in self.states.values()
-            if state.route_digest == digest
-            for counts in state.counts
-            if counts.version == version and counts.role is not ServedRole.PREVIOUS
-        ]
-        return _sum(found)
+        return _sum(self._counts(digest, version))
+
+    def drifting(self, digest: str, version: str) -> list[str]:
+        """Names of what drifts in a version's traffic, those of one pod after those of the other, each once."""
+        return list(dict.fromkeys(name for each in self._counts(digest, version) for name in each.drifting))
 
     def swap(self, digest: str, version: str) -> SwapStatus:
         """What clients saw while the pods came to this route."""
@@ -64,6 +61,15 @@ class Fleet:
             errors=sum(state.rollout_errors for state in states),
         )
 
+    def _counts(self, digest: str, version: str) -> list[RoleCounts]:
+        return [
+            counts
+            for state in self.states.values()
+            if state.route_digest == digest
+            for counts in state.counts
+            if counts.version == version and counts.role is not ServedRole.PREVIOUS
+        ]
+
 
 def _sum(counts: list[RoleCounts]) -> RolloutCounts:
     return RolloutCounts(
@@ -72,4 +78,6 @@ def _sum(counts: list[RoleCounts]) -> RolloutCounts:
         slow=sum(each.slow for each in counts),
         compared=sum(each.compared for each in counts),
         disagreed=sum(each.disagreed for each in counts),
+        windows=sum(each.windows for each in counts),
+        drifted=sum(each.drifted for each in counts),
     )

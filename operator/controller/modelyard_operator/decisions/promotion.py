@@ -18,6 +18,7 @@ from modelyard_api.v1alpha1.rollout import RolloutStatus
 from modelyard_operator.decisions.candidates import NoCandidate
 from modelyard_operator.decisions.compiled import answered_by
 from modelyard_operator.decisions.direction import Direction, PromotionFacts, direct, way_back
+from modelyard_operator.decisions.drift import drift_condition, judge_drift, with_drift
 from modelyard_operator.decisions.evidence import Breach
 from modelyard_operator.decisions.history import recorded, take_charge
 from modelyard_operator.decisions.plan import LOOK_AGAIN_SECONDS, false, true, unknown
@@ -80,8 +81,9 @@ class _Case:
 
     @property
     def judged(self) -> list[Observation]:
-        """What the gates say."""
-        return _judged(self.direction)
+        """What the gates say, and what is news of the champion's traffic."""
+        news = drift_condition(self.spec, self.promotion.status, self.status, self.look)
+        return [*_judged(self.direction), *news]
 
     def with_rollout(self, state: RolloutStatus, refused: str | None = None) -> _Case:
         """The same with another state of the rollout, or with its candidate given up."""
@@ -134,7 +136,7 @@ def _case(
             "url": _url(promotion),
         }
     )
-    return _Case(promotion, facts, spec, direction, look, status)
+    return _Case(promotion, facts, spec, direction, look, with_drift(spec, status, look))
 
 
 def _under_way(promotion: PromotionObject, direction: Direction) -> RolloutStatus | None:
@@ -154,7 +156,11 @@ def _roll_on(case: _Case, state: RolloutStatus) -> PromotionPlan:
     if breach is None:
         # Where it takes charge, some pods may serve it to all clients while others still load it.
         counted = judge_stage(stage, state, look) if stage else judge_champion(case.spec, state, look)
-        breach = counted or judge_query(case.spec, look.version, case.facts.watched)
+        breach = (
+            counted
+            or judge_drift(case.spec, look, case.status.champion)
+            or judge_query(case.spec, look.version, case.facts.watched)
+        )
     if breach is not None:
         return _give_up(case, noted(state, look), breach)
     if stage is None:
@@ -198,10 +204,14 @@ def _serve(case: _Case) -> PromotionPlan:
         return _follow_up(case.promotion, facts, case.status, [_ready(spec, target), *case.judged], after)
     observed = [_ready(spec, target), *case.judged, _rolled_out(target)]
     target = answered_by(target, facts.fleet.states_of(case.look.digest))
-    status = case.status.model_copy(update={"champion": target}) if in_charge else case.status
+    status = case.status
+    if in_charge and status.champion is not None:
+        target = target.model_copy(update={"drifted": status.champion.drifted})
+        status = status.model_copy(update={"champion": target})
     if not in_charge:
         back = way_back(before) is not None
-        status = take_charge(status, target, spec.history_limit).model_copy(
+        begun = target.model_copy(update={"drifted": None})
+        status = take_charge(status, begun, spec.history_limit).model_copy(
             update={"last_swap": case.look.fleet.swap(case.look.digest, target.version)}
         )
         if back:
@@ -232,8 +242,11 @@ def _watch(case: _Case) -> Breach | None:
     state = candidate.rollout if candidate is not None and same else None
     if not _is_watched(case):
         return None
-    counted = judge_champion(case.spec, state, case.look)
-    return counted or judge_query(case.spec, case.target.version, case.facts.watched)
+    return (
+        judge_champion(case.spec, state, case.look)
+        or judge_drift(case.spec, case.look, case.status.previous)
+        or judge_query(case.spec, case.target.version, case.facts.watched)
+    )
 
 
 def _turn_back(case: _Case, breach: Breach) -> PromotionPlan:
