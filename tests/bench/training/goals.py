@@ -16,7 +16,7 @@ def goals(trials: int, rows: int) -> tuple[Goal, ...]:
     return (
         Goal(MODELYARD, grid, searching.RELATIVE, "", _WALL),
         Goal(MODELYARD, grid, searching.TRIALS_RELATIVE, "", _WALL),
-        Goal(MODELYARD, searching.case("tpe", trials), searching.RELATIVE, "", _WALL),
+        Goal(MODELYARD, searching.case("tpe", trials), searching.WORK_RELATIVE, "", _WALL),
         Goal(MODELYARD, grid, searching.TIMES_FASTER, "", searching.TIMES, at_least=True),
         *(
             Goal(MODELYARD, fitting.memory_case(rows, estimator), fitting.MEMORY_RELATIVE, "", _MEMORY)

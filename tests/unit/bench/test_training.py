@@ -33,9 +33,10 @@ def tuning(way: str) -> Tuning:
     return Tuning.model_validate({"trials": 60, "sampler": sampler, "space": space})
 
 
-def searched(seconds: float) -> Searched:
+def searched(seconds: float, trees: int = 100) -> Searched:
     ran = [Ran(seconds, seconds, 100.0, "{}")] * 2
-    return Searched(ran, seconds, seconds + 1, {"{}": 0.5}, 0.6)
+    tried = json.dumps({"n_estimators": trees, "num_leaves": 31})
+    return Searched(ran, seconds, seconds + 1, {tried: 0.5}, 0.6)
 
 
 def test_both_sides_try_the_same_combinations_in_the_same_order() -> None:
@@ -77,6 +78,15 @@ def test_every_goal_of_a_search_is_a_figure_that_is_measured() -> None:
     assert verdicts == ["kept", "kept", "kept", "MISSED", "not measured", "not measured"]
 
 
+def test_who_tries_heavier_models_may_take_longer() -> None:
+    found = {MODELYARD: searched(21.0, trees=200), PLAIN: searched(10.0)}
+    figures = {item.figure: item.value for item in searching.figures("any", found)}
+    assert figures[searching.RELATIVE] == 2
+    assert figures[searching.WORK_RELATIVE] == 1
+    assert figures[searching.CPU_RELATIVE] == pytest.approx(1.05)
+    assert searched(1.0, trees=200).work == 200
+
+
 def test_a_pods_start_is_told_from_which_a_pod_a_trial_takes_five_times_as_long() -> None:
     start = searching.break_even(40.0, 100.0, 60)
     assert (100.0 + 60 / 2 * start) / (40.0 + start) == pytest.approx(5)
@@ -87,7 +97,7 @@ def test_a_pods_start_is_told_from_which_a_pod_a_trial_takes_five_times_as_long(
 def test_who_found_something_else_did_other_work() -> None:
     same = searched(1.0)
     searching.check_same({MODELYARD: same, PLAIN: same})
-    other = Searched(same.ran, 1.0, 1.0, {"{}": 0.5001})
+    other = Searched(same.ran, 1.0, 1.0, dict.fromkeys(same.values, 0.5001))
     with pytest.raises(RuntimeError, match="plain script differs by"):
         searching.check_same({MODELYARD: same, PLAIN: other})
     with pytest.raises(RuntimeError, match="has not tried the same 1 combinations"):
