@@ -75,7 +75,8 @@ _SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("task", ("task", "target", "features", "sampleWeightColumn")),
     ("preprocessing", ("preprocess.",)),
     ("resampling", ("resample.",)),
-    ("estimator", ("estimator.", "earlyStopping")),
+    ("estimator", ("estimator.", "earlyStopping.")),
+    ("own code", ("container.", "environment.")),
     ("tuning", ("tuning.",)),
     ("evaluation", ("evaluation.",)),
 )
