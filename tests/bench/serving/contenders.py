@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -44,6 +45,8 @@ class Running:
 
     pid: int
     port: int
+    since: float
+    """When it was started, its model lying ready, on the clock of ``time.perf_counter``."""
 
 
 @dataclass(frozen=True)
@@ -186,9 +189,10 @@ def started(contender: Contender, served: Served, s3: S3Server, directory: Path)
     )
     server.route(served.bundle.write(server.store))
     try:
+        since = time.perf_counter()
         server.start()
         assert server.process is not None
-        yield Running(server.process.pid, server.port)
+        yield Running(server.process.pid, server.port, since)
     finally:
         server.stop(_STOP_SECONDS)
 
@@ -203,6 +207,7 @@ def _peer(contender: Contender, served: Served, directory: Path) -> Iterator[Run
     paths = os.pathsep.join(str(REPOSITORY / path) for path in ("operator/api", "images/runtime"))
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     own = {"PYTHONPATH": paths} if contender.name == FLOOR else {}
+    since = time.perf_counter()
     with (directory / "server.log").open("wb") as output:
         process = subprocess.Popen(
             [str(contender.interpreter), str(_HERE / contender.script), str(file), str(port)],
@@ -213,7 +218,7 @@ def _peer(contender: Contender, served: Served, directory: Path) -> Iterator[Run
             start_new_session=True,
         )
     try:
-        yield Running(process.pid, port)
+        yield Running(process.pid, port, since)
     finally:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):

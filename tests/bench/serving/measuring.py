@@ -21,7 +21,7 @@ from tests.bench.serving import load, tree
 from tests.bench.serving.answers import compared
 from tests.bench.serving.cases import Served
 from tests.bench.serving.contenders import TWO, Contender, Running, started
-from tests.bench.serving.names import COLD, LOST, MEMORY, RATE, of_rate
+from tests.bench.serving.names import COLD, LATE, LOST, MEMORY, RATE, of_rate
 from tests.support.s3 import S3Server
 from tests.support.waiting import until
 
@@ -51,10 +51,9 @@ def measured(
     def figure(name: str, unit: str, value: float) -> Figure:
         return Figure(served.name, contender.name, name, unit, value)
 
-    start = time.perf_counter()
     with started(contender, served, s3, directory) as running:
         _await_answer(contender, served, running.port)
-        yield figure(COLD, "s", time.perf_counter() - start)
+        yield figure(COLD, "s", time.perf_counter() - running.since)
         if contender.name != TWO and (os.cpu_count() or 1) > 1:
             tree.keep_on(running.pid, _OF_SERVER)
         for name, value in compared(contender, served, _answers(contender, served, running.port)):
@@ -68,6 +67,7 @@ def measured(
             for name in ("p50", "p99", "p99.9"):
                 yield figure(of_rate(rate, name), "ms", told[name])
             yield figure(of_rate(rate, LOST), "", told["lost"])
+            yield figure(of_rate(rate, LATE), "ms", told.get("late", math.inf))
 
 
 def _closed(figure: Any, running: Running, requests: Path, seconds: float) -> Iterator[Figure]:  # noqa: ANN401

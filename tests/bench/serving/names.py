@@ -15,6 +15,7 @@ RATE = "requests a second, 16 connections"
 COLD = "start to first answer"
 MEMORY = "RSS"
 LOST = "lost"
+LATE = "p99 of how late the load sent"
 OTHERWISE = "rows not answered as by scikit-learn, bit for bit"
 LIKELY = "largest difference of a probability"
 

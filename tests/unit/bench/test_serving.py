@@ -5,6 +5,7 @@ from __future__ import annotations
 import socketserver
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -18,7 +19,7 @@ from tests.bench.serving.answers import compared
 from tests.bench.serving.cases import Served
 from tests.bench.serving.contenders import CONTENDERS
 from tests.bench.serving.goals import judgement, relations
-from tests.bench.serving.load import closed_loop, open_loop, summary
+from tests.bench.serving.load import Client, closed_loop, open_loop, summary
 from tests.bench.serving.names import FLOOR, LIKELY, MLSERVER, MODELYARD, OTHERWISE, RATE, of_rate
 
 REQUEST = b"POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n"
@@ -69,6 +70,20 @@ def test_an_open_loop_sends_as_many_as_the_rate_says_and_counts_from_when_they_w
     with answering(WHOLE) as port:
         seen = open_loop(port, [REQUEST], 200, 0.25)
     assert (len(seen.latencies), seen.broken, seen.refused) == (50, 0, 0)
+    assert len(seen.late) == 50
+    assert 0 <= summary(seen, 0.25)["late"] <= 1000 * max(seen.late)
+
+
+def test_the_load_waits_to_the_microsecond_since_what_it_sends_late_looks_like_a_slow_server() -> None:
+    waits = []
+    with answering(WHOLE) as port:
+        client = Client(port, [REQUEST], 1)
+        for _ in range(50):
+            start = time.perf_counter()
+            client.receive(0.0002)
+            waits.append(time.perf_counter() - start)
+        client.close()
+    assert 0.0002 <= min(waits) < 0.001
 
 
 def test_refusals_and_ended_connections_are_lost_requests() -> None:
