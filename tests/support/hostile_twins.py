@@ -86,24 +86,22 @@ def _trees() -> dict[str, HostileTwin]:
         return HostileTwin("forest", "forest", arrays=arrays)
 
     return {
-        "a tree whose child is far away": tree(left=_put(0, 10**9)),
-        "a tree whose last child is behind its end": tree(
-            left=lambda held: np.where(held == 1, len(held) - 1, held)
-        ),
-        "a tree that goes round for ever": tree(left=_put(2, 0)),
-        "a tree that begins with a child of another": tree(left=lambda held: np.where(held == 1, 3, held)),
-        "a tree that reads before the row": tree(feature=_put(0, -1)),
-        "a tree that reads behind the row": tree(feature=_put(0, 10**6)),
-        "a tree of a thousand times its levels": tree(depths=_all(60_000)),
-        "a tree of fewer levels than it has": tree(depths=_all(1)),
-        "a tree of less than no levels": tree(depths=_all(-1)),
-        "a tree that begins before the first node": tree(roots=_put(0, -1)),
-        "a tree that begins behind the last node": tree(roots=_put(1, 10**9)),
-        "a tree without a root": tree(roots=lambda held: held[:0], depths=lambda held: held[:0]),
-        "a tree with fewer values than nodes": tree(values=lambda held: held[:-1]),
-        "a tree whose leaves decide": tree(threshold=_all(0.0)),
+        "a tree whose child is far away": tree(ends=_put(0, 10**9)),
+        "a tree whose leaf is far away": tree(ends=_put(0, -(10**9))),
+        "a tree that goes round for ever": tree(ends=lambda held: np.where(held > 0, 0, held)),
+        "a tree that goes back": tree(ends=lambda held: np.where(held == held.max(), 0, held)),
+        "a tree that begins with a child of another": tree(first=lambda held: held + (held == 0)),
+        "a tree that reads before the row": tree(features=lambda held: _put(0, -1)(held.astype(np.int32))),
+        "a tree that reads behind the row": tree(features=_put(0, 255)),
+        "a tree that compares with other numbers": tree(thresholds=lambda held: held.astype(np.float64)),
+        "a tree that begins before the first stride": tree(first=_put(0, -(10**9))),
+        "a tree that begins behind the last stride": tree(first=_put(1, 10**9)),
+        "a tree without a beginning": tree(first=lambda held: held[:0]),
+        "a tree with fewer values than leaves": tree(values=lambda held: held[:-1]),
+        "a tree with more values than leaves": tree(values=lambda held: np.concatenate([held, held[:1]])),
+        "a tree that is cut": tree(missing=lambda held: held[:-1]),
         "a tree that is empty": tree(
-            **dict.fromkeys(("feature", "left", "missingRight", "threshold", "values"), lambda held: held[:0])
+            **dict.fromkeys(("features", "thresholds", "missing", "ends", "values"), lambda held: held[:0])
         ),
         "a forest of other labels": HostileTwin("forest", "forest", settings={"classes": 1 << 20}),
         "a forest of another width": HostileTwin("forest", "forest", settings={"width": 1 << 26}),

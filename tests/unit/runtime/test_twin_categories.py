@@ -108,14 +108,13 @@ def test_many_rows_at_once_agree() -> None:
     ids=range(7),
 )
 def test_questions_that_do_not_hold_together_are_refused(changes: dict[str, Any]) -> None:
-    leaf = {
-        "feature": np.zeros(1, dtype=np.int32),
-        "left": np.zeros(1, dtype=np.int32),
-        "threshold": np.array([np.inf]),
-        "missingRight": np.array([False]),
+    leaf: dict[str, np.ndarray] = {
+        "first": np.array([-1], dtype=np.int32),
+        "features": np.zeros((0, 8), dtype=np.uint8),
+        "thresholds": np.zeros((0, 8)),
+        "missing": np.zeros(0, dtype=np.uint8),
+        "ends": np.zeros((0, 8), dtype=np.int32),
         "values": np.zeros((1, 1)),
-        "roots": np.zeros(1, dtype=np.int32),
-        "depths": np.zeros(1, dtype=np.int32),
         "start": np.zeros(1),
     }
     settings = {"width": 2, "rows": "categories", "sums": "double", "labels": "above", "link": "identity"}

@@ -164,7 +164,83 @@ def test_what_does_not_start_from_a_constant_or_has_several_targets_is_not_compi
 
 
 def hostile(**arrays: object) -> Node:
-    sound = {
+    """A tree of two strides: below 0.5 a leaf, else another comparison with two more."""
+    infinite = [np.inf] * 6
+    sound: dict[str, np.ndarray] = {
+        "first": np.array([0], dtype=np.int32),
+        "features": np.array([[0] * 8, [1] + [0] * 7], dtype=np.uint8),
+        "thresholds": np.array([[0.5, *infinite, 0], [2.5, *infinite, 0]], dtype=np.float32),
+        "missing": np.zeros(2, dtype=np.uint8),
+        "ends": np.array([[-1] * 4 + [1] + [-1] * 3, [-2] * 4 + [-3] * 4], dtype=np.int32),
+        "values": np.arange(1.0, 4.0)[:, np.newaxis],
+    }
+    changed = {name: np.asarray(values, dtype=sound[name].dtype) for name, values in arrays.items()}
+    settings = {"width": 2, "missing": False, "classes": 0}
+    return Node("forest", settings=settings, arrays={**sound, **changed})
+
+
+def test_a_tree_of_a_file_is_walked() -> None:
+    rows = np.array([[0.0, 9.0], [1.0, 2.0], [1.0, 9.0]])
+    answer = build_final(hostile())(rows, probabilities=False)
+    assert answer.values.tolist() == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"features": [[2] * 8] * 2},
+        {"features": [[0] * 8]},
+        {"first": [2]},
+        {"first": [1]},
+        {"first": [-1]},
+        {"first": [0, 0]},
+        {"first": []},
+        {"ends": [[-1] * 8, [-2] * 4 + [-3] * 4]},
+        {"ends": [[-1] * 4 + [1] * 4, [-2] * 4 + [-3] * 4]},
+        {"ends": [[-1] * 4 + [2] + [-1] * 3, [-2] * 4 + [-3] * 4]},
+        {"ends": [[-1] * 8, [-2] * 4 + [1] * 4]},
+        {"ends": [[-1] * 4 + [1] + [-1] * 3, [-2] * 4 + [-4] * 4]},
+        {"ends": [[-1] * 4 + [1] + [-1] * 3, [0] + [-2] * 3 + [-3] * 4]},
+        {"ends": [[-1] * 4 + [1] + [-1] * 3]},
+        {"thresholds": [[0.5] * 8]},
+        {"values": [[1.0], [2.0]]},
+        {"values": [[1.0]] * 4},
+        {"values": [[1.0, 1.0]] * 3},
+        {"missing": [0]},
+    ],
+    ids=str,
+)
+def test_a_tree_that_points_outside_of_itself_is_refused(arrays: dict[str, object]) -> None:
+    with pytest.raises(TwinFormatError):
+        build_final(hostile(**arrays))
+
+
+def test_a_tree_that_takes_hours_to_walk_is_refused() -> None:
+    count = 20_000
+    ends = np.full((count, 8), -1, dtype=np.int32)
+    ends[:-1, 0] = np.arange(1, count)
+    arrays: dict[str, np.ndarray] = {
+        "first": np.array([0], dtype=np.int32),
+        "features": np.zeros((count, 8), dtype=np.uint8),
+        "thresholds": np.ones((count, 8), dtype=np.float32),
+        "missing": np.zeros(count, dtype=np.uint8),
+        "ends": ends,
+        "values": np.zeros((1, 1)),
+    }
+    with pytest.raises(TwinFormatError, match=r"forest\.ends"):
+        build_final(Node("forest", settings=hostile().settings, arrays=arrays))
+
+
+def test_features_beyond_what_a_byte_holds_are_found() -> None:
+    X = np.zeros((60, 300))
+    X[:, 299] = np.arange(60)
+    model = RandomForestRegressor(n_estimators=3, max_features=None, random_state=0).fit(X, X[:, 299])
+    assert_agrees(make_pipeline(model), X, within=0)
+    assert compile_model(model).node.children[0].arrays["features"].dtype == np.uint16
+
+
+def test_what_was_compiled_before_strides_were_in_the_file_is_refused_by_name() -> None:
+    before: dict[str, np.ndarray] = {
         "feature": np.array([0, 0, 0], dtype=np.int32),
         "threshold": np.array([0.5, np.inf, np.inf]),
         "left": np.array([1, 1, 2], dtype=np.int32),
@@ -173,39 +249,5 @@ def hostile(**arrays: object) -> Node:
         "depths": np.array([1], dtype=np.int32),
         "values": np.arange(3.0)[:, np.newaxis],
     }
-    changed = {name: np.asarray(values, dtype=sound[name].dtype) for name, values in arrays.items()}
-    settings = {"width": 2, "missing": False, "classes": 0}
-    return Node("forest", settings=settings, arrays={**sound, **changed})
-
-
-def test_a_tree_of_a_file_is_walked() -> None:
-    answer = build_final(hostile())(np.array([[0.0, 9.0], [1.0, 9.0]]), probabilities=False)
-    assert answer.values.tolist() == [1.0, 2.0]
-
-
-@pytest.mark.parametrize(
-    "arrays",
-    [
-        {"feature": [2, 0, 0]},
-        {"feature": [-1, 0, 0]},
-        {"left": [3, 1, 2]},
-        {"left": [2, 1, 2]},
-        {"left": [-1, 1, 2]},
-        {"left": [1, 0, 2]},
-        {"roots": [3]},
-        {"roots": [-1]},
-        {"roots": []},
-        {"threshold": [0.5, 0.0, np.inf]},
-        {"threshold": [0.5, np.nan, np.inf]},
-        {"values": [[1.0], [2.0]]},
-        {"values": [[1.0, 1.0]] * 3},
-        {"missingRight": [True]},
-        {"depths": [-1]},
-        {"depths": [1 << 30]},
-        {"depths": [1, 1]},
-    ],
-    ids=str,
-)
-def test_a_tree_that_points_outside_of_itself_is_refused(arrays: dict[str, object]) -> None:
-    with pytest.raises(TwinFormatError):
-        build_final(hostile(**arrays))
+    with pytest.raises(TwinFormatError, match=r"forest\.first"):
+        build_final(Node("forest", settings=hostile().settings, arrays=before))

@@ -49,7 +49,7 @@ def build_votes(node: Node, _: BuildFinal) -> Final:
     if classes < _TWO:
         raise node.broken("classes")
     walk = walk_of(node, width, single=True)
-    values = node.numbers("values", np.float64, len(walk.feature), classes)
+    values = node.numbers("values", np.float64, walk.leaf_count, classes)
     total = node.numbers("total", np.float64, 1)
     return _Votes(walk, values, SingleRows(width, missing=False), total)
 
@@ -58,8 +58,8 @@ def build_median(node: Node, _: BuildFinal) -> Final:
     """Kernel of an AdaBoostRegressor."""
     width = node.count("width", MAX_WIDTH)
     walk = walk_of(node, width, single=True)
-    values = node.numbers("values", np.float64, len(walk.feature), 1)[:, 0]
-    weights = node.numbers("weights", np.float64, len(walk.roots))
+    values = node.numbers("values", np.float64, walk.leaf_count, 1)[:, 0]
+    weights = node.numbers("weights", np.float64, walk.trees)
     return _Median(walk, values, SingleRows(width, missing=False), weights)
 
 

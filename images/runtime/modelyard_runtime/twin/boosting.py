@@ -17,7 +17,7 @@ from modelyard_runtime.twin.linear import logistic, softmax, two_columns
 from modelyard_runtime.twin.node import Answer, BuildFinal, CompileStep, Final, Node, require
 from modelyard_runtime.twin.rows import Row, Rows
 from modelyard_runtime.twin.seen import DoubleRows, RoundedRows, SingleRows
-from modelyard_runtime.twin.trees import MAX_WIDTH, of_tree, tree_node
+from modelyard_runtime.twin.trees import IN_SINGLE, MAX_WIDTH, of_tree, tree_node
 from modelyard_runtime.twin.walking import Tree, Walk, walk_of
 
 TreeRows = SingleRows | DoubleRows | RoundedRows | CategoryRows
@@ -79,12 +79,12 @@ def build_boosted(node: Node, _: BuildFinal) -> Final:
     width = node.count("width", MAX_WIDTH)
     seen = node.choice("rows", *_ROWS, CATEGORIES)
     kind = np.float32 if node.choice("sums", "single", "double") == "single" else np.float64
-    walk = walk_of(node, width, single=seen in _IN_SINGLE)
+    walk = walk_of(node, width, single=seen in IN_SINGLE)
     start = node.numbers("start", np.float64, None).astype(kind)
     link = node.choice("link", *_LINKS)
-    if not len(start) or len(walk.roots) % len(start) or (link == "softmax") != (len(start) > 1):
+    if not len(start) or walk.trees % len(start) or (link == "softmax") != (len(start) > 1):
         raise node.broken("start")
-    values = node.numbers("values", np.float64, len(walk.feature), 1)[:, 0].astype(kind)
+    values = node.numbers("values", np.float64, walk.leaf_count, 1)[:, 0].astype(kind)
     labels = _LABELS[node.choice("labels", *_LABELS)]
     return _Boosted(walk, values, _rows_of(node, seen, width), start, link, labels)
 
@@ -126,7 +126,6 @@ _ROWS: Mapping[str, Callable[[int], TreeRows]] = {
     "double": DoubleRows,
     "rounded": RoundedRows,
 }
-_IN_SINGLE = frozenset({"single", "rounded"})
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,10 @@ _MAX_DEPTH = 16
 _MAX_AXES = 2
 _TYPES: Mapping[str, np.dtype[Any]] = {
     name: np.dtype(form).newbyteorder("<")
-    for name, form in (("f8", np.float64), ("i8", np.int64), ("i4", np.int32), ("b1", np.bool_))
+    for name, form in (
+        *(("f8", np.float64), ("f4", np.float32), ("i8", np.int64), ("i4", np.int32)),
+        *(("u2", np.uint16), ("u1", np.uint8), ("b1", np.bool_)),
+    )
 }
 _NODE_KEYS = frozenset({"kind", "settings", "arrays", "texts", "children"})
 

@@ -26,6 +26,8 @@ _MAX_WIDTH = 1 << 26
 _MOST_EXPONENT = 709.0
 """The exponential of more is infinite."""
 _FIRST_TWO = np.arange(2)
+_FEW = 16
+_FIRST_FEW = np.arange(_FEW)
 
 
 def compile_regressor(model: Any, _: CompileStep) -> Node:  # noqa: ANN401
@@ -205,6 +207,8 @@ class _Classes:
         if product is None or not is_finite(product):
             return None
         scores = product + self.intercept
+        if self.kind == "softmax" and len(scores) <= _FEW:
+            return _of_few(scores.tolist(), probabilities=probabilities)
         label = scores.argmax(axis=0, keepdims=True)
         if not (probabilities and self.gives_probabilities):
             return Answer(label)
@@ -213,6 +217,18 @@ class _Classes:
         shares = np.exp(scores - scores[label])
         shares /= shares.sum()
         return Answer(label, shares[np.newaxis])
+
+
+def _of_few(scores: list[float], *, probabilities: bool) -> Answer:
+    """The likeliest of a few classes and, as a softmax, all their shares: Python is done before NumPy has begun."""
+    most = max(scores)
+    likeliest = scores.index(most)
+    label = _FIRST_FEW[likeliest : likeliest + 1]
+    if not probabilities:
+        return Answer(label)
+    shares = [math.exp(score - most) for score in scores]
+    total = sum(shares)
+    return Answer(label, np.array([[share / total for share in shares]]))
 
 
 def _one_against_all(scores: np.ndarray) -> np.ndarray:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -46,6 +46,12 @@ class Node:
             raise self.broken(name)
         return held
 
+    def one_of(self, name: str, kinds: Sequence[type[np.generic]], *shape: int | None) -> np.ndarray:
+        """The array of this name, of one of these scalar types."""
+        held = self.arrays.get(name)
+        kind = next((kind for kind in kinds if held is not None and held.dtype == kind), kinds[0])
+        return self.numbers(name, kind, *shape)
+
     def words(self, name: str) -> tuple[str, ...]:
         """The list of strings of this name."""
         held = self.texts.get(name)
@@ -81,8 +87,7 @@ class Node:
         )
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What the last step of a program says: values of a regression, or positions of classes and their probabilities."""
 
     values: np.ndarray

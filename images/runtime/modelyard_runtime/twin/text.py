@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ WEIGHTS = "weights"
 _MAX_PATTERN = 1000
 _MAX_NGRAM = 16
 _NORMS = ("none", "l1", "l2")
+_PAIRS = 2
 
 
 def compile_counter(vectorizer: Any, _: CompileStep) -> Node:  # noqa: ANN401
@@ -159,6 +161,9 @@ def _words(split: _Split, text: str) -> Iterable[str]:
     if split.most == 1:
         return words
     found = list(words) if split.fewest == 1 else []
+    if split.most == _PAIRS:
+        found.extend([f"{one} {other}" for one, other in pairwise(words)])
+        return found
     for length in range(max(2, split.fewest), min(split.most, len(words)) + 1):
         found.extend([" ".join(words[at : at + length]) for at in range(len(words) - length + 1)])
     return found
@@ -214,10 +219,8 @@ class _Words:
         return SparseRow(columns, values, self.width)
 
     def _counted(self, text: object) -> dict[int, int]:
-        position_of = self.positions.get
         found: dict[int, int] = {}
-        for term in self.split.terms(text):
-            at = position_of(term)
+        for at in map(self.positions.get, self.split.terms(text)):
             if at is not None:
                 found[at] = found.get(at, 0) + 1
         return found

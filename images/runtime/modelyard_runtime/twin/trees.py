@@ -27,6 +27,8 @@ from modelyard_runtime.twin.walking import Tree, Walk, laid_out, walk_of
 
 FOREST = "forest"
 MAX_WIDTH = 1 << 26
+IN_SINGLE = frozenset({"single", "rounded"})
+"""Settings ``rows`` of nodes whose trees compare in single precision; nodes without the setting do so too."""
 SINGLE_TREES = frozenset(
     {"DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier", "ExtraTreeRegressor"}
 )
@@ -52,7 +54,7 @@ def build_forest(node: Node, _: BuildFinal) -> Final:
     width = node.count("width", MAX_WIDTH)
     walk = walk_of(node, width, single=True)
     classes = node.count("classes", 1 << 20)
-    values = node.numbers("values", np.float64, len(walk.feature), max(1, classes))
+    values = node.numbers("values", np.float64, walk.leaf_count, max(1, classes))
     single = SingleRows(width, node.flag("missing"))
     return _ForestOfLabels(walk, values, single) if classes else _Forest(walk, values[:, 0], single)
 
@@ -61,7 +63,7 @@ def tree_node(
     kind: str, trees: Sequence[Tree], settings: dict[str, Json], start: np.ndarray | None = None
 ) -> Node:
     """The node of trees. Raises NotCompiledError for leaves that are not finite."""
-    arrays = laid_out(trees)
+    arrays = laid_out(trees, single=settings.get("rows", "single") in IN_SINGLE)
     if not np.isfinite(arrays["values"]).all():
         raise NotCompiledError("a leaf holds a value that is not finite")
     if start is not None:
@@ -89,14 +91,14 @@ class _Forest:
         del probabilities
         held, gaps = self.rows(rows)
         total = self.walk.sums(self.values, held, np.zeros(1), missing=gaps)[:, 0]
-        return Answer(total / len(self.walk.roots))
+        return Answer(total / self.walk.trees)
 
     def alone(self, row: Row, *, probabilities: bool) -> Answer | None:
         del probabilities
         held = self.rows.alone(row)
         if held is None:
             return None
-        return Answer(self.walk.sum_alone(self.values, held, None) / len(self.walk.roots))
+        return Answer(self.walk.sum_alone(self.values, held, None) / self.walk.trees)
 
 
 @dataclass(frozen=True)
@@ -114,12 +116,12 @@ class _ForestOfLabels:
     def __call__(self, rows: Rows, *, probabilities: bool) -> Answer:
         held, gaps = self.rows(rows)
         total = self.walk.sums(self.values, held, np.zeros(self.classes), missing=gaps)
-        total = total / len(self.walk.roots)
+        total = total / self.walk.trees
         return Answer(total.argmax(axis=1), total if probabilities else None)
 
     def alone(self, row: Row, *, probabilities: bool) -> Answer | None:
         held = self.rows.alone(row)
         if held is None:
             return None
-        total = self.walk.sum_alone(self.values, held, None) / len(self.walk.roots)
+        total = self.walk.sum_alone(self.values, held, None) / self.walk.trees
         return Answer(total.argmax(axis=0, keepdims=True), total[np.newaxis] if probabilities else None)
