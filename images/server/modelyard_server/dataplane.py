@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import time
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from modelyard_server.serving import ServedModel
 
 _MESSAGE_LIMIT = 300
 _NAME_LIMIT = 128
+_FEW = 16
 
 
 class Came(NamedTuple):
@@ -30,8 +31,7 @@ class Came(NamedTuple):
     """Bytes of its body."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A request that was read and found to be what its model takes."""
 
     query: Query
@@ -136,7 +136,7 @@ def encode(document: Any) -> bytes:  # noqa: ANN401
 def _demand_numbers(found: Answer) -> None:
     """Raises RequestError with the first row whose prediction, or one of whose probabilities, is not a finite number."""
     for values in (found.predictions, found.probabilities):
-        if values is None or values.dtype.kind != "f":
+        if values is None or values.dtype.kind != "f" or _few_and_finite(values):
             continue
         finite = np.isfinite(values)
         if not finite.all():
@@ -144,6 +144,11 @@ def _demand_numbers(found: Answer) -> None:
             raise UnansweredError(
                 f"row {row}: the prediction is not a finite number; its values are too large"
             )
+
+
+def _few_and_finite(values: np.ndarray) -> bool:
+    """Whether they are so few that Python looks through them sooner than NumPy, and all are finite."""
+    return values.size <= _FEW and all(map(math.isfinite, values.ravel().tolist()))
 
 
 def _name(query: Query, request_id: str) -> str:

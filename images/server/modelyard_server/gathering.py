@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,10 +26,12 @@ MOST_ROWS = 256
 Outcome = Answer | Exception
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+Tell = Callable[[Outcome], None]
+
+
+class _Waiting(NamedTuple):
     asked: Asked
-    outcome: asyncio.Future[Answer]
+    tell: Tell
 
 
 class Gatherer:
@@ -47,18 +50,26 @@ class Gatherer:
         """The answer for one request. Raises what asking for it alone would, and OverloadedError."""
         if self._light:
             # It waits for no longer than this turn of the loop, and no more come than are admitted.
-            return await self._put(asked)
+            return await self._future(asked)
         with self._admission.queue():
-            return await self._put(asked)
+            return await self._future(asked)
 
-    def _put(self, asked: Asked) -> asyncio.Future[Answer]:
-        loop = asyncio.get_running_loop()
-        waiting = _Waiting(asked, loop.create_future())
-        self._waiting.append(waiting)
+    def put(self, asked: Asked, tell: Tell) -> None:
+        """Has ``tell`` called with the answer, or with what is raised instead, when this turn of the loop is over."""
+        self._waiting.append(_Waiting(asked, tell))
         if not self._scheduled:
             self._scheduled = True
-            loop.call_soon(self._turn)
-        return waiting.outcome
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def hurry(self) -> None:
+        """Asks a light model now for all that is there."""
+        if self._light:
+            self._turn()
+
+    def _future(self, asked: Asked) -> asyncio.Future[Answer]:
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.put(asked, partial(_settle, future))
+        return future
 
     def _turn(self) -> None:
         """Everything that became ready in this turn of the loop has been put in; now it is asked for."""
@@ -130,9 +141,13 @@ def _alone(predictor: Predictor, asked: Asked) -> Outcome:
 
 def _tell(batch: Sequence[_Waiting], found: Sequence[Outcome]) -> None:
     for each, outcome in zip(batch, found, strict=True):
-        if each.outcome.done():
-            continue
-        if isinstance(outcome, Exception):
-            each.outcome.set_exception(outcome)
-        else:
-            each.outcome.set_result(outcome)
+        each.tell(outcome)
+
+
+def _settle(future: asyncio.Future[Answer], outcome: Outcome) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

@@ -23,6 +23,7 @@ from modelyard_server.admission import Admission, AdmissionLimits
 from modelyard_server.keys import Keyring
 from modelyard_server.metrics import ServerMetrics
 from modelyard_server.models.bringing import S3_PATIENCE
+from modelyard_server.models.memory import give_back_what_is_large
 from modelyard_server.models.rehearsal import Rehearsals
 from modelyard_server.models.turns import Turns
 from modelyard_server.monitoring.logbook import Place as LogPlace
@@ -55,6 +56,7 @@ def run(environment: Mapping[str, str]) -> int:
         _log.error("%s cannot be used: %s", SERVER_VARIABLE, error)
         return ExitCode.INVALID_SPEC
     configure_logs(sys.stderr, settings.log_level)
+    give_back_what_is_large()
     if settings.processes == 1:
         return serve(settings, environment)
     supervisor = Supervisor(

@@ -103,6 +103,8 @@ class Serving:
     tried: Tried | None = None
     slow_seconds: float = math.inf
     """Answers of the champion that take longer are slow."""
+    at_once: dict[str, ServedModel] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """Who answers short requests, by their paths; found when it is first asked for."""
 
     @property
     def held(self) -> tuple[ServedModel, ...]:

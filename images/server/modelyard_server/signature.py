@@ -109,6 +109,7 @@ class Reader:
         self._columns = signature.columns
         self._names = signature.names
         self._known = frozenset(signature.names)
+        self._width = {len(signature.names)}
         self._numeric = signature.numeric
         self._counted = all(column.type in _COUNTED for column in signature.columns)
         self._whole = tuple(
@@ -125,10 +126,8 @@ class Reader:
         except (KeyError, TypeError):
             self._explain(records)
             raise
-        width = len(self._names)
-        for record in records:
-            if len(record) != width:
-                self._explain(records)
+        if set(map(len, records)) != self._width:
+            self._explain(records)
         return Rows(None, len(rows), rows)
 
     def from_lists(self, rows: Sequence[Any], names: Sequence[str] | None = None) -> Rows:

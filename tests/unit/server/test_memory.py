@@ -21,6 +21,32 @@ try:
 except MemoryError:
     print("refused")
 """
+_LOADING = """
+import threading
+from pathlib import Path
+from modelyard_server.models.memory import give_back_what_is_large
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1])
+
+def load():
+    held = bytearray(30 * 1024 * 1024)
+    del held  # from now on the C library keeps what is smaller
+    before = resident()
+    parts = [bytearray(2 * 1024 * 1024) for _ in range(8)]
+    del parts
+    print(resident() - before)
+
+give_back_what_is_large()
+thread = threading.Thread(target=load)
+thread.start()
+thread.join()
+"""
+
+
+def test_a_thread_that_loaded_a_model_keeps_nothing_of_what_it_freed() -> None:
+    done = subprocess.run([sys.executable, "-c", _LOADING], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 500, "pages of 4 KiB"
 
 
 def cgroup(directory: Path, limit: str, current: int, stat: str = "anon 1\ninactive_file 0\n") -> Path:

@@ -22,6 +22,7 @@ from modelyard_server.state import ServerState
 from modelyard_server.trial import agree
 from modelyard_server.web.admin import make_admin
 from modelyard_server.web.application import Application, Parts
+from modelyard_server.web.replies import Reply
 from tests.support.predictors import ROW, Constant, served
 
 SHORT = [(b"content-type", b"application/json"), (b"content-length", b"30")]
@@ -67,9 +68,12 @@ class Server:
         self.state.serving = replace(self.state.serving, tried=None, previous=previous)
         for _ in range(3):
             if at_once:
-                turn = self.application.at_once("/predict", SHORT)
+                way = self.application.way("/predict", SHORT)
+                turn = None if way is None else way.turn()
                 assert turn is not None
-                assert turn(json.dumps(ROW).encode()).status == 422
+                replies: list[Reply] = []
+                turn(json.dumps(ROW).encode(), replies.append)
+                assert [reply.status for reply in replies] == [422]
             else:
                 assert (await self.ask())[0] == 422
         await self.application.trials.idle()
@@ -128,15 +132,20 @@ async def test_the_log_names_the_version_that_answered_and_a_shadow_beside_it() 
 
 def test_what_is_answered_at_once_is_the_champions_own_and_counts_for_it() -> None:
     server = Server(ONES, TWOS, TrialMode.CANARY, percent=100)
-    assert server.application.at_once("/predict", SHORT) is None, "the candidate's share decides"
-    named = server.application.at_once("/v2/models/forest/versions/7/infer", SHORT)
+    way = server.application.way("/predict", SHORT)
+    named = server.application.way("/v2/models/forest/versions/7/infer", SHORT)
+    assert way is not None
+    assert way.turn() is None, "the candidate's share decides"
     assert named is not None
+    assert named.turn() is not None
     assert server.state.serving is not None
     server.state.serving = replace(server.state.serving, tried=None, slow_seconds=0.0)
-    turn = server.application.at_once("/predict", SHORT)
-    assert turn is not None
-    assert turn(json.dumps(ROW).encode()).status == 200
-    assert turn(b"{}").status == 400
+    replies: list[Reply] = []
+    for body in (json.dumps(ROW).encode(), b"{}"):
+        turn = way.turn()
+        assert turn is not None
+        turn(body, replies.append)
+    assert [reply.status for reply in replies] == [200, 400]
     counts = server.state.route_state().counts[0]
     assert (counts.requests, counts.errors, counts.slow) == (2, 0, 1)
 

@@ -24,7 +24,7 @@ class TypedDialect:
         """Rows of the request."""
         body = demand_object(document, '{"rows": [{…}]}')
         rows = body.get(_ROWS)
-        if _ROWS not in body or (_ROWS in reader.signature.names and not isinstance(rows, list)):
+        if not isinstance(rows, list) and (_ROWS not in body or _ROWS in reader.signature.names):
             return Query(reader.from_records([body]), probabilities=True)
         refuse_unknown(body, _KNOWN, "the body")
         if not isinstance(rows, list):

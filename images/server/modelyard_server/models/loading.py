@@ -26,7 +26,7 @@ _TOLERANCE = 1e-9
 """Golden answers are numbers of another machine, whose vector instructions may round the last bits otherwise."""
 _LIGHT_SECONDS = 0.002
 """A model whose row takes longer is kept off the event loop."""
-_GATHERED_SECONDS = 0.0001
+_GATHERED_SECONDS = 0.00003
 """Below this, to gather requests costs more than it saves."""
 _GATHERING_GAIN = 1.5
 """Rows are asked together where a call for several costs less by this than one for each."""

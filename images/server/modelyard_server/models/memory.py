@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import resource
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ Room = Callable[[], int | None]
 _MIB = 1024 * 1024
 _REMEDY = "raise spec.serving.resources.limits.memory"
 _CGROUP = Path("/sys/fs/cgroup")
+_M_MMAP_THRESHOLD = -3
+_LARGE_BYTES = _MIB
 _NO_LIMIT = 2**60
 """What version 1 of control groups has for none is a little less than 2**63."""
 
@@ -79,6 +82,16 @@ def too_large(free: int | None) -> str:
     """What is said of a model that took more than there is."""
     left = "" if free is None else f", which are {free // _MIB} MiB"
     return f"the model does not fit the memory that the pod has left{left}; {_REMEDY}"
+
+
+def give_back_what_is_large() -> None:
+    """From now on what is freed goes back to the system where it was a megabyte or more.
+
+    Else the C library, once it has seen a large model's file freed, keeps up to 64 MiB for each thread that loaded one.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc has it, others do not
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 def limit_data(more: int) -> None:

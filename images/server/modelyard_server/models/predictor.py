@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """One prediction a row; probabilities, where they were asked for, in the order of the labels."""
 
     predictions: np.ndarray

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from modelyard_server.dialects.binary import BinaryInferenceDialect
 from modelyard_server.dialects.inference import InferenceDialect
 from modelyard_server.dialects.mlflow import MLflowDialect
 from modelyard_server.dialects.typed import TypedDialect
-from modelyard_server.errors import Header, RequestError, UnansweredError
+from modelyard_server.errors import Header, RequestError
 from modelyard_server.gathering import MOST_ROWS, Gatherer
 from modelyard_server.metrics import ServerMetrics
 from modelyard_server.models.predictor import Answer
@@ -42,26 +41,16 @@ from modelyard_server.web.asgi import (
     respond,
 )
 from modelyard_server.web.feedback import Feedback
-from modelyard_server.web.lane import INLINE_BYTES, short_enough
+from modelyard_server.web.lane import INLINE_BYTES, Way, short_enough
 from modelyard_server.web.pages import Pages
-from modelyard_server.web.replies import Reply, Turn, answered, broken, refused
+from modelyard_server.web.replies import Reply, answered, broken, refused
+from modelyard_server.web.ways import ShortWays, Target
 
 _READING = frozenset({"GET", "HEAD"})
 _MODELS = "/v2/models/"
 _PATHS_KEPT = 64
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Target:
-    """Who is asked, and in which dialect."""
-
-    dialect: Dialect
-    path: str
-    """Path as it is counted: without the names in it."""
-    model: str | None = None
-    version: str | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +89,9 @@ class Application:
         self._fixed = len(self._targets)
         self._pages = Pages(parts.state, parts.metrics, parts.siblings)
         self._gatherers: WeakKeyDictionary[ServedModel, Gatherer] = WeakKeyDictionary()
+        self._ways = ShortWays(
+            parts.state, self.ids, self._count, self._gatherer, self._hurry, self.trials.doubt
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the life of the application."""
@@ -120,43 +112,10 @@ class Application:
         else:
             await self._parts.admin(scope, receive, send)
 
-    def at_once(self, path: str, headers: Sequence[Header]) -> Turn | None:
-        """What answers a short request with this head right where it is read; None where it takes the long way."""
+    def way(self, path: str, headers: Sequence[Header]) -> Way | None:
+        """See ``Replying``."""
         target = self._target(path) if short_enough(headers, self._short) else None
-        serving = self._state.serving
-        if target is None or serving is None or self._state.draining:
-            return None
-        try:
-            served = serving.find(target.model, target.version)
-        except RequestError:
-            return None
-        model = served.model
-        if not model.light or model.gathers or (serving.tried is not None and target.version is None):
-            return None
-        request_id = self.ids.name(given_id(headers))
-        return partial(self._reply, target, serving.slow_seconds, served, request_id)
-
-    def _reply(
-        self, target: Target, slow_seconds: float, served: ServedModel, request_id: str, body: bytes
-    ) -> Reply:
-        """The answer to a whole request, which never fails; counted as ``trial.counted`` does."""
-        tally = served.tally
-        tally.requests += 1
-        start = time.perf_counter()
-        try:
-            reply = answered(served, answer(served, target.dialect, body, request_id), request_id)
-            tally.slow += time.perf_counter() - start > slow_seconds
-        except RequestError as error:
-            reply = refused(target.dialect, error, request_id)
-            if isinstance(error, UnansweredError):
-                again = partial(read, dialect=target.dialect, body=body, request_id=request_id)
-                self.trials.doubt(self._state.demand(), served, again, len(body))
-        except Exception:  # noqa: BLE001  whatever it was, the client gets an answer
-            _log.exception("a request failed")
-            tally.errors += 1
-            reply = broken(target.dialect, request_id)
-        self._count(target, reply)
-        return reply
+        return None if target is None else self._ways.way(target, path, given_id(headers))
 
     async def predict(self, served: ServedModel, asked: Asked) -> Answer:
         """The answer to a request that was read elsewhere, in the way that suits the model. Raises as the model does."""
@@ -267,6 +226,10 @@ class Application:
         if found is None:
             found = self._gatherers[served] = Gatherer(served.model, self._parts.admission)
         return found
+
+    def _hurry(self) -> None:
+        for gatherer in list(self._gatherers.values()):
+            gatherer.hurry()
 
     def _count(self, target: Target, reply: Reply) -> None:
         self._state.count(reply.status)

@@ -13,8 +13,8 @@ from modelyard_server.errors import Header, RequestError
 from modelyard_server.keys import Keyring, Reason, RefusedError
 from modelyard_server.series import Counter, Gauge, Registry
 from modelyard_server.web.asgi import Receive, Scope, Send, respond
-from modelyard_server.web.lane import Replying
-from modelyard_server.web.replies import Reply, Turn, refused
+from modelyard_server.web.lane import Replying, Way
+from modelyard_server.web.replies import Deliver, Reply, Turn, refused
 
 OPEN = frozenset(
     {
@@ -75,13 +75,10 @@ class Guard:
         reply = refused(_dialect(scope["path"]), error)
         await respond(send, reply.status, reply.body, headers=reply.headers)
 
-    def at_once(self, path: str, headers: Sequence[Header]) -> Turn | None:
+    def way(self, path: str, headers: Sequence[Header]) -> Way | None:
         """See ``Replying``; who is not let through is told so at once."""
-        turn = self._application.at_once(path, headers)
-        if turn is None:
-            return None
-        error = self.check(path, headers)
-        return turn if error is None else _refusing(refused(_dialect(path), error))
+        way = self._application.way(path, headers)
+        return None if way is None else _GuardedWay(self, way, path, tuple(headers))
 
     def check(self, path: str, headers: Iterable[Header]) -> RequestError | None:
         """Why a request is not let through, counted; None where it is. Names of headers are in lower case.
@@ -99,6 +96,24 @@ class Guard:
             self._metrics.keys.set(len(self._keyring.names))
         self._metrics.requests.labels(name).inc()
         return None
+
+
+class _GuardedWay:
+    """A short way on which every request is asked for its key: it may be replaced at any time."""
+
+    def __init__(self, guard: Guard, way: Way, path: str, headers: tuple[Header, ...]) -> None:
+        self._guard = guard
+        self._way = way
+        self._path = path
+        self._headers = headers
+        self.hurry = way.hurry
+
+    def turn(self) -> Turn | None:
+        turn = self._way.turn()
+        if turn is None:
+            return None
+        error = self._guard.check(self._path, self._headers)
+        return turn if error is None else _refusing(refused(_dialect(self._path), error))
 
 
 def is_open(path: str) -> bool:
@@ -123,7 +138,7 @@ def _dialect(path: str) -> Dialect:
 
 
 def _refusing(reply: Reply) -> Turn:
-    def refuse(_body: bytes) -> Reply:
-        return reply
+    def refuse(_body: bytes, deliver: Deliver) -> None:
+        deliver(reply)
 
     return refuse

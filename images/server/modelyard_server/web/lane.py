@@ -3,13 +3,16 @@
 uvicorn makes a scope, a cycle with an event and a task for every request, which together cost several times what a small
 model does. A short POST of JSON to a light model needs none of them: it is answered when its last byte is there. Whatever is
 in any way out of the ordinary goes the long way, through the ASGI application, which answers the same.
+
+Clients send the same head with every request, or one that differs in the length of the body. Heads of the short way are
+remembered to the byte with what they were found to mean, so that they are parsed once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from modelyard_server.errors import Header
 from modelyard_server.web.asgi import BINARY, JSON, Receive, Scope, Send
@@ -25,6 +28,22 @@ _SPECIAL = frozenset(
 _MOST_DIGITS = 5
 
 
+_MOST_KNOWN = 512
+_LONGEST_KNOWN = 4096
+
+
+class Way(Protocol):
+    """How requests with one head are answered on the short way."""
+
+    def turn(self) -> Turn | None:
+        """What answers the next of them right where it is read; None where it takes the long way this time."""
+        ...
+
+    def hurry(self) -> None:
+        """Has those answered that wait for others of the same turn of the loop."""
+        ...
+
+
 class Replying(Protocol):
     """An ASGI application that answers some requests at once."""
 
@@ -32,9 +51,33 @@ class Replying(Protocol):
         """One request on the long way, or the life of the application."""
         ...
 
-    def at_once(self, path: str, headers: Sequence[Header]) -> Turn | None:
-        """What answers a request with this head at once, its names in lower case; None where it takes the long way."""
+    def way(self, path: str, headers: Sequence[Header]) -> Way | None:
+        """The short way of requests with this head, its names in lower case; None where they take the long way, always."""
         ...
+
+
+class Known(NamedTuple):
+    """A head that was read before."""
+
+    way: Way
+    length: int
+    """Of the body."""
+
+
+class Lane:
+    """The short way of a server, with the heads that are known on it."""
+
+    def __init__(self, replying: Replying) -> None:
+        self.replying = replying
+        self.known: dict[bytes, Known] = {}
+
+    def learn(self, head: bytes, known: Known) -> None:
+        """Remembers a head. Where every request has another, none is remembered for long."""
+        if len(head) > _LONGEST_KNOWN:
+            return
+        if len(self.known) >= _MOST_KNOWN:
+            self.known.clear()
+        self.known[head] = known
 
 
 def short_enough(headers: Sequence[Header], most: int = INLINE_BYTES) -> bool:
@@ -52,10 +95,13 @@ def short_enough(headers: Sequence[Header], most: int = INLINE_BYTES) -> bool:
 
 def message(reply: Reply, defaults: Sequence[Header], *, close: bool) -> bytes:
     """A whole response as it goes over the wire; ``defaults`` are the server's own headers."""
-    parts = [b"HTTP/1.1 %d %b\r\n" % (reply.status, _REASONS.get(reply.status, b""))]
-    parts += [b"%b: %b\r\n" % header for header in defaults]
-    parts.append(b"content-type: %b\r\ncontent-length: %d\r\n" % (reply.content_type, len(reply.body)))
-    parts += [b"%b: %b\r\n" % header for header in reply.headers]
-    parts.append(b"connection: close\r\n\r\n" if close else b"\r\n")
-    parts.append(reply.body)
-    return b"".join(parts)
+    lines = b"".join([b"%b: %b\r\n" % header for header in (*defaults, *reply.headers)])
+    return b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\ncontent-length: %d\r\n%b%b\r\n%b" % (
+        reply.status,
+        _REASONS.get(reply.status, b""),
+        reply.content_type,
+        len(reply.body),
+        lines,
+        b"connection: close\r\n" if close else b"",
+        reply.body,
+    )

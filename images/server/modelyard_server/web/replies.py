@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
+from typing import NamedTuple
 
 from modelyard_server.dataplane import encode
 from modelyard_server.dialects.base import Dialect
@@ -15,8 +15,7 @@ from modelyard_server.web.asgi import JSON, REQUEST_ID
 _OK = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """Status, body and what the head says beyond its length."""
 
     status: int
@@ -30,8 +29,9 @@ class Reply:
         return "200" if self.status == _OK else str(self.status)
 
 
-Turn = Callable[[bytes], Reply]
-"""Answers the body of a request whose head was read; it never fails."""
+Deliver = Callable[[Reply], None]
+Turn = Callable[[bytes, Deliver], None]
+"""Answers the body of a request whose head was read, at once or when this turn of the loop is over; it never fails."""
 
 
 def answered(served: ServedModel, body: bytes, request_id: str) -> Reply:
