@@ -13,7 +13,7 @@ from bringup.paths import REPOSITORY
 from tests.bench.figures import Figure, summarise, table, write_between, write_document
 from tests.bench.serving.cases import COMPILED, LINE, NOT_COMPILED, Served, served
 from tests.bench.serving.contenders import CONTENDERS, TWO, Contender
-from tests.bench.serving.goals import judgement, relations
+from tests.bench.serving.goals import judgement, listed, relations
 from tests.bench.serving.measuring import Extent, measured
 from tests.support.s3 import S3Server, running_store
 
@@ -58,7 +58,7 @@ def main() -> None:
     sys.stdout.write(f"{text}\n{judgement(summaries)}\n")
     write_document(summaries, _BUILD / "serving.json")
     if given.docs:
-        write_between(given.docs, "serving", text)
+        write_between(given.docs, "serving", f"{text}\n{listed(summaries)}\n")
     if failed:
         # What the others cost is not thrown away for it, but a run without all of ours is no good one.
         sys.exit(f"not measured: {', '.join(failed)}")

@@ -58,3 +58,8 @@ def relations(figures: Sequence[Figure]) -> Iterator[Figure]:
 def judgement(summaries: Sequence[Summary]) -> str:
     """One line a goal: what was promised, what was measured, kept or missed."""
     return judged(GOALS, summaries)
+
+
+def listed(summaries: Sequence[Summary]) -> str:
+    """The same as a list for a page, so that what it says of a run is what the run found."""
+    return "\n".join(f"- {line}" for line in judgement(summaries).splitlines())

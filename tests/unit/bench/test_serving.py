@@ -18,7 +18,7 @@ from tests.bench.figures import Figure, summarise
 from tests.bench.serving.answers import compared
 from tests.bench.serving.cases import Served
 from tests.bench.serving.contenders import CONTENDERS
-from tests.bench.serving.goals import judgement, relations
+from tests.bench.serving.goals import judgement, listed, relations
 from tests.bench.serving.load import Client, closed_loop, open_loop, summary
 from tests.bench.serving.names import FLOOR, LIKELY, MLSERVER, MODELYARD, OTHERWISE, RATE, of_rate
 
@@ -106,6 +106,8 @@ def test_our_rate_is_held_against_each_of_the_others_and_against_the_goals() -> 
     assert f"kept: {case}: rate relative to {FLOOR} at least 0.7; measured 1.07" in told
     assert f"MISSED: {case}: p99 at 1,000/s at most 3 ms; measured 4" in told
     assert f"not measured: {case}: RSS at most 120 MiB" in told
+    page = listed(summarise([*figures, *relations(figures)])).splitlines()
+    assert page == [f"- {line}" for line in told.splitlines()]
 
 
 OURS = CONTENDERS[0]
