@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -73,6 +75,61 @@ def test_health_and_metadata_are_those_of_the_http_half(client: Client) -> None:
     model = client.call("ModelMetadata", name="iris")
     assert (model.platform, list(model.versions)) == ("modelyard_compiled", ["3"])
     assert [column.name for column in model.inputs] == [column.name for column in FITTED.inputs]
+
+
+def health(channel: grpc.Channel, service: str) -> int:
+    """What the health service of gRPC says, read as a client with the published file reads it."""
+    ask = channel.unary_unary("/grpc.health.v1.Health/Check")
+    asked = b"\n" + bytes([len(service)]) + service.encode() if service else b""
+    field, status = ask(asked, timeout=30)
+    assert field == 0b1000, "field 1, a number"
+    return int(status)
+
+
+def test_the_health_service_of_grpc_answers_for_the_server_and_for_its_service(
+    minio_server: S3Server, tmp_path: Path
+) -> None:
+    port = free_port()
+    with (
+        running_server(tmp_path, minio_server, fresh_project(), grpc_port=port) as server,
+        grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        assert [health(channel, service) for service in ("", SERVICE)] == [2, 2]
+        server.await_route(server.route(build_compiled(FITTED).write(server.store, "3")))
+        assert [health(channel, service) for service in ("", SERVICE)] == [1, 1]
+        with pytest.raises(grpc.RpcError) as refusal:
+            health(channel, "another.Service")
+        assert refusal.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_a_pod_is_ready_over_grpc_when_all_of_its_processes_are(
+    minio_server: S3Server, tmp_path: Path
+) -> None:
+    port = free_port()
+    with running_server(tmp_path, minio_server, fresh_project(), grpc_port=port, processes=2) as server:
+        server.await_route(server.route(build_compiled(FITTED).write(server.store, "3")))
+        assert server.process is not None
+        parent = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+        stopped = int(parent.read_text().split()[0])
+        os.kill(stopped, signal.SIGSTOP)
+        try:
+            until(lambda: ready_over(port) is False, 60, "the pod not being ready")
+        finally:
+            os.kill(stopped, signal.SIGCONT)
+        until(lambda: ready_over(port), 60, "the pod being ready again")
+
+
+def ready_over(port: int) -> bool | None:
+    """Over a connection of its own; None where the process that got it does not answer."""
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    with grpc.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
+        ask = channel.unary_unary(
+            f"/{SERVICE}/ServerReady", response_deserializer=MESSAGES.of("ServerReadyResponse").FromString
+        )
+        try:
+            return bool(ask(b"", timeout=5).ready)
+        except grpc.RpcError:
+            return None
 
 
 @pytest.mark.parametrize("raw", [True, False], ids=["raw", "by type"])
@@ -170,6 +227,7 @@ def test_only_who_brings_a_key_is_answered_and_probes_need_none(
             asked = {"model_name": "iris", "inputs": [tensor()], "raw_input_contents": [MATRIX.tobytes()]}
             assert client.call("ServerReady").ready
             assert client.call("ModelReady", name="iris").ready
+            assert health(channel, "") == 1
             for method, fields in (("ModelInfer", asked), ("ModelMetadata", {"name": "iris"})):
                 with pytest.raises(grpc.RpcError) as refusal:
                     client.call(method, **fields)

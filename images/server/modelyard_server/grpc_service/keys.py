@@ -26,6 +26,7 @@ _PATHS = {
     "ServerReady": "/v2/health/ready",
     "ServerMetadata": "/v2",
     "ModelReady": "/v2/models/any/ready",
+    "Check": "/v2/health/ready",
 }
 """Methods that stand for pages which may be open; every other is guarded as a prediction is."""
 _PREDICTION = "/v2/models/any/infer"

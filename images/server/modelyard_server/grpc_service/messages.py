@@ -85,21 +85,33 @@ _MESSAGES: Mapping[str, tuple[str, ...]] = {
 }
 
 
+HEALTH_PACKAGE = "grpc.health.v1"
+HEALTH_SERVICE = f"{HEALTH_PACKAGE}.Health"
+_HEALTH: Mapping[str, tuple[str, ...]] = {
+    "HealthCheckRequest": ("string service = 1",),
+    # An enumeration in the published file, which is a number on the wire.
+    "HealthCheckResponse": ("int32 status = 1",),
+}
+SERVING, NOT_SERVING = 1, 2
+"""Its values."""
+
+
 class Messages:
     """Classes of messages by name, in a pool of their own: a client in the same process may have its own."""
 
     def __init__(self) -> None:
         self._pool = DescriptorPool()
-        self._pool.Add(_file())
+        for package, messages in ((PACKAGE, _MESSAGES), (HEALTH_PACKAGE, _HEALTH)):
+            self._pool.Add(_file(package, messages))
 
-    def of(self, name: str) -> Any:  # noqa: ANN401  classes that are made at run time
+    def of(self, name: str, package: str = PACKAGE) -> Any:  # noqa: ANN401  classes that are made at run time
         """The class of a message."""
-        return GetMessageClass(self._pool.FindMessageTypeByName(f"{PACKAGE}.{name}"))
+        return GetMessageClass(self._pool.FindMessageTypeByName(f"{package}.{name}"))
 
 
-def _file() -> FileDescriptorProto:
-    file = FileDescriptorProto(name="modelyard/inference.proto", package=PACKAGE, syntax="proto3")
-    for name, fields in _MESSAGES.items():
+def _file(package: str, messages: Mapping[str, tuple[str, ...]]) -> FileDescriptorProto:
+    file = FileDescriptorProto(name=f"modelyard/{package}.proto", package=package, syntax="proto3")
+    for name, fields in messages.items():
         message = file.message_type.add(name=name)
         for field in fields:
             _add(message, field)

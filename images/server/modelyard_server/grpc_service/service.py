@@ -16,8 +16,16 @@ from modelyard_server.dataplane import Asked, Came, compose, observe, read_docum
 from modelyard_server.dialects.inference import InferenceDialect, model_metadata, server_metadata
 from modelyard_server.errors import NotReadyError, RequestError
 from modelyard_server.grpc_service.keys import KeysInterceptor, code_of, headers_of
-from modelyard_server.grpc_service.messages import SERVICE, Messages
+from modelyard_server.grpc_service.messages import (
+    HEALTH_PACKAGE,
+    HEALTH_SERVICE,
+    NOT_SERVING,
+    SERVICE,
+    SERVING,
+    Messages,
+)
 from modelyard_server.grpc_service.translating import document_of, fill
+from modelyard_server.processes.siblings import all_ready
 from modelyard_server.serving import ServedModel
 from modelyard_server.trial import Asking
 from modelyard_server.web.application import Application, Parts
@@ -26,19 +34,28 @@ from modelyard_server.web.guarding import Guard
 
 _PATH = "grpc"
 _GRACE_SECONDS = 20.0
+_MOST_CALLS = 1024
+"""At once; more are refused with RESOURCE_EXHAUSTED."""
+_LIMITS = (
+    ("grpc.max_concurrent_streams", 256),
+    ("grpc.max_metadata_size", 64 * 1024),
+    ("grpc.max_connection_idle_ms", 300_000),
+)
+"""Of one connection."""
 _METHODS = ("ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata", "ModelInfer")
 
 _log = logging.getLogger(__name__)
 
 
 class InferenceService:
-    """The six methods of the protocol."""
+    """The six methods of the protocol, and the health service of gRPC."""
 
     def __init__(self, application: Application, parts: Parts, guard: Guard | None = None) -> None:
         self._application = application
         self._state = parts.state
         self._metrics = parts.metrics
         self._admission = parts.admission
+        self._siblings = parts.siblings
         self._guard = guard
         self._messages = Messages()
         self._dialect = InferenceDialect()
@@ -49,16 +66,19 @@ class InferenceService:
             "ServerMetadata": self._server,
             "ModelMetadata": self._model,
             "ModelInfer": self._infer,
+            "Check": self._check,
         }
 
     @asynccontextmanager
     async def listening(self, port: int, max_bytes: int) -> AsyncIterator[None]:
         """Answers for the time of the block; processes of one pod share the port."""
-        options = [("grpc.max_receive_message_length", max_bytes), ("grpc.so_reuseport", 1)]
+        options = [("grpc.max_receive_message_length", max_bytes), ("grpc.so_reuseport", 1), *_LIMITS]
         keys = [] if self._guard is None else [KeysInterceptor(self._guard)]
-        server = grpc.aio.server(interceptors=keys, options=options)
-        handlers = {name: self._handler(name) for name in _METHODS}
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+        server = grpc.aio.server(interceptors=keys, options=options, maximum_concurrent_rpcs=_MOST_CALLS)
+        handlers = {name: self._handler(name, self._messages.of(f"{name}Request")) for name in _METHODS}
+        check = {"Check": self._handler("Check", self._messages.of("HealthCheckRequest", HEALTH_PACKAGE))}
+        for service, answers in ((SERVICE, handlers), (HEALTH_SERVICE, check)):
+            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, answers),))
         server.add_insecure_port(f"0.0.0.0:{port}")
         await server.start()
         try:
@@ -66,7 +86,7 @@ class InferenceService:
         finally:
             await server.stop(_GRACE_SECONDS)
 
-    def _handler(self, name: str) -> Any:  # noqa: ANN401  grpc has no types
+    def _handler(self, name: str, kind: Any) -> Any:  # noqa: ANN401  grpc has no types
         answer = self._answers[name]
 
         async def method(request: Any, context: Any) -> Any:  # noqa: ANN401
@@ -80,7 +100,7 @@ class InferenceService:
 
         return grpc.unary_unary_rpc_method_handler(
             method,
-            request_deserializer=self._messages.of(f"{name}Request").FromString,
+            request_deserializer=kind.FromString,
             response_serializer=lambda message: message.SerializeToString(),
         )
 
@@ -90,7 +110,17 @@ class InferenceService:
 
     async def _ready(self, request: Any, context: Any) -> Any:  # noqa: ANN401
         del request, context
-        return self._messages.of("ServerReadyResponse")(ready=self._state.ready)
+        ready = await all_ready(self._state.ready, self._siblings)
+        return self._messages.of("ServerReadyResponse")(ready=ready)
+
+    async def _check(self, request: Any, context: Any) -> Any:  # noqa: ANN401
+        """The health service of gRPC itself, which probes and balancers ask."""
+        del context
+        if request.service not in {"", SERVICE}:
+            raise RequestError(f"there is no service {request.service[:80]!r}", HTTPStatus.NOT_FOUND)
+        ready = await all_ready(self._state.ready, self._siblings)
+        status = SERVING if ready else NOT_SERVING
+        return self._messages.of("HealthCheckResponse", HEALTH_PACKAGE)(status=status)
 
     async def _model_ready(self, request: Any, context: Any) -> Any:  # noqa: ANN401
         del context

@@ -150,6 +150,11 @@ class Siblings(Alone):
         return found
 
 
+async def all_ready(own: bool, siblings: Alone) -> bool:  # noqa: FBT001  what a process says of itself
+    """Whether the pod is ready: all of its processes are."""
+    return own and all(told is not None and told.ready for told in await siblings.told())
+
+
 def of_pod(own: RouteState, others: Sequence[Told | None]) -> RouteState:
     """The state of the process that is furthest behind, as the pod serves a route when all of its processes do.
 

@@ -13,7 +13,7 @@ from modelyard_server.dataplane import encode
 from modelyard_server.dialects.inference import InferenceDialect, model_metadata, server_metadata
 from modelyard_server.errors import NotReadyError, RequestError
 from modelyard_server.metrics import ServerMetrics
-from modelyard_server.processes.siblings import Alone
+from modelyard_server.processes.siblings import Alone, all_ready
 from modelyard_server.state import ServerState
 from modelyard_server.web.asgi import TEXT
 from modelyard_server.web.replies import Reply, refused
@@ -79,9 +79,7 @@ class Pages:
         return Reply(HTTPStatus.OK, text, content_type=_METRICS_TYPE)
 
     async def _is_ready(self) -> bool:
-        if not self._state.ready:
-            return False
-        return all(told is not None and told.ready for told in await self._siblings.told())
+        return await all_ready(self._state.ready, self._siblings)
 
 
 @dataclass(frozen=True, slots=True)
