@@ -180,6 +180,15 @@ class ObjectStore:
         for entry in self.entries(prefix):
             yield entry.key
 
+    def folders(self, prefix: str) -> list[str]:
+        """Names of what is directly below a prefix and has objects below itself, in the store's order."""
+
+        def listed() -> list[str]:
+            found = obstore.list_with_delimiter(self._store, f"{prefix}/")["common_prefixes"]
+            return [path.rstrip("/").rpartition("/")[2] for path in found]
+
+        return self._answer(prefix, listed)
+
     def entries(self, prefix: str) -> list[Entry]:
         """Objects below a prefix (whole path segments), in the store's order."""
 

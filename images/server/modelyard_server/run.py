@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from modelyard_api.contract.exit_codes import ExitCode
+from modelyard_api.contract.monitoring import feedback_prefix, predictions_prefix
 from modelyard_api.contract.steps import SERVER_VARIABLE, ServerSettings
 from modelyard_runtime.credentials import Credentials
 from modelyard_runtime.errors import StepError
@@ -29,6 +30,7 @@ from modelyard_server.models.turns import Turns
 from modelyard_server.monitoring.logbook import Place as LogPlace
 from modelyard_server.monitoring.metrics import MonitoringMetrics
 from modelyard_server.monitoring.monitor import Monitor
+from modelyard_server.monitoring.retention import Retention
 from modelyard_server.processes.siblings import Alone, Own, Siblings
 from modelyard_server.processes.supervisor import Place, Supervisor
 from modelyard_server.routing import RouteKeeper
@@ -73,11 +75,13 @@ def serve(settings: ServerSettings, environment: Mapping[str, str], place: Place
         _log.error("%s", error)
         return ExitCode.PLATFORM
     state, metrics = ServerState(), ServerMetrics()
-    monitor = make_monitor(settings, store, metrics)
+    monitoring = MonitoringMetrics(metrics.registry)
+    monitor = make_monitor(settings, store, monitoring)
     loads = Rehearsals(store, settings, Turns.of(settings.promotion, settings.port), environment)
     keeper = RouteKeeper(Path(settings.route_path), loads.load, state, metrics, monitor)
     siblings: Alone = Alone()
-    beside: list[Beside] = []
+    # One process of a pod is enough for it.
+    beside = _retention(settings, store, monitoring) if place is None or place.number == 0 else []
     if place is not None:
         among = Siblings(place, Own(metrics.registry, lambda: state.ready, state.route_state))
         among.resume()
@@ -115,10 +119,19 @@ async def _keep(keeper: RouteKeeper, beside: Sequence[Beside]) -> None:
         await keeper.run()
 
 
-def make_monitor(settings: ServerSettings, store: ObjectStore, metrics: ServerMetrics) -> Monitor:
+def make_monitor(settings: ServerSettings, store: ObjectStore, metrics: MonitoringMetrics) -> Monitor:
     """What looks at the answers; files of the prediction log carry the pod's name."""
     place = LogPlace(store.endpoint.prefix, settings.promotion, socket.gethostname())
-    return Monitor(settings.monitoring, place, store.create, MonitoringMetrics(metrics.registry))
+    return Monitor(settings.monitoring, place, store.create, metrics)
+
+
+def _retention(settings: ServerSettings, store: ObjectStore, metrics: MonitoringMetrics) -> list[Beside]:
+    """What removes files of the log whose time is over, where they have one."""
+    log, project = settings.monitoring.log, store.endpoint.prefix
+    if log is None or log.retention_days is None:
+        return []
+    prefixes = [of(project, settings.promotion) for of in (predictions_prefix, feedback_prefix)]
+    return [Retention(store, prefixes, log.retention_days, metrics.removed).sweeping()]
 
 
 def _guard(application: Application, settings: ServerSettings, metrics: ServerMetrics) -> Guard | None:

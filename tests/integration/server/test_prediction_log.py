@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -63,6 +64,26 @@ def test_what_was_answered_and_labelled_is_on_s3_when_the_server_stops(server: S
     assert first["confidence"] is not None
     (told,) = tables(server, feedback_prefix(prefix, "test")).to_pylist()
     assert (told["request_id"], told["row"], told["label"]) == ("mine", 1, label["label"])
+
+
+def test_days_whose_time_is_over_are_removed_and_nothing_else(minio_server: S3Server, tmp_path: Path) -> None:
+    project, today = fresh_project(), datetime.now(UTC).date()
+    prefix, store = minio_server.endpoint(project).prefix, minio_server.store(project)
+    days = {age: f"date={today - timedelta(days=age)}" for age in (0, 29, 30, 31, 400)}
+    roots = [each(prefix, "test") for each in (predictions_prefix, feedback_prefix)]
+    kept = {f"{root}/{days[age]}/a.parquet" for root in roots for age in (0, 29, 30)}
+    kept |= {f"{roots[0]}/date=someday/a.parquet", f"{roots[0]}/a.parquet"}
+    kept.add(f"{predictions_prefix(prefix, 'another')}/{days[400]}/a.parquet")
+    over = {f"{root}/{days[age]}/{name}.parquet" for root in roots for age in (31, 400) for name in "ab"}
+    for key in kept | over:
+        store.create(key, b"rows")
+    monitoring = MonitoringSettings(log=LogSettings(retention_days=30))
+    with running_server(tmp_path, minio_server, project, monitoring=monitoring) as server:
+        until(lambda: not over & set(store.keys(prefix)), 30, "old days being removed")
+        assert kept <= set(store.keys(prefix))
+        told = f"modelyard_server_prediction_log_removed_total {len(over)}.0"
+        with server.client() as client:
+            until(lambda: told in client.get("/metrics").text, 10, "their number being told")
 
 
 def correct(client: httpx.Client) -> float:

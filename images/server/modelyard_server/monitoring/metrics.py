@@ -32,6 +32,7 @@ class MonitoringMetrics:
         self.logged = counter("prediction_log_rows_total", "Rows taken into the prediction log")
         self._dropped = counter("prediction_log_dropped_total", "Rows that were not logged", ("reason",))
         self.files = counter("prediction_log_files_total", "Files handed to the store", ("kind",))
+        self.removed = counter("prediction_log_removed_total", "Files removed because their time is over", ())
         self.labels = counter(
             "feedback_labels_total",
             "True labels, by whether this process still held the answer",

@@ -14,6 +14,8 @@ class LogSettings(StatusModel):
 
     sample_percent: str = "100"
     """Percent of the requests that are logged, chosen by their ids: every pod chooses the same."""
+    retention_days: int | None = None
+    """Days after which files of predictions and of labels are removed; None keeps them."""
     file_rows: int = 50_000
     """Rows after which a file is written."""
     file_bytes: int = 8 * 1024 * 1024

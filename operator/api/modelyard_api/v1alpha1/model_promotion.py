@@ -110,6 +110,8 @@ class PredictionLog(ApiModel):
 
     sample_percent: Percent = "100"
     """Percent of the requests that are logged, chosen by their ids."""
+    retention_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+    """Days after which the servers remove files of predictions and of labels; unset, nobody does."""
 
 
 class Drift(ApiModel):

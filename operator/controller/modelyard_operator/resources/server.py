@@ -151,7 +151,9 @@ def _pod(wanted: ServerPods) -> PodSpec:
 def _monitoring(serving: Serving) -> MonitoringSettings:
     log, drift = serving.prediction_log, serving.drift
     return MonitoringSettings(
-        log=None if log is None else LogSettings(sample_percent=log.sample_percent),
+        log=None
+        if log is None
+        else LogSettings(sample_percent=log.sample_percent, retention_days=log.retention_days),
         drift=DriftSettings(window_rows=drift.window_rows, false_alarm_percent=drift.false_alarm_percent),
     )
 
