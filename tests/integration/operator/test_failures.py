@@ -1,6 +1,8 @@
 """Failures: each gets its class, its words and the right number of attempts, whoever noticed it."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -13,6 +15,9 @@ from tests.support.resources import dataset, failed, loaded, trained, training_j
 from tests.support.waiting import until
 
 QUOTA = Kind("api/v1", "resourcequotas")
+_WORK = {"restartPolicy": "Never", "containers": [{"name": "one", "image": "one"}]}
+ONE_POD: Document = {"apiVersion": "v1", "kind": "Pod", "spec": _WORK}
+ONE_JOB: Document = {"apiVersion": "batch/v1", "kind": "Job", "spec": {"template": {"spec": _WORK}}}
 
 
 def test_a_failure_of_the_data_is_final_and_says_field_value_and_remedy(project: Project) -> None:
@@ -235,33 +240,41 @@ def test_suspension_holds_work_back_stops_it_and_lets_it_go_on(project: Project)
 
 def test_a_pod_that_the_quota_does_not_allow_is_told_and_waited_for(project: Project) -> None:
     project.load_houses()
-    set_quota(project, pods=0)
-    project.apply(training_job("forest", project.namespace))
-    seen = project.training("forest", "Quota")
-    assert "exceeded quota" in condition(seen, "Succeeded")["message"]
-    assert condition(seen, "Succeeded")["status"] == "Unknown"
-    project.api.delete(QUOTA, project.namespace, "limit")
+    with quota(project, POD, ONE_POD, "pods"):
+        project.apply(training_job("forest", project.namespace))
+        seen = project.training("forest", "Quota")
+        assert "exceeded quota" in condition(seen, "Succeeded")["message"]
+        assert condition(seen, "Succeeded")["status"] == "Unknown"
     project.kubelet.succeed(project.job("training-job", "forest"), trained())
     project.training("forest", "Completed")
 
 
 def test_a_job_that_the_quota_does_not_allow_is_told(project: Project) -> None:
-    set_quota(project, **{"count/jobs.batch": 0})
-    project.apply(dataset("houses", project.namespace))
-    seen = project.await_reason(DATASET, "houses", "Ready", "Quota")
-    assert "exceeded quota" in condition(seen, "Ready")["message"]
-    project.api.delete(QUOTA, project.namespace, "limit")
+    with quota(project, JOB, ONE_JOB, "count/jobs.batch"):
+        project.apply(dataset("houses", project.namespace))
+        seen = project.await_reason(DATASET, "houses", "Ready", "Quota")
+        assert "exceeded quota" in condition(seen, "Ready")["message"]
 
 
-def set_quota(project: Project, **hard: int) -> None:
-    """A quota in force; the controller that would fill its status does not run here."""
-    limits = {name: str(value) for name, value in hard.items()}
+@contextmanager
+def quota(project: Project, kind: Kind, refused: Document, counted: str) -> Iterator[None]:
+    """None of a kind allowed, as soon as the API server knows; the controller that would fill the status does not run here."""
     meta = {"name": "limit", "namespace": project.namespace}
-    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": meta, "spec": {"hard": limits}}
-    project.api.apply(QUOTA, quota)
-    status = {"status": {"hard": limits, "used": dict.fromkeys(limits, "0")}}
-    answer = project.api.merge(QUOTA, project.namespace, "limit/status", status)
-    assert answer.is_success, answer.text
+    none = {"hard": {counted: "0"}}
+    project.api.apply(QUOTA, {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": meta, "spec": none})
+    try:
+        status = {"status": {**none, "used": {counted: "0"}}}
+        answer = project.api.merge(QUOTA, project.namespace, "limit/status", status)
+        assert answer.is_success, answer.text
+        one = {**refused, "metadata": {"name": "one", "namespace": project.namespace}}
+        until(
+            lambda: "exceeded quota" in project.api.attempt(kind, one, dry_run=True).text,
+            30,
+            "the quota being in force",
+        )
+        yield
+    finally:
+        project.api.delete(QUOTA, project.namespace, "limit")
 
 
 def test_a_dataset_that_failed_is_tried_again_once_it_is_edited(project: Project) -> None:
