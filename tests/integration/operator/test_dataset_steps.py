@@ -43,14 +43,14 @@ def read(project: Project, name: str = "houses") -> Document:
     return seen
 
 
-def await_load(project: Project, sequence: int, name: str = "houses") -> Document:
+def await_load(project: Project, sequence: int, name: str = "houses", seconds: float = 30) -> Document:
     """The Dataset's status, once this load is its last."""
 
     def look() -> Document | None:
         status: Document = read(project, name).get("status", {})
         return status if status.get("load", {}).get("sequence") == sequence else None
 
-    return until(look, 30, f"load {sequence} of {name}")
+    return until(look, seconds, f"load {sequence} of {name}")
 
 
 @contextmanager

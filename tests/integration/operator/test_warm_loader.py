@@ -225,7 +225,8 @@ def test_an_operator_that_is_killed_finds_the_step_in_its_hands_again(warm: Warm
     name = at_work(warm)
     warm.restart()
     warm.end(name, answer(sequence=2, percent="70", rows=70, source_rows=100))
-    await_load(warm.project, 2)
+    # The lease of the one that was killed has to run out first, and what it was at has to be looked at again.
+    await_load(warm.project, 2, seconds=120)
     warm.until_empty()
     assert len(warm.project.jobs("dataset", "houses")) == 1
 
