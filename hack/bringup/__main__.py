@@ -95,18 +95,16 @@ class Commands:
 
 
 _COMMANDS = (
-    *(
-        "tools",
-        "packages",
-        "engine",
-        "cluster",
-        "images",
-        "install",
-        "samples",
-        "containers",
-        "status",
-        "down",
-    ),
+    "tools",
+    "packages",
+    "engine",
+    "cluster",
+    "images",
+    "install",
+    "samples",
+    "containers",
+    "status",
+    "down",
 )
 _WITH_ONLY = {"tools": ", ".join(sorted(TOOLS)), "packages": "their names", "images": "folders under images/"}
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from modelyard_api import labels
 from modelyard_api.catalog import Problem
+from modelyard_api.catalog.tuning import objective_of
 from modelyard_api.conditions import ConditionStatus, Observation, find_condition, merge_conditions
 from modelyard_api.contract.outcome import ReplayOutcome, TrainOutcome
 from modelyard_api.metrics import default_primary
@@ -22,6 +23,7 @@ from modelyard_api.v1alpha1.training_job import (
     ReplaySpec,
     RunRef,
     TrainingJobFields,
+    TrainingJobSpec,
     TrainingJobStatus,
 )
 from modelyard_api.v1alpha1.tuning import TuningProgress
@@ -170,11 +172,9 @@ def _trials(job: TrainingJobObject, facts: TrainingFacts, seen: Progress) -> Tun
 
 def _so_far(spec: AnySpec, trials: TuningProgress | None) -> str | None:
     """Best value and share of the trials, for the column that later shows what the job came to."""
-    if not isinstance(spec, LearningSpec) or trials is None or trials.best_value is None:
+    if not isinstance(spec, TrainingJobSpec) or trials is None or trials.best_value is None:
         return None
-    metric = spec.tuning.objective.metric if spec.tuning is not None else None
-    metric = metric or spec.evaluation.primary or default_primary(spec.task)
-    return f"{metric}={short(float(trials.best_value))}, {trials.percent} %"
+    return f"{objective_of(spec)}={short(float(trials.best_value))}, {trials.percent} %"
 
 
 def _observe(job: TrainingJobObject, step: StepFacts, seen: Progress) -> list[Observation]:
