@@ -11,6 +11,14 @@ import pytest
 
 from modelyard_api.contract.exit_codes import FailureClass
 from modelyard_api.contract.warm import STEPS_MAP, WARM_PATH, WarmPage, WarmState, WarmStep
+from modelyard_operator.cluster.credentials import load_credentials
+from modelyard_operator.cluster.kinds import CONFIG_MAP as STEPS
+from modelyard_operator.cluster.kinds import DATASET as DATASET_KIND
+from modelyard_operator.cluster.lease import Leadership, LeaseTimes
+from modelyard_operator.cluster.store import Key
+from modelyard_operator.handlers.lifecycle import assemble
+from modelyard_operator.reconcilers.dataset import reconcile_dataset
+from modelyard_operator.settings import Settings
 from tests.integration.operator.conftest import Project
 from tests.integration.operator.test_dataset_steps import answer, await_load, read
 from tests.support.controlplane import ControlPlane
@@ -23,6 +31,16 @@ from tests.support.waiting import until
 NAME = "warm"
 BY_HAND = {"initialPercent": "40", "incrementPercent": "30"}
 MANAGED = {"app.kubernetes.io/managed-by": "modelyard"}
+
+
+ANY = LeaseTimes(15, 10, 2)
+
+
+class Free(Leadership):
+    """Of a process that may write without a Lease, as the only one that is left."""
+
+    def check(self) -> None:
+        return
 
 
 @dataclass
@@ -225,10 +243,33 @@ def test_an_operator_that_is_killed_finds_the_step_in_its_hands_again(warm: Warm
     name = at_work(warm)
     warm.restart()
     warm.end(name, answer(sequence=2, percent="70", rows=70, source_rows=100))
-    # The lease of the one that was killed has to run out first, and what it was at has to be looked at again.
-    await_load(warm.project, 2, seconds=120)
+    await_load(warm.project, 2)
     warm.until_empty()
     assert len(warm.project.jobs("dataset", "houses")) == 1
+
+
+async def test_what_is_in_its_hands_stays_until_the_dataset_is_known_to_be_gone(
+    warm: Warm, control_plane: ControlPlane
+) -> None:
+    """Just after a start a Job of a Dataset, and the steps at hand, may be seen before the Dataset itself is."""
+    name = at_work(warm)
+    warm.operator.kill()
+    machine = assemble(
+        Settings(projects=[NAME]), load_credentials(control_plane.kubeconfig), Free(NAME, "", "", ANY)
+    )
+    context, key = machine.context, Key(DATASET_KIND.name, NAME, "houses")
+    handed = await context.cluster.get(STEPS, NAME, STEPS_MAP)
+    assert handed is not None
+    context.store.put(STEPS, handed)
+    try:
+        await reconcile_dataset(context, key)
+        assert set(warm.handed()) == {name}
+        warm.project.api.delete(DATASET, NAME, "houses")
+        await reconcile_dataset(context, key)
+        assert warm.handed() == {}
+    finally:
+        await context.close()
+        warm.operator = warm.live()
 
 
 def test_a_step_whose_pod_is_gone_while_it_is_at_work_becomes_a_job(warm: Warm) -> None:

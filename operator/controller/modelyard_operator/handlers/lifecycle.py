@@ -57,7 +57,7 @@ async def run_operator(settings: Settings) -> int:
     identity = settings.identity or f"{socket.gethostname()}-{secrets.token_hex(4)}"
     times = LeaseTimes(settings.lease.duration, settings.lease.renew_deadline, settings.lease.retry)
     leadership = Leadership(settings.namespace, settings.lease.name, identity, times)
-    machine = _assemble(settings, credentials, leadership)
+    machine = assemble(settings, credentials, leadership)
     _listen_to_signals(machine.stop)
     runner = await serve(settings.host, settings.port, machine.metrics, _health(machine))
     try:
@@ -69,7 +69,7 @@ async def run_operator(settings: Settings) -> int:
 
 
 @dataclass(frozen=True)
-class _Machine:
+class Machine:
     """All parts, put together, not yet running."""
 
     settings: Settings
@@ -82,7 +82,8 @@ class _Machine:
     watching: asyncio.Event
 
 
-def _assemble(settings: Settings, credentials: Credentials, leadership: Leadership) -> _Machine:
+def assemble(settings: Settings, credentials: Credentials, leadership: Leadership) -> Machine:
+    """All parts, none of which does anything yet."""
     cluster, store, metrics = Cluster(credentials, leadership.check), Store(), Metrics()
     clock = partial(datetime.now, UTC)
     tracking = Tracking(
@@ -108,12 +109,12 @@ def _assemble(settings: Settings, credentials: Credentials, leadership: Leadersh
         clock=clock,
     )
     metrics.leader.set_function(lambda: float(_is_well(leadership.check)))
-    return _Machine(
+    return Machine(
         settings, credentials, leadership, context, WorkQueue(), metrics, asyncio.Event(), asyncio.Event()
     )
 
 
-def _health(machine: _Machine) -> Health:
+def _health(machine: Machine) -> Health:
     def ready() -> str:
         well = machine.watching.is_set() and _is_well(machine.leadership.check)
         return "" if well else "not the leader yet"
@@ -123,7 +124,7 @@ def _health(machine: _Machine) -> Health:
     )
 
 
-async def _run(machine: _Machine) -> int:
+async def _run(machine: Machine) -> int:
     """The Lease first, then everything else, until the first part ends."""
     kopf_stop = asyncio.Event()
     keeping = asyncio.create_task(machine.leadership.keep(machine.context.cluster), name="lease")
@@ -141,7 +142,7 @@ async def _run(machine: _Machine) -> int:
         await _end([stopping, acquired, *parts])
 
 
-def _start(machine: _Machine, kopf_stop: asyncio.Event) -> list[asyncio.Task[Any]]:
+def _start(machine: Machine, kopf_stop: asyncio.Event) -> list[asyncio.Task[Any]]:
     settings, context, queue = machine.settings, machine.context, machine.queue
     registry = make_registry(context.store, queue, machine.credentials)
     worker = Worker(queue, _reconciles(context), machine.metrics)

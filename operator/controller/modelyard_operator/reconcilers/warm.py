@@ -105,8 +105,16 @@ async def take_out(context: Context, namespace: str, names: Iterable[str]) -> No
 
 
 async def take_all_out(context: Context, key: Key) -> None:
-    """Takes out what is there of a Dataset that is gone."""
-    await take_out(context, key.namespace, _of_dataset(context, key))
+    """Takes out what is there of a Dataset that is gone.
+
+    Whether it is, the API server is asked: just after a start, a Job may be known before its Dataset is.
+    """
+    handed = _of_dataset(context, key)
+    if not handed:
+        return
+    live = await context.cluster.get(DATASET, key.namespace, key.name)
+    if live is None or live.metadata.deletion_timestamp is not None:
+        await take_out(context, key.namespace, handed)
 
 
 async def _change(context: Context, namespace: str, data: Mapping[str, str | None]) -> None:
