@@ -97,6 +97,11 @@ test-integration: venv ## Integration tests: a real API server, Postgres, S3 and
 test-e2e: venv ## End-to-end tests on the kind cluster, which is brought up for them
 	@hack/run-tests e2e
 
+.PHONY: thorough
+thorough: venv ## Unit and integration tests with every case of the sweeps of which `make test` takes an even share
+	@hack/run-tests unit --thorough
+	@hack/run-tests integration --thorough
+
 .PHONY: fuzz
 fuzz: venv ## Asks the model server 20,000 things, right and wrong ones, from its own description; options in FUZZ
 	@$(BRINGUP) tools --only minio >/dev/null

@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.support.postgres",
     "tests.support.promoting",
     "tests.support.s3",
+    "tests.support.thorough",
 ]
 
 _TOGETHER = {
