@@ -14,12 +14,15 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 def main() -> None:
     """Listen until the pod ends."""
+    ends = {signal.SIGTERM, signal.SIGINT}
+    # The kernel drops what the first process of a container neither handles nor holds back.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     directory = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
     directory.mkdir(parents=True, exist_ok=True)
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=str(directory))
     start_http_server(int(os.environ.get("MODELYARD_METRICS_PORT", "9102")), registry=registry)
-    signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    signal.sigwait(ends)
 
 
 if __name__ == "__main__":

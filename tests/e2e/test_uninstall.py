@@ -14,6 +14,7 @@ from tests.support.kubeapi import (
     DATASET,
     DEPLOYMENT,
     NAMESPACE,
+    POD,
     PROMOTION,
     SECRET,
     TRAINING_JOB,
@@ -34,6 +35,8 @@ SECOND = "e2e-second"
 GUEST = "e2e-guest"
 FLOWER = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
 BOUND_SECONDS = 90.0
+SHORTEST_GRACE = 25.0
+"""What does not end when it is told to is killed after at least 30 s."""
 VALUES = {
     "projects": [{"name": GUEST}],
     "postgres": {
@@ -134,6 +137,11 @@ def test_the_platform_goes_while_its_resources_live_and_models_go_on_answering(
     assert guest.api.read(DATASET, GUEST, "iris")
     with second.server(GUEST, "tree-production") as server:
         assert server.post("/predict", json={"rows": [FLOWER]}).status_code == 200
+    until(
+        lambda: not second.api.items(POD, SECOND),
+        SHORTEST_GRACE,
+        "every part having ended when it was told to",
+    )
 
 
 def test_a_resource_goes_at_once_while_there_is_no_operator(guest: Project, kubectl: Command) -> None:
