@@ -10,7 +10,7 @@ import pytest
 
 from bringup.paths import REPOSITORY
 from modelyard_api.conditions import find_condition
-from tests.support.kubeapi import DATASET, PROMOTION, TRAINING_JOB
+from tests.support.kubeapi import DATASET, EVENT, PROMOTION, TRAINING_JOB
 from tests.support.kubectl import Command
 from tests.support.manifests import PROJECT, Project
 from tests.support.platform import Platform
@@ -293,6 +293,29 @@ def test_prometheus_answers_every_query_of_rules_and_dashboards(
         until(answered, 180, "an answer to every query")
         for alert in of_rules("alert"):
             query(prometheus, alert.text)
+
+
+def test_traffic_unlike_the_rows_of_the_training_is_a_condition_and_a_warning(
+    platform: Platform, samples: Project, housing: httpx.Client
+) -> None:
+    """One row over and over is no sample of California."""
+
+    def told() -> str | None:
+        use(housing, "housing-production")
+        found = samples.condition(PROMOTION, "housing-production", "Drifted")
+        return found.message if found is not None and found.reason == "TrafficDrifted" else None
+
+    message = until(told, 90, "Drifted being True")
+    assert "differs from the rows that it was trained on" in message
+    assert "MedInc" in message
+
+    def warned() -> bool:
+        events = platform.api.items(EVENT, samples.name)
+        return any(
+            (e["type"], e["reason"], e["message"]) == ("Warning", "TrafficDrifted", message) for e in events
+        )
+
+    until(warned, 60, "the event")
 
 
 def test_prometheus_has_taken_the_rules_without_an_error(platform: Platform, samples: Project) -> None:

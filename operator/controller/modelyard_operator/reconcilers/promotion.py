@@ -47,6 +47,7 @@ _TOLD = (
     PromotionCondition.GATES_PASSED,
     PromotionCondition.APPROVED,
     PromotionCondition.ROLLED_BACK,
+    PromotionCondition.DRIFTED,
     PromotionCondition.ALIAS,
     PromotionCondition.RECORDED,
 )

@@ -122,6 +122,7 @@ def _is_warning(status: ResourceStatus, summary: Condition) -> bool:
         "TooSlow",
         "QueryOutOfBounds",
         "TooMuchDisagreement",
+        "TrafficDrifted",
         "ServerEnded",
         "NotRecorded",
     }
