@@ -85,6 +85,13 @@ def odd(X: np.ndarray) -> np.ndarray:
     [
         TfidfVectorizer(),
         TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True),
+        TfidfVectorizer(ngram_range=(1, 2)),
+        TfidfVectorizer(ngram_range=(1, 2), stop_words=["apple"], norm="l1", token_pattern=r"(?u)\b\w+\b"),
+        TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"\S+|\s+"),
+        CountVectorizer(ngram_range=(2, 2)),
+        CountVectorizer(
+            ngram_range=(1, 2), vocabulary=["the and", "the  and", "the and apple", "the ", "a1"]
+        ),
         TfidfVectorizer(ngram_range=(2, 3), norm="l1"),
         TfidfVectorizer(use_idf=False, norm=None),
         CountVectorizer(

@@ -92,6 +92,26 @@ _same = _Same()
 Pick = Callable[[np.ndarray], np.ndarray]
 
 
+@dataclass(frozen=True)
+class _One:
+    """Picks a column that goes by itself."""
+
+    place: int
+
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
+        return rows[:, self.place]
+
+
+def only_column(step: Transform) -> tuple[int, tuple[Transform, ...]] | None:
+    """The column that goes in by itself and alone, and what it goes through; None where that is not all."""
+    if not isinstance(step, _Columns) or len(step.branches) != 1:
+        return None
+    pick, inner = step.branches[0]
+    if not isinstance(pick, _One):
+        return None
+    return pick.place, inner.steps if isinstance(inner, _Chain) else (inner,)
+
+
 def _branch(node: Node, width: int, build_step: BuildStep) -> tuple[Pick, Transform]:
     positions = node.numbers("positions", np.int64, None)
     alone = node.flag("alone")
@@ -110,7 +130,7 @@ def _branch(node: Node, width: int, build_step: BuildStep) -> tuple[Pick, Transf
 def _picking(positions: np.ndarray, *, alone: bool) -> Pick:
     first, count = int(positions[0]), len(positions)
     if alone:
-        return lambda rows: rows[:, first]
+        return _One(first)
     if np.array_equal(positions, np.arange(first, first + count)):
         return lambda rows: rows[:, first : first + count]
     return lambda rows: rows.take(positions, axis=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -95,6 +95,25 @@ def softmax(scores: np.ndarray) -> np.ndarray:
     return shares
 
 
+class Lines(NamedTuple):
+    """The scores of a classifier, which are sums, and what it says to them."""
+
+    weights: np.ndarray
+    """Shape (width, outputs)."""
+    intercept: tuple[float, ...]
+    tell: Callable[[list[float], bool], Answer]
+    """The answer to a row whose scores are finite; the second argument is ``probabilities``."""
+
+
+def lines_of(final: Final) -> Lines | None:
+    """The scores of a linear classifier whose answers take no NumPy; None for anything else."""
+    if isinstance(final, _TwoClasses):
+        return Lines(final.weights[:, np.newaxis], (final.intercept,), final.tell)
+    if isinstance(final, _Classes) and final.kind == "softmax" and final.classes <= _FEW:
+        return Lines(final.weights, tuple(final.intercept.tolist()), _of_few)
+    return None
+
+
 def two_columns(second: np.ndarray) -> np.ndarray:
     """Probabilities of both classes, from those of the second."""
     out = np.empty((len(second), 2), dtype=second.dtype)
@@ -170,7 +189,11 @@ class _TwoClasses:
         product = row_times(row, self.weights)
         if product is None or not math.isfinite(product):
             return None
-        score = float(product) + self.intercept
+        return self.tell([float(product) + self.intercept], probabilities)
+
+    def tell(self, scores: list[float], probabilities: bool) -> Answer:  # noqa: FBT001  see ``Lines``
+        """The answer to a row with this score."""
+        score = scores[0]
         label = _FIRST_TWO[1:] if score > 0 else _FIRST_TWO[:1]
         if not (probabilities and self.gives_probabilities):
             return Answer(label)
@@ -208,7 +231,7 @@ class _Classes:
             return None
         scores = product + self.intercept
         if self.kind == "softmax" and len(scores) <= _FEW:
-            return _of_few(scores.tolist(), probabilities=probabilities)
+            return _of_few(scores.tolist(), probabilities)
         label = scores.argmax(axis=0, keepdims=True)
         if not (probabilities and self.gives_probabilities):
             return Answer(label)
@@ -219,7 +242,7 @@ class _Classes:
         return Answer(label, shares[np.newaxis])
 
 
-def _of_few(scores: list[float], *, probabilities: bool) -> Answer:
+def _of_few(scores: list[float], probabilities: bool) -> Answer:  # noqa: FBT001  see ``Lines``
     """The likeliest of a few classes and, as a softmax, all their shares: Python is done before NumPy has begun."""
     most = max(scores)
     likeliest = scores.index(most)

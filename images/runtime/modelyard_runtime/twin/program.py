@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from modelyard_runtime.twin import document, registry
+from modelyard_runtime.twin import document, registry, short_texts
 from modelyard_runtime.twin.columns import chained
 from modelyard_runtime.twin.node import (
     Answer,
@@ -42,6 +42,8 @@ class Program:
     rows_at_once: int
     alone: RowAnswer | None = None
     """The way of a single row, where every step has one."""
+    brief: RowAnswer | None = None
+    """The way of a single short text, which takes no NumPy."""
 
     @property
     def gives_probabilities(self) -> bool:
@@ -55,6 +57,10 @@ class Program:
         """
         if matrix.ndim != 2 or matrix.shape[1] != self.width or not len(matrix):  # noqa: PLR2004  rows and columns
             raise ValueError(f"rows of {self.width} values are needed, at least one")
+        if self.brief is not None and len(matrix) == 1:
+            answer = self.brief(matrix[0], probabilities=probabilities)
+            if answer is not None:
+                return answer
         with np.errstate(all="ignore"):
             if self.alone is not None and len(matrix) == 1:
                 answer = self.alone(matrix[0], probabilities=probabilities)
@@ -128,6 +134,7 @@ def build(node: Node) -> Program:
         classes=classes,
         rows_at_once=max(1, _MAX_CELLS // max(1, width, widest)),
         alone=_alone(transform, final, classes),
+        brief=_labelled(short_texts.answer_of(transform, final), classes),
     )
 
 
@@ -138,12 +145,21 @@ def _alone(transform: Transform, final: Final, classes: np.ndarray | None) -> Ro
 
     def alone(row: Row, *, probabilities: bool) -> Answer | None:
         held = step(row)
-        found = None if held is None else answer(held, probabilities=probabilities)
-        if found is None or classes is None:
-            return found
-        return Answer(classes.take(found.values), found.probabilities)
+        return None if held is None else answer(held, probabilities=probabilities)
 
-    return alone
+    return _labelled(alone, classes)
+
+
+def _labelled(answer: RowAnswer | None, classes: np.ndarray | None) -> RowAnswer | None:
+    """The same with labels in place of their positions."""
+    if answer is None or classes is None:
+        return answer
+
+    def labelled(row: Row, *, probabilities: bool) -> Answer | None:
+        found = answer(row, probabilities=probabilities)
+        return None if found is None else Answer(classes.take(found.values), found.probabilities)
+
+    return labelled
 
 
 def _labels(classes: Any) -> tuple[dict[str, np.ndarray], dict[str, tuple[str, ...]]]:  # noqa: ANN401

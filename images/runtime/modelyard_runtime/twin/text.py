@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,10 @@ _MAX_PATTERN = 1000
 _MAX_NGRAM = 16
 _NORMS = ("none", "l1", "l2")
 _PAIRS = 2
+_SIMPLER = {r"(?u)\b\w\w+\b": r"\w\w+", r"(?u)\b\w+\b": r"\w+"}
+"""Patterns that find the same as scikit-learn's and look at fewer places: a run that starts where it can ends where it can.
+None of them finds a word with a space in it."""
+Held = TypeVar("Held")
 
 
 def compile_counter(vectorizer: Any, _: CompileStep) -> Node:  # noqa: ANN401
@@ -87,34 +91,33 @@ def build_words(node: Node, _: BuildStep) -> Transform:
     if not isinstance(pattern, str) or len(pattern) > _MAX_PATTERN:
         raise node.broken("pattern")
     try:
-        compiled = re.compile(pattern)
+        compiled = re.compile(_SIMPLER.get(pattern, pattern))
     except (re.error, OverflowError, RecursionError) as error:
         raise node.broken("pattern") from error
     fewest, most = node.count("fewest", _MAX_NGRAM), node.count("most", _MAX_NGRAM)
     if compiled.groups > 1 or explodes(pattern) or not 1 <= fewest <= most:
         raise node.broken("pattern")
     terms = node.words("vocabulary")
-    return _Words(
-        split=_Split(
-            terms_of=_ANALYZERS[node.choice("analyzer", *_ANALYZERS)],
-            find=compiled.findall,
-            lowercase=node.flag("lowercase"),
-            accents=_ACCENTS[node.choice("accents", *_ACCENTS)],
-            stopped=frozenset(node.words("stopped")),
-            fewest=fewest,
-            most=most,
-        ),
-        positions={term: at for at, term in enumerate(terms)},
-        width=len(terms),
-        binary=node.flag("binary"),
+    analyzer = node.choice("analyzer", *_ANALYZERS)
+    split = _Split(
+        terms_of=_ANALYZERS[analyzer],
+        find=compiled.findall,
+        lowercase=node.flag("lowercase"),
+        accents=_ACCENTS[node.choice("accents", *_ACCENTS)],
+        stopped=frozenset(node.words("stopped")),
+        fewest=fewest,
+        most=most,
+        paired=analyzer == "word" and most == _PAIRS and pattern in _SIMPLER,
     )
+    known = split.vocabulary({term: at for at, term in enumerate(terms)})
+    return Words(split, known, terms, node.flag("binary"))
 
 
 def build_weights(node: Node, _: BuildStep) -> Transform:
     """Kernel of a TfidfTransformer."""
     width = node.count("width", 1 << 26)
     idf = node.numbers("idf", np.float64, width) if "idf" in node.arrays else None
-    return _Weights(width, node.flag("sublinear"), idf, node.choice("norm", *_NORMS))
+    return Weights(width, node.flag("sublinear"), idf, node.choice("norm", *_NORMS))
 
 
 def _without_accents(text: str) -> str:
@@ -135,6 +138,15 @@ _ACCENTS: dict[str, Callable[[str], str] | None] = {
 }
 
 
+class Vocabulary(NamedTuple, Generic[Held]):
+    """What is held of each term."""
+
+    terms: Mapping[str, Held]
+    """Those that are looked up as they are written."""
+    pairs: Mapping[tuple[str, str], Held] | None
+    """Pairs of words, looked up without being written; None where they are among the terms."""
+
+
 @dataclass(frozen=True)
 class _Split:
     terms_of: Callable[[_Split, str], Iterable[str]]
@@ -144,13 +156,35 @@ class _Split:
     stopped: frozenset[str]
     fewest: int
     most: int
+    paired: bool
+    """Whether the terms are words and pairs of them, and no word holds the space that stands between two."""
 
-    def terms(self, text: object) -> Iterable[str]:
-        """Terms of one text. Raises ValueError for anything that is not a text."""
+    def vocabulary(self, held: Mapping[str, Held]) -> Vocabulary[Held]:
+        """What is held by term, as ``found`` looks it up."""
+        if not self.paired:
+            return Vocabulary(held, None)
+        words = {term: each for term, each in held.items() if " " not in term} if self.fewest == 1 else {}
+        pairs = {
+            (one, other): each
+            for (one, _, other), each in ((term.partition(" "), each) for term, each in held.items())
+            if other
+        }
+        return Vocabulary(words, pairs)
+
+    def found(self, text: object, known: Vocabulary[Held]) -> list[Held]:
+        """What is held of the terms of one text, in their order. Raises ValueError for anything that is not a text."""
         if not isinstance(text, str):
             raise ValueError("np.nan is an invalid document, expected byte or unicode string.")  # noqa: TRY004
         read = text.lower() if self.lowercase else text
-        return self.terms_of(self, read if self.accents is None else self.accents(read))
+        if self.accents is not None:
+            read = self.accents(read)
+        if known.pairs is None:
+            return [each for each in map(known.terms.get, self.terms_of(self, read)) if each is not None]
+        words = self.find(read)
+        if self.stopped:
+            words = [word for word in words if word not in self.stopped]
+        held = [*map(known.terms.get, words), *map(known.pairs.get, pairwise(words))]
+        return [each for each in held if each is not None]
 
 
 def _words(split: _Split, text: str) -> Iterable[str]:
@@ -161,9 +195,6 @@ def _words(split: _Split, text: str) -> Iterable[str]:
     if split.most == 1:
         return words
     found = list(words) if split.fewest == 1 else []
-    if split.most == _PAIRS:
-        found.extend([f"{one} {other}" for one, other in pairwise(words)])
-        return found
     for length in range(max(2, split.fewest), min(split.most, len(words)) + 1):
         found.extend([" ".join(words[at : at + length]) for at in range(len(words) - length + 1)])
     return found
@@ -203,13 +234,23 @@ _ANALYZERS: dict[str, Callable[[_Split, str], Iterable[str]]] = {
 
 
 @dataclass(frozen=True)
-class _Words:
+class Words:
+    """Counts the terms of texts."""
+
     split: _Split
-    positions: dict[str, int]
-    width: int
+    known: Vocabulary[int]
+    """The column of each term."""
+    vocabulary: tuple[str, ...]
+    """Terms in the order of their columns."""
     binary: bool
 
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return len(self.vocabulary)
+
     def alone(self, row: object) -> Row | None:
+        """See ``RowStep``."""
         if not isinstance(row, str):
             return None
         found = self._counted(row)
@@ -220,12 +261,12 @@ class _Words:
 
     def _counted(self, text: object) -> dict[int, int]:
         found: dict[int, int] = {}
-        for at in map(self.positions.get, self.split.terms(text)):
-            if at is not None:
-                found[at] = found.get(at, 0) + 1
+        for at in self.split.found(text, self.known):
+            found[at] = found.get(at, 0) + 1
         return found
 
     def __call__(self, rows: Rows) -> Rows:
+        """See ``Transform``."""
         if not isinstance(rows, np.ndarray) or rows.ndim != 1:
             raise ValueError("one column of texts is needed")
         ends, columns, counts = [0], [], []
@@ -240,13 +281,16 @@ class _Words:
 
 
 @dataclass(frozen=True)
-class _Weights:
+class Weights:
+    """Weighs counts by how rare their terms are, and by the size of their row."""
+
     width: int
     sublinear: bool
     idf: np.ndarray | None
     norm: str
 
     def alone(self, row: Row) -> Row | None:
+        """See ``RowStep``."""
         if not isinstance(row, SparseRow) or row.width != self.width:
             return None
         values = row.values
@@ -260,6 +304,7 @@ class _Weights:
         return SparseRow(row.columns, values, row.width)
 
     def __call__(self, rows: Rows) -> Rows:
+        """See ``Transform``."""
         if isinstance(rows, np.ndarray):
             rows = sparse_of(floats(rows))
         if not isinstance(rows, SparseRows) or rows.width != self.width:
