@@ -93,7 +93,7 @@ def serve(settings: ServerSettings, environment: Mapping[str, str], place: Place
         admission=Admission(_admission(settings), metrics),
         max_body_bytes=settings.max_body_bytes,
         keep_route=partial(_keep, keeper, beside),
-        admin=make_admin(state, siblings, takes_labels=monitor.logs),
+        admin=make_admin(state, takes_labels=monitor.logs),
         siblings=siblings,
         monitor=monitor,
     )

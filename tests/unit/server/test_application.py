@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,7 +14,7 @@ import numpy as np
 import pytest
 
 from modelyard_api.contract.monitoring import LogSettings, MonitoringSettings
-from modelyard_api.contract.route import Route
+from modelyard_api.contract.route import STATE_PATH, Route, RouteState
 from modelyard_server.admission import Admission, AdmissionLimits
 from modelyard_server.errors import OverloadedError
 from modelyard_server.metrics import ServerMetrics
@@ -22,8 +25,10 @@ from modelyard_server.monitoring.monitor import Monitor
 from modelyard_server.series import Registry
 from modelyard_server.serving import ServedModel, Serving
 from modelyard_server.state import ServerState
-from modelyard_server.web.admin import make_admin
+from modelyard_server.web.admin import Admin, make_admin
+from modelyard_server.web.admin import Application as Description
 from modelyard_server.web.application import Application, Parts
+from modelyard_server.web.asgi import Receive, Scope, Send, respond
 from tests.support.predictors import ROW, Constant, Waiting, served
 
 HEAVY_SECONDS = 1.0
@@ -59,6 +64,48 @@ def client_of(
     parts = Parts(state, metrics, admission, 1_000_000, never, admin, monitor=monitor)
     transport = httpx.ASGITransport(Application(parts))
     return httpx.AsyncClient(transport=transport, base_url="http://server"), state
+
+
+async def test_the_description_is_made_when_somebody_first_looks_and_kept() -> None:
+    made: list[str] = []
+
+    async def description(scope: Scope, receive: Receive, send: Send) -> None:
+        del receive
+        await respond(send, 200, scope["path"].encode())
+
+    def make() -> Description:
+        made.append("once")
+        return description
+
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(Admin(make)), base_url="http://server")
+    async with client:
+        for path in ("/", "/docs-of-others", "/openapi"):
+            assert (await client.get(path)).json() == {
+                "error": f"there is nothing at {path}; /docs describes what there is"
+            }
+        assert not made
+        for path in ("/docs", "/openapi.json", "/docs/oauth2-redirect"):
+            assert (await client.get(path)).text == path
+    assert made == ["once"]
+
+
+def test_a_server_starts_without_what_describes_it() -> None:
+    program = "import sys, modelyard_server.run; print([name for name in sys.modules if name.startswith('fastapi')])"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True, env=environment, timeout=300
+    )
+    assert said.stdout.strip() == b"[]"
+
+
+async def test_the_operator_reads_the_state_of_the_route_and_only_reads_it() -> None:
+    client, _ = client_of(served(Constant(Answer(np.zeros(1)))))
+    async with client:
+        told = await client.get(STATE_PATH)
+        assert (told.status_code, told.headers["content-type"]) == (200, "application/json")
+        assert RouteState.model_validate(told.json()).requests == 0
+        assert "routeDigest" in told.json()
+        assert (await client.post(STATE_PATH)).status_code == 405
 
 
 async def test_a_full_queue_sends_away_for_a_second_and_answers_what_it_holds() -> None:

@@ -1,4 +1,4 @@
-"""What is only read: health, metadata and metrics."""
+"""What is only read: health, metadata, metrics, and what the operator asks for."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+from modelyard_api.contract.route import STATE_PATH
 from modelyard_server import SERVER_VERSION
 from modelyard_server.dataplane import encode
 from modelyard_server.dialects.inference import InferenceDialect, model_metadata, server_metadata
 from modelyard_server.errors import NotReadyError, RequestError
 from modelyard_server.metrics import ServerMetrics
-from modelyard_server.processes.siblings import Alone, all_ready
+from modelyard_server.processes.siblings import Alone, all_ready, of_pod
 from modelyard_server.state import ServerState
 from modelyard_server.web.asgi import TEXT
 from modelyard_server.web.replies import Reply, refused
@@ -43,6 +44,7 @@ class Pages:
             "/metrics": self._scrape,
             "/ping": self._health,
             "/v2/health/ready": self._ready,
+            STATE_PATH: self._route,
         }
 
     def find(self, path: str) -> Page | None:
@@ -77,6 +79,11 @@ class Pages:
         self._metrics.ready.set(self._state.ready)
         text = self._metrics.exposition(await self._siblings.counted())
         return Reply(HTTPStatus.OK, text, content_type=_METRICS_TYPE)
+
+    async def _route(self) -> Reply:
+        """The route that this pod serves with all of its processes, and the one that it should."""
+        state = of_pod(self._state.route_state(), await self._siblings.told())
+        return Reply(HTTPStatus.OK, state.model_dump_json(by_alias=True).encode())
 
     async def _is_ready(self) -> bool:
         return await all_ready(self._state.ready, self._siblings)
