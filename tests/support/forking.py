@@ -1,11 +1,13 @@
 """Starts programs from a process that has them imported already: a start costs a fork instead of seconds of imports.
 
 What is started is the program's own entry point (`python -m PACKAGE`), with an environment, a log and an exit status of
-its own; it may be signalled, killed and waited for like any other process. Two things differ from a new interpreter, and
-a test about them starts one: imports are not run again, and strings hash alike in all that one such process starts.
+its own; it may be signalled, killed and waited for like any other process. Three things differ from a new interpreter, and a test
+about them starts one: imports are not run again, strings hash alike in all that one such process starts, and modules are
+not taken apart at the end, which would first copy all the memory that a fork shares.
 """
 
 import atexit
+import gc
 import importlib
 import json
 import os
@@ -171,8 +173,8 @@ def _fork() -> int:
 
 def _program(package: str, ask: bytes, files: Sequence[int]) -> NoReturn:
     """In the program's own process, which ends as the entry point does."""
-    output, errors, status = files
-    os.close(status)
+    output, errors, telling = files
+    os.close(telling)
     os.dup2(output, 1)
     os.dup2(errors, 2)
     os.close(output)
@@ -185,8 +187,25 @@ def _program(package: str, ask: bytes, files: Sequence[int]) -> NoReturn:
     random.seed()
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed()
-    runpy.run_module(package, run_name="__main__", alter_sys=True)
-    sys.exit(0)
+    try:
+        runpy.run_module(package, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if end.code is not None and not isinstance(end.code, int):
+            raise
+        status = end.code or 0
+    else:
+        status = 0
+    _end(status)
+
+
+def _end(status: int) -> NoReturn:
+    """All that an interpreter does at its end before it takes its modules apart."""
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for the threads that are to be waited for
+    atexit._run_exitfuncs()
+    gc.collect()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _keep(package: str, ask: bytes, files: Sequence[int]) -> NoReturn:
@@ -215,6 +234,9 @@ def _serve(control: socket.socket, package: str, *imports: str) -> None:
     for module in (entry, *imports):
         importlib.import_module(module)
     del sys.modules[entry]
+    # What is there now is not looked through again in every process, which would copy it.
+    gc.collect()
+    gc.freeze()
     while True:
         ask, files, _, _ = socket.recv_fds(control, _MOST_BYTES, 3)
         if not ask:

@@ -4,6 +4,8 @@ The program has everything imported, so that a try costs no start of an interpre
 told; the loader knows nothing of it.
 """
 
+import gc
+import importlib
 import json
 import os
 import signal
@@ -153,6 +155,9 @@ def _answered(ask: dict[str, Any]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
+    # DuckDB imports it where it finds it; no image of the loader has it.
+    importlib.import_module("pandas")
+    gc.freeze()
     for line in sys.stdin:
         sys.stdout.write(json.dumps(_answered(json.loads(line))) + "\n")
         sys.stdout.flush()

@@ -52,7 +52,10 @@ from tests.support.s3 import S3Server
 IMAGE = "modelyard/trainer:tests"
 _TRAINER = Program(
     "modelyard_trainer",
-    imports=("modelyard_trainer.archive", "modelyard_trainer.evaluation.plots", "tests.support.pauses"),
+    imports=(
+        *("modelyard_trainer.archive", "modelyard_trainer.evaluation.plots", "tests.support.pauses"),
+        *("httpcore", "pyarrow.dataset"),
+    ),
 )
 DATASET_UID = "33333333-0000-4000-8000-000000000000"
 

@@ -17,6 +17,15 @@ if os.environ["END"] == "wait":
     sys.stdin.close()
     import signal
     signal.pause()
+if os.environ["END"] == "slow":
+    import atexit, threading
+    first = threading.Event()
+    atexit.register(lambda: print("second", file=sys.stderr))
+    threading.Thread(target=lambda: (first.wait(60), print("first", file=sys.stderr))).start()
+    first.set()
+    sys.exit()
+if os.environ["END"] == "words":
+    sys.exit("these words")
 sys.exit(int(os.environ["END"]))
 """
 
@@ -65,6 +74,22 @@ def test_a_signal_ends_it(program: ForkingProcess, tmp_path: Path, number: signa
     started.process.send_signal(number)
     assert started.process.wait(20) == -number
     started.process.send_signal(number)
+
+
+def test_its_end_waits_for_threads_and_does_what_was_left_for_it(
+    program: ForkingProcess, tmp_path: Path
+) -> None:
+    started = start(program, tmp_path / "log", END="slow")
+    assert started.process.wait(20) == 0
+    assert started.log.split()[-2:] == ["first", "second"]
+
+
+def test_words_instead_of_a_status_are_an_end_with_them_in_the_log(
+    program: ForkingProcess, tmp_path: Path
+) -> None:
+    started = start(program, tmp_path / "log", END="words")
+    assert started.process.wait(20) == 1
+    assert started.log.endswith("these words\n")
 
 
 def test_an_error_is_an_end_with_its_trace_in_the_log(program: ForkingProcess, tmp_path: Path) -> None:
