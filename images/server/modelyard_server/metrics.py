@@ -119,6 +119,12 @@ class ServerMetrics:
         self.queued = Gauge(
             "modelyard_server_queue_length", "Requests that wait for a thread or have one", registry=registry
         )
+        self.ended = Counter(
+            "modelyard_server_processes_ended_total",
+            "Processes of the pod that a signal ended, as a crash in a library does, and that were replaced",
+            ("signal",),
+            registry=registry,
+        )
         self._describe_versions(registry)
         self._describe_routes(registry)
 

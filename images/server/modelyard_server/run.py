@@ -85,6 +85,8 @@ def serve(settings: ServerSettings, environment: Mapping[str, str], place: Place
     if place is not None:
         among = Siblings(place, Own(metrics.registry, lambda: state.ready, state.route_state))
         among.resume()
+        for name, count in place.ended.items():
+            metrics.ended.labels(name).set(count)
         siblings = among
         beside.append(among.telling())
     parts = Parts(

@@ -29,6 +29,7 @@ from modelyard_server.models.loading import LoadedModel
 from modelyard_server.models.memory import Room, demand_room, free_bytes, too_large
 from modelyard_server.models.rehearsing import LIBRARIES, Ending, Order, Rehearsed
 from modelyard_server.models.turns import Turns
+from modelyard_server.signals import signal_name
 
 _LOOK_SECONDS = 0.05
 _ANSWER_BYTES = 65_536
@@ -148,15 +149,8 @@ def _understood(told: bytes, status: int, free: int | None) -> Rehearsed:
         except ValidationError:
             return Rehearsed(ending=Ending.REFUSED, message="loading it gave no answer that can be read")
     left = "" if free is None else f", with {free // _MIB} MiB of memory left in the pod"
-    how = f"was ended by {_signal(-status)}" if status < 0 else f"ended with status {status}"
+    how = f"was ended by {signal_name(-status)}" if status < 0 else f"ended with status {status}"
     if -status in _OUT_OF_MEMORY:
         how = f"{how}, as one is that gets no more memory"
     message = f"the process in which it was loaded first, apart from all requests, {how}{left}"
     return Rehearsed(ending=Ending.REFUSED, message=message)
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

@@ -15,10 +15,12 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
+
+from modelyard_server.signals import signal_name
 
 _BACKLOG = 2048
 _LONGEST_PAUSE = 30.0
@@ -41,6 +43,8 @@ class Place:
     listener: socket.socket
     directory: Path
     """Where the processes meet; nobody else's."""
+    ended: Mapping[str, int] = field(default_factory=dict)
+    """How many processes before were ended here by which signal."""
 
 
 @dataclass
@@ -86,8 +90,13 @@ class Supervisor:
             self._status = max(self._status, status)
         elif status < 0:
             lived = time.monotonic() - child.started
-            _log.error("process %d was ended by signal %d", child.place.number, -status)
-            self._start(child.place, restarts=0 if lived > _SETTLED_SECONDS else child.restarts + 1)
+            name = signal_name(-status)
+            _log.error("process %d was ended by %s", child.place.number, name)
+            ended = {**child.place.ended, name: child.place.ended.get(name, 0) + 1}
+            self._start(
+                replace(child.place, ended=ended),
+                restarts=0 if lived > _SETTLED_SECONDS else child.restarts + 1,
+            )
         else:
             _log.error("process %d ended with status %d", child.place.number, status)
             self._status = status
