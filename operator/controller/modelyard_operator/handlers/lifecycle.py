@@ -145,11 +145,12 @@ async def _run(machine: Machine) -> int:
 def _start(machine: Machine, kopf_stop: asyncio.Event) -> list[asyncio.Task[Any]]:
     settings, context, queue = machine.settings, machine.context, machine.queue
     registry = make_registry(context.store, queue, machine.credentials)
-    worker = Worker(queue, _reconciles(context), machine.metrics)
+    listed = asyncio.Event()
+    worker = Worker(queue, _reconciles(context), machine.metrics, listed)
     parts: dict[str, Coroutine[Any, Any, None]] = {
         "kopf": run_kopf(registry, settings.projects, kopf_stop, machine.watching),
         "resync": resync_for_ever(
-            context.cluster, context.store, queue, settings.projects, settings.resync_seconds
+            context.cluster, context.store, queue, settings.projects, settings.resync_seconds, listed
         ),
         "loop": watch_loop(machine.metrics, queue, context.store),
         "signals": _take_signals_back(machine.watching, machine.stop),

@@ -22,16 +22,25 @@ _CHILDREN_QUERY = {"labelSelector": f"{labels.MANAGED_BY}={labels.MANAGER}"}
 
 
 async def resync_for_ever(
-    cluster: Cluster, store: Store, queue: WorkQueue, namespaces: list[str], seconds: float
+    cluster: Cluster,
+    store: Store,
+    queue: WorkQueue,
+    namespaces: list[str],
+    seconds: float,
+    listed: asyncio.Event,
 ) -> None:
-    """Lists and queues everything about every ``seconds``."""
+    """Lists and queues everything, at once and then about every ``seconds``; ``listed`` is set after the first time.
+
+    Nothing is to be decided before: what is only not known yet would be taken for gone, as a Dataset whose Job was seen.
+    """
     while True:
-        await asyncio.sleep(seconds * (0.8 + 0.4 * random.random()))  # noqa: S311  spreads load, hides nothing
         for namespace in namespaces:
             try:
                 await resync(cluster, store, queue, namespace)
             except OperatorError as error:
                 _LOG.warning("the resync of %s was left out: %s", namespace, error)
+        listed.set()
+        await asyncio.sleep(seconds * (0.8 + 0.4 * random.random()))  # noqa: S311  spreads load, hides nothing
 
 
 async def resync(cluster: Cluster, store: Store, queue: WorkQueue, namespace: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -26,9 +27,12 @@ class Worker:
     reconciles: Mapping[str, Reconcile]
     """By kind."""
     metrics: Metrics
+    listed: asyncio.Event
+    """Set once everything that is there is known."""
 
     async def run(self) -> None:
         """Works for ever."""
+        await self.listed.wait()
         while True:
             key, since = await self.queue.take()
             try:
