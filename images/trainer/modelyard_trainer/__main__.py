@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 
-from modelyard_runtime.exit import run_step
+from modelyard_runtime.exit import end, run_step
 from modelyard_trainer.steps import work
 from modelyard_trainer.stopping import end_soon_after_sigterm
 
@@ -20,4 +19,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

@@ -4,6 +4,8 @@ import json
 import logging
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -174,3 +176,23 @@ def test_a_step_that_cannot_be_read_names_the_field(tmp_path: Path) -> None:
     failure = _outcome(tmp_path).failure
     assert failure is not None
     assert failure.message.startswith("MODELYARD_STEP.load.split.seed = -5: ")
+
+
+def test_the_end_does_what_was_left_for_it_and_takes_nothing_apart() -> None:
+    program = """
+import atexit
+from modelyard_runtime.exit import end
+
+class Kept:
+    def __del__(self):
+        print("taken apart")
+
+kept = Kept()
+atexit.register(print, "left for the exit")
+print("done")
+end(11)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (11, "done\nleft for the exit\n", "")
