@@ -48,11 +48,11 @@ class Server:
     process: "subprocess.Popen[bytes]"
     log: Path
 
-    def stop(self) -> None:
-        """Ends the program and waits for it."""
+    def stop(self, seconds: float = 20) -> None:
+        """Ends the program and waits for it; after so many seconds it is killed."""
         self.process.terminate()
         try:
-            self.process.wait(20)
+            self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait(20)
@@ -140,7 +140,8 @@ class ControlPlane:
 
     def stop_apiserver(self) -> None:
         """Ends the API server; watches break, requests fail."""
-        self._servers.pop("kube-apiserver").stop()
+        # It would wait for watches that nobody ends; what it wrote is etcd's already.
+        self._servers.pop("kube-apiserver").stop(2)
 
     @property
     def store_url(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from tests.support import plain
 from tests.support.controlplane import ControlPlane
 from tests.support.kubeapi import Document, Kind
 
@@ -45,7 +46,7 @@ class Copies:
 @contextmanager
 def copies(plane: ControlPlane) -> Iterator[Copies]:
     """Copies in the store of a control plane."""
-    with httpx.Client(base_url=plane.store_url, trust_env=False) as client:
+    with plain.client(plane.store_url) as client:
         yield Copies(client)
 
 

@@ -18,6 +18,7 @@ from modelyard_provisioner.plan import Plan, Postgres, Store
 from modelyard_provisioner.plan import Tracking as TrackingServer
 from modelyard_provisioner.tracking import provision
 from modelyard_runtime.credentials import Login
+from tests.support import plain
 from tests.support.ports import free_port
 from tests.support.tracking import Tracking
 from tests.support.waiting import until
@@ -107,7 +108,7 @@ class MLflowServer:
         if self._process is not None and self._process.poll() is not None:
             raise RuntimeError(f"MLflow ended:\n{(self.directory / 'log').read_text()[-3000:]}")
         try:
-            return httpx.get(f"{self.url}/health", trust_env=False, timeout=5).is_success
+            return plain.get(f"{self.url}/health").is_success
         except httpx.HTTPError:
             return False
 
@@ -127,13 +128,8 @@ class MLflowProject:
     @contextmanager
     def tracking(self) -> Iterator[Tracking]:
         """For looking at what is there."""
-        with httpx.Client(
-            base_url=self.server.url,
-            auth=(self.login.username, self.login.password),
-            headers={"X-MLFLOW-WORKSPACE": self.name},
-            timeout=30,
-            trust_env=False,
-        ) as client:
+        login = (self.login.username, self.login.password)
+        with plain.client(self.server.url, auth=login, headers={"X-MLFLOW-WORKSPACE": self.name}) as client:
             yield Tracking(client)
 
 

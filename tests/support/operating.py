@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import httpx
 import yaml
 
 from bringup.paths import REPOSITORY
+from tests.support import plain
 from tests.support.controlplane import ControlPlane
 from tests.support.forking import Process, Program, forking
 from tests.support.kubeapi import CRD, JOB, NAMESPACE, OWN_KINDS, POD, Document, Kind, KubeApi
@@ -41,7 +42,7 @@ class Operator:
 
     def get(self, path: str) -> httpx.Response:
         """An answer of its own port."""
-        return httpx.get(f"{self.address}{path}", trust_env=False)
+        return plain.get(f"{self.address}{path}")
 
     def is_ready(self) -> bool:
         """Whether it holds the Lease and watches."""
@@ -119,15 +120,22 @@ def running_operator(
 
 def install(api: KubeApi, namespaces: list[str]) -> None:
     """The kinds, established, and the namespaces."""
-    for file in sorted((REPOSITORY / "manifests" / "crds").glob("*.yaml")):
-        crd = yaml.safe_load(file.read_text())
-        api.apply(CRD, crd)
-        until(partial(_established, api, crd["metadata"]["name"]), 30, "the CRD being served")
+    for crd in _definitions():
+        served = partial(_established, api, crd["metadata"]["name"])
+        if not served():
+            api.apply(CRD, crd)
+            until(served, 30, "the CRD being served")
     for namespace in namespaces:
         api.apply(NAMESPACE, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
         for account in ("loader", "trainer", "server"):
             meta = {"name": f"modelyard-{account}", "namespace": namespace}
             api.apply(SERVICE_ACCOUNT, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta})
+
+
+@cache
+def _definitions() -> tuple[Document, ...]:
+    files = sorted((REPOSITORY / "manifests" / "crds").glob("*.yaml"))
+    return tuple(yaml.load(file.read_text(), yaml.CSafeLoader) for file in files)
 
 
 def _established(api: KubeApi, name: str) -> bool:

@@ -10,6 +10,7 @@ import httpx
 
 from bringup.context import Context
 from bringup.debian import unpacked
+from tests.support import plain
 from tests.support.ports import free_port
 from tests.support.queries import RULES
 from tests.support.waiting import until
@@ -48,7 +49,7 @@ def running_prometheus(directory: Path, scraped_port: int) -> Iterator[httpx.Cli
         process = subprocess.Popen(argv, stdout=output, stderr=subprocess.STDOUT)
     address = f"http://127.0.0.1:{port}"
     try:
-        with httpx.Client(base_url=address, trust_env=False, timeout=30) as client:
+        with plain.client(address) as client:
 
             def ready() -> bool:
                 if process.poll() is not None:

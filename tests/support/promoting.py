@@ -9,7 +9,7 @@ import pytest
 
 from modelyard_api import labels
 from modelyard_api.contract.route import RoutedModel
-from tests.support import mlflow
+from tests.support import mlflow, plain
 from tests.support.controlplane import ControlPlane
 from tests.support.kubeapi import (
     AUTOSCALER,
@@ -156,12 +156,10 @@ def promoting(
     }
     with (
         running_operator(control_plane, directory, [project], settings) as operator,
-        httpx.Client(
-            base_url=mlflow_server.url,
+        plain.client(
+            mlflow_server.url,
             auth=(workspace.login.username, workspace.login.password),
             headers={"X-MLFLOW-WORKSPACE": project},
-            timeout=30,
-            trust_env=False,
         ) as client,
     ):
         yield Promoting(Registry(client, project), operator)

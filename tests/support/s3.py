@@ -16,6 +16,7 @@ from bringup.tools import ensure_tools
 from modelyard_api.contract.steps import S3Endpoint
 from modelyard_runtime.credentials import Login
 from modelyard_runtime.s3 import ObjectStore, Outage
+from tests.support import plain
 from tests.support.ports import free_port
 from tests.support.waiting import until
 
@@ -100,10 +101,7 @@ class S3Server:
             raise RuntimeError(f"{self.backend.name} ended:\n{(self._directory / 'log').read_text()[-2000:]}")
         try:
             # Any answer will do: an unsigned request is refused.
-            return (
-                httpx.get(self.url, trust_env=False, timeout=5).status_code
-                < httpx.codes.INTERNAL_SERVER_ERROR
-            )
+            return plain.get(self.url).status_code < httpx.codes.INTERNAL_SERVER_ERROR
         except httpx.HTTPError:
             return False
 

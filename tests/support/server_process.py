@@ -25,6 +25,7 @@ from modelyard_api.contract.steps import (
     ServerSettings,
 )
 from modelyard_runtime.s3 import ObjectStore
+from tests.support import plain
 from tests.support.forking import Process, Program, forking
 from tests.support.ports import free_port
 from tests.support.s3 import S3Server
@@ -147,7 +148,7 @@ class ServerProcess:
 
     def state(self) -> RouteState:
         """What the server says it serves."""
-        return RouteState.model_validate(httpx.get(self.url + STATE_PATH, trust_env=False, timeout=10).json())
+        return RouteState.model_validate(plain.get(self.url + STATE_PATH, 10).json())
 
     def await_route(self, route: Route, seconds: float = 120.0) -> RouteState:
         """Waits until this route is served."""
@@ -170,13 +171,13 @@ class ServerProcess:
 
     def client(self) -> httpx.Client:
         """A client that keeps its connection."""
-        return httpx.Client(base_url=self.url, trust_env=False, timeout=30)
+        return plain.client(self.url)
 
     def _listens(self) -> bool:
         if self.process is not None and self.process.poll() is not None:
             raise RuntimeError(f"the server ended:\n{self.log[-3000:]}")
         try:
-            return httpx.get(self.url + "/v2/health/live", trust_env=False, timeout=5).is_success
+            return plain.get(self.url + "/v2/health/live").is_success
         except httpx.HTTPError:
             return False
 

@@ -7,6 +7,9 @@ from typing import TypeVar
 Seen = TypeVar("Seen")
 
 _PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 0.2
+_SHARE = 0.04
+"""Of what was waited already, which the next pause may add: who waits long takes little from what it waits for."""
 _LONG_PAUSE_SECONDS = 0.5
 
 
@@ -15,7 +18,7 @@ def until(look: Callable[[], Seen | None], seconds: float = 30.0, what: str = "t
 
     An AssertionError from `look` counts as "not yet" and is shown if the time runs out.
     """
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     last: object = None
     while True:
         try:
@@ -24,9 +27,10 @@ def until(look: Callable[[], Seen | None], seconds: float = 30.0, what: str = "t
                 return seen
         except AssertionError as error:
             last = error
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - began
+        if waited > seconds:
             raise TimeoutError(f"{what} did not hold within {seconds:.0f} s; last seen: {last!r}")
-        time.sleep(_PAUSE_SECONDS)
+        time.sleep(min(max(_PAUSE_SECONDS, waited * _SHARE), _LONGEST_PAUSE_SECONDS))
 
 
 def throughout(look: Callable[[], bool], seconds: float, what: str) -> None:

@@ -3,11 +3,10 @@
 import socket
 from datetime import UTC, datetime, timedelta
 
-import httpx
-
 from modelyard_api.contract.progress import PROGRESS_PATH, PROGRESS_VARIABLE, Phase, StepProgress
 from modelyard_runtime.progress import Progress, served
 from modelyard_runtime.retry import Patience, patiently
+from tests.support import plain
 from tests.support.ports import free_port
 
 _START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -77,9 +76,9 @@ def test_the_page_shows_where_the_step_is() -> None:
         assert found == port
         progress.begin(Phase.PUBLISHING, total=3)
         progress.add(1)
-        answer = httpx.get(f"http://127.0.0.1:{port}{PROGRESS_PATH}", trust_env=False)
+        answer = plain.get(f"http://127.0.0.1:{port}{PROGRESS_PATH}")
         assert StepProgress.model_validate_json(answer.text) == progress.now()
-        assert httpx.get(f"http://127.0.0.1:{port}/secrets", trust_env=False).status_code == 404
+        assert plain.get(f"http://127.0.0.1:{port}/secrets").status_code == 404
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 
