@@ -1,5 +1,6 @@
-"""Helm, and the values that people install with."""
+"""Helm, an API server, and the values that people install with."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import yaml
 
 from bringup.context import Context
 from bringup.tools import ensure_tools
+from tests.support.controlplane import ControlPlane, running_control_plane
 from tests.support.rendering import Rendered, Renderer
 
 VALUES = Path(__file__).parent / "values"
@@ -16,6 +18,13 @@ CASES = sorted(file.stem for file in VALUES.glob("*.yaml"))
 @pytest.fixture(scope="session")
 def renderer() -> Renderer:
     return Renderer(ensure_tools(Context.here(), ["helm"])["helm"])
+
+
+@pytest.fixture(scope="session")
+def judge() -> Iterator[ControlPlane]:
+    """An API server without controllers: objects are judged and kept, nothing is run."""
+    with running_control_plane(controllers=()) as plane:
+        yield plane
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 
 from bringup.context import Context
 from bringup.tools import ensure_tools
-from tests.support.controlplane import running_control_plane
+from tests.support.controlplane import ControlPlane
 from tests.support.kubeapi import JOB, NAMESPACE, SECRET, Document, KubeApi, kube_api
 from tests.support.kubectl import Command
 from tests.support.rendering import CHART
@@ -64,9 +64,9 @@ class Release:
 
 
 @pytest.fixture(scope="module")
-def api_and_helm() -> Iterator[tuple[KubeApi, Command]]:
-    with running_control_plane(controllers=()) as plane, kube_api(plane.kubeconfig) as api:
-        yield api, Command(ensure_tools(Context.here(), ["helm"])["helm"], plane.kubeconfig)
+def api_and_helm(judge: ControlPlane) -> Iterator[tuple[KubeApi, Command]]:
+    with kube_api(judge.kubeconfig) as api:
+        yield api, Command(ensure_tools(Context.here(), ["helm"])["helm"], judge.kubeconfig)
 
 
 @pytest.fixture

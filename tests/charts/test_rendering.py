@@ -1,5 +1,6 @@
 """What the charts render, as a whole: compared with what was rendered before, and put before a real API server."""
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from bringup.context import Context
 from bringup.paths import REPOSITORY
 from bringup.tools import ensure_tools
 from modelyard_api.crd.definition import KINDS
-from tests.support.controlplane import running_control_plane
+from tests.support.controlplane import ControlPlane
 from tests.support.kubeapi import NAMESPACE, POD, Kind, KubeApi, kube_api
 from tests.support.rendering import CRD_CHART, RELEASE, Document, Rendered, Renderer
 from tests.support.rendering import NAMESPACE as PLATFORM
@@ -33,9 +34,8 @@ RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
 @pytest.fixture(scope="module")
-def api() -> Iterator[KubeApi]:
-    """An API server without controllers: objects are judged, nothing is run."""
-    with running_control_plane(controllers=()) as plane, kube_api(plane.kubeconfig) as client:
+def api(judge: ControlPlane) -> Iterator[KubeApi]:
+    with kube_api(judge.kubeconfig) as client:
         yield client
 
 
@@ -125,7 +125,7 @@ def test_the_definitions_are_accepted_and_kept(api: KubeApi, renderer: Renderer)
 
 
 def test_kubeconform_finds_no_unknown_field(schemas: Path, rendered: Rendered) -> None:
-    done = kubeconform(schemas, yaml.safe_dump_all(rendered.documents))
+    done = kubeconform(schemas, "\n---\n".join(map(json.dumps, rendered.documents)))
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(rendered.documents)} resources" in done.stdout
 

@@ -115,7 +115,9 @@ class Renderer:
         """The objects; a refusal is an error here."""
         done = self.attempt(values or {}, chart)
         assert done.returncode == 0, done.stderr
-        return Rendered(tuple(document for document in yaml.safe_load_all(done.stdout) if document))
+        # libyaml, which takes a tenth of the time that PyYAML's own reader takes for thousands of lines.
+        documents = yaml.load_all(done.stdout, yaml.CSafeLoader)
+        return Rendered(tuple(document for document in documents if document))
 
 
 def _with_claims(workload: Document) -> Document:
