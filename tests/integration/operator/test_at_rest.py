@@ -1,6 +1,7 @@
-"""Thousands of resources that came to their end: looking at them costs nothing but a few lists."""
+"""Resources that came to their end, hundreds, or thousands in a thorough run: looking at them costs a few lists."""
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,15 +18,17 @@ from tests.support.kubeapi import DATASET, EVENT, JOB, LEASE, TRAINING_JOB, Docu
 from tests.support.operating import Kubelet, Operator, empty, install, running_operator
 from tests.support.proxy import Fault, Proxy, Seen, proxied
 from tests.support.resources import trained, training_job
+from tests.support.thorough import Sweep
 from tests.support.waiting import until
 
 NAMESPACE = "finished"
 PLATFORM = "finished-platform"
-JOBS, DATASETS = 1500, 500
-ALL = JOBS + DATASETS + 2
-"""With those that were copied."""
-MOST_LISTS = 20
-"""Of a round: 250 objects a list, and one list of each other kind."""
+PER_LIST = 250
+COUNTS = (300, 260)
+"""TrainingJobs and Datasets: neither fits one list."""
+THOROUGH_COUNTS = (1500, 500)
+OTHER_LISTS = 10
+"""Of a round at most, besides those of the two kinds: one of each other kind."""
 MOST_MILLISECONDS = 2.0
 MOST_MEBIBYTES = 150.0
 _LIST = re.compile(rf"/namespaces/{NAMESPACE}/[a-z]+$")
@@ -52,6 +55,13 @@ class Finished:
     api: KubeApi
     proxy: Proxy
     mlflow: FileServer
+    counts: tuple[int, ...]
+    """Of each kind, with the one that was copied."""
+
+    @property
+    def lists(self) -> int:
+        """The most of a round."""
+        return sum(math.ceil(count / PER_LIST) for count in self.counts) + OTHER_LISTS
 
     def state(self) -> dict[str, str]:
         """Resource version of every resource, by uid."""
@@ -60,7 +70,8 @@ class Finished:
 
 
 @pytest.fixture
-def finished(control_plane: ControlPlane, kube: KubeApi, tmp_path: Path) -> Iterator[Finished]:
+def finished(control_plane: ControlPlane, kube: KubeApi, sweep: Sweep, tmp_path: Path) -> Iterator[Finished]:
+    counts = THOROUGH_COUNTS if sweep.thorough else COUNTS
     install(kube, [NAMESPACE, PLATFORM])
     with (
         copies(control_plane) as made,
@@ -68,10 +79,10 @@ def finished(control_plane: ControlPlane, kube: KubeApi, tmp_path: Path) -> Iter
         serving_files() as mlflow,
     ):
         for kind, document, count in zip(
-            (TRAINING_JOB, DATASET), _ended(control_plane, kube, tmp_path), (JOBS, DATASETS), strict=True
+            (TRAINING_JOB, DATASET), _ended(control_plane, kube, tmp_path), counts, strict=True
         ):
             made.add(kind, document, count)
-        yield Finished(control_plane, tmp_path, kube, proxy, mlflow)
+        yield Finished(control_plane, tmp_path, kube, proxy, mlflow, tuple(count + 1 for count in counts))
         for kind in (TRAINING_JOB, DATASET):
             made.remove_all(kind, NAMESPACE)
     empty(kube, NAMESPACE)
@@ -98,9 +109,9 @@ def _ended(plane: ControlPlane, kube: KubeApi, directory: Path) -> tuple[Documen
     return forest, houses
 
 
-def test_thousands_of_finished_resources_cost_nothing_but_a_few_lists(finished: Finished) -> None:
-    before, asked = finished.state(), Asked()
-    assert len(before) == ALL
+def test_finished_resources_cost_nothing_but_a_few_lists(finished: Finished) -> None:
+    before, asked, count_of_all = finished.state(), Asked(), sum(finished.counts)
+    assert len(before) == count_of_all
     finished.proxy.rule = asked
     settings = {
         "NAMESPACE": PLATFORM,
@@ -111,15 +122,15 @@ def test_thousands_of_finished_resources_cost_nothing_but_a_few_lists(finished: 
     }
     events = len(finished.api.items(EVENT, NAMESPACE))
     with running_operator(finished.plane, finished.directory, [NAMESPACE], settings) as operator:
-        until(lambda: looks(operator) >= 2 * ALL, 60, "every resource being looked at twice")
+        until(lambda: looks(operator) >= 2 * count_of_all, 60, "every resource being looked at twice")
         lists, seconds, count = len(asked.paths), operator.processor_seconds, looks(operator)
-        until(lambda: looks(operator) >= count + 2 * ALL, 60, "two more rounds")
+        until(lambda: looks(operator) >= count + 2 * count_of_all, 60, "two more rounds")
         seconds, count = operator.processor_seconds - seconds, looks(operator) - count
         lists, peak = len(asked.paths) - lists, operator.peak_mebibytes
     assert finished.proxy.writes == []
     assert [path for path in asked.paths if not _LIST.search(path)] == []
     assert finished.mlflow.asked == []
-    assert lists <= MOST_LISTS * (count / ALL + 1)
+    assert lists <= finished.lists * (count / count_of_all + 1)
     assert seconds / count * 1000 <= MOST_MILLISECONDS
     assert peak <= MOST_MEBIBYTES
     assert finished.state() == before

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import skops.io
 import xgboost
+from sklearn.ensemble import VotingRegressor
 
 from modelyard_server.errors import BundleError
 from modelyard_server.models.archive import inspect_archive
@@ -27,18 +28,28 @@ def edited(content: bytes, change: Any) -> bytes:  # noqa: ANN401  a function of
     return target.getvalue()
 
 
-def boosters() -> list[bytes]:
-    models = (xgboost.XGBRegressor(n_estimators=2), lightgbm.LGBMRegressor(n_estimators=2, verbose=-1))
-    return [skops.io.dumps(model.fit(X, Y)) for model in models]
+def xgb() -> xgboost.XGBRegressor:
+    return xgboost.XGBRegressor(n_estimators=2, n_jobs=1)
+
+
+def lgbm() -> lightgbm.LGBMRegressor:
+    return lightgbm.LGBMRegressor(n_estimators=2, n_jobs=1, verbose=-1)
+
+
+def dumped(model: Any) -> bytes:  # noqa: ANN401  of any library
+    content: bytes = skops.io.dumps(model.fit(X, Y))
+    return content
 
 
 def test_sound_boosters_are_let_through() -> None:
-    for content in boosters():
-        probe(content, inspect_archive(content))
+    content = dumped(VotingRegressor([("one", xgb()), ("other", lgbm())]))
+    names = inspect_archive(content)
+    assert {"xgboost.core.Booster", "lightgbm.basic.Booster"} <= set(names)
+    probe(content, names)
 
 
 def test_trees_of_xgboost_that_are_cut_off_are_refused() -> None:
-    content = edited(boosters()[0], lambda name, data: data[:200] if name.endswith(".bin") else data)
+    content = edited(dumped(xgb()), lambda name, data: data[:200] if name.endswith(".bin") else data)
     with pytest.raises(BundleError, match=r"cannot be built|end the process"):
         probe(content, inspect_archive(content))
 
@@ -49,8 +60,9 @@ def test_trees_of_lightgbm_that_end_their_reader_are_refused() -> None:
             return data
         return json.dumps(json.loads(data)).replace("num_leaves=", "num_leaves=99999").encode()
 
-    content = edited(boosters()[1], change)
-    assert content != boosters()[1]
+    sound = dumped(lgbm())
+    content = edited(sound, change)
+    assert content != sound
     with pytest.raises(BundleError, match=r"cannot be built|end the process|points outside"):
         probe(content, inspect_archive(content))
 
