@@ -17,6 +17,8 @@ _TOGETHER = {
     "tests/integration/api/": "control plane",
     "tests/integration/cli/": "control plane",
     "tests/integration/operator/": "control plane",
+    "tests/integration/provisioner/test_tracking.py": "mlflow",
+    "tests/integration/server/": "server",
     "tests/integration/test_control_plane.py": "control plane",
     "tests/integration/trainer/": "mlflow",
 }

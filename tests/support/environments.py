@@ -7,19 +7,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bringup.paths import REPOSITORY
-
-_BUILD = REPOSITORY / "build" / "environments"
+from bringup.paths import Paths
 
 
 def interpreter(requirements: Path) -> Path:
-    """Python of the environment of these requirements, which stays until they change."""
-    key = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:16]
+    """Python of the environment of these requirements, which stays until they change and outlives the checkout."""
+    here = f"{sys.version} {sys.base_prefix}"
+    key = hashlib.sha256(requirements.read_bytes() + here.encode()).hexdigest()[:16]
+    kept = Paths.here().cache / "environments"
     name = requirements.parent.name
-    place = _BUILD / f"{name}-{key}"
+    place = kept / f"{name}-{key}"
     done = place / ".made"
-    _BUILD.mkdir(parents=True, exist_ok=True)
-    with (_BUILD / f"{name}.lock").open("w") as lock:
+    kept.mkdir(parents=True, exist_ok=True)
+    with (kept / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
             shutil.rmtree(place, ignore_errors=True)

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from modelyard_api.contract.route import RoutedModel
+from tests.support import plain
 from tests.support.asking import Clients
 from tests.support.broken import BROKEN, ROW, another, of_other_rows, sound, without_number
 from tests.support.gate import Gate
@@ -106,13 +106,13 @@ def test_a_candidate_gets_no_more_than_its_share_and_is_given_up_if_it(
     broken, model = BROKEN[name], name.replace(" ", "-").lower()
     candidate = broken.build().write(minio_server.store(NAMESPACE))
     with _serving(unserved, tmp_path, minio_server, champion, model) as server:
-        with Clients(server, ROW, threads=1, pause=0.01) as clients:
+        with Clients(server, ROW, threads=1, pause=0.02) as clients:
             new = unserved.registry.register(model, candidate)
             seen = _given_up(unserved, server, broken.reason)
         assert set(clients.codes) == {200}, clients.codes
         assert clients.versions[new] <= PERCENT / 100 * clients.versions.total() + 1
         assert broken.told in condition(seen, "RolledBack")["message"]
-        assert broken.shown in httpx.get(f"{server.url}/metrics", trust_env=False).text
+        assert broken.shown in plain.get(f"{server.url}/metrics").text
     assert _rollbacks(unserved, broken.reason)
 
 
@@ -124,7 +124,7 @@ def test_a_candidate_that_is_not_loaded_in_time_is_given_up_while_the_champion_a
         Gate.before(minio_server.port, _named(held)) as gate,
         _serving(unserved, tmp_path, minio_server, champion, "slow-to-load", gate.url) as server,
     ):
-        with Clients(server, ROW, threads=1, pause=0.01) as clients:
+        with Clients(server, ROW, threads=1, pause=0.1) as clients:
             unserved.registry.register("slow-to-load", held)
             seen = _given_up(unserved, server, "ModelUnusable")
         assert gate.reached.is_set()
@@ -141,7 +141,7 @@ def test_a_version_that_took_charge_at_once_and_answers_with_no_number_gives_way
     spec: dict[str, Any] = {"rollout": {"immediate": {}}, "rollback": {"onErrorPercent": "1"}}
     with _serving(unserved, tmp_path, minio_server, champion, "at-once", **spec) as server:
         before = server.state().version
-        with Clients(server, ROW, threads=1, pause=0.01) as clients:
+        with Clients(server, ROW, threads=1, pause=0.02) as clients:
             unserved.registry.register("at-once", candidate)
             seen = unserved.await_reason("RolledBack", "TooManyErrors")
             until(lambda: server.state().version == before, 30, "the version before")
@@ -162,7 +162,7 @@ def test_a_version_that_was_trained_on_other_rows_than_come_gives_way_where_drif
     spec: dict[str, Any] = {"rollout": {"immediate": {}}, "rollback": {"onDrift": True}}
     with _serving(unserved, tmp_path, minio_server, champion, "drifting", **spec) as server:
         before = server.state().version
-        with Clients(server, ROW, threads=2) as clients:
+        with Clients(server, {"rows": [ROW] * 50}, threads=1, pause=0.02) as clients:
             unserved.registry.register("drifting", candidate)
             seen = unserved.await_reason("RolledBack", "TrafficDrifted")
             until(lambda: server.state().version == before, 30, "the version before")

@@ -39,7 +39,7 @@ def test_a_canary_gets_its_share_takes_charge_and_goes_back_under_load_without_a
 ) -> None:
     old, new = (build_compiled(iris(seed)).write(server.store, str(seed + 1)) for seed in range(2))
     server.await_route(server.route(old))
-    with Clients(server, FLOWER) as clients:
+    with Clients(server, FLOWER, pause=0.005) as clients:
         for percent in (10, 50):
             server.await_route(server.route(old, candidate=canary(new, percent)))
             until(lambda: counts(server, "2").requests >= 50, what="requests of the candidate")

@@ -35,7 +35,7 @@ from tests.support.waiting import until
 
 TRIED = "is loaded by a process of its own first"
 MIB = 1024 * 1024
-_POINTS = 2_000_000
+_POINTS = 1_000_000
 """Three numbers each, of eight bytes."""
 
 

@@ -43,7 +43,7 @@ def test_ten_swaps_under_load_fail_no_request(server: ServerProcess) -> None:
     models = [build_compiled(iris(seed)).write(server.store, str(seed + 1)) for seed in range(4)]
     server.await_route(server.route(models[0]))
     order = list(itertools.islice(itertools.cycle(models), SWAPS + 1))
-    with Clients(server, FLOWER) as clients:
+    with Clients(server, FLOWER, pause=0.005) as clients:
         for before, after in itertools.pairwise(order):
             asked = clients.codes[200]
             server.await_route(server.route(after, before))
