@@ -9,8 +9,8 @@ from modelyard_api.v1alpha1.tuning import Tuning, budget
 from modelyard_runtime.credentials import Login
 from modelyard_runtime.retry import Patience
 from modelyard_trainer.tuning.connection import Connection
-from modelyard_trainer.tuning.record import Record, Study
-from modelyard_trainer.tuning.trial import Values
+from modelyard_trainer.tuning.record import Record
+from modelyard_trainer.tuning.trial import Study, Values
 from modelyard_trainer.tuning.worker import Search, Worker
 from tests.support.postgres import PostgresServer, Project, postgres_endpoint
 
@@ -41,6 +41,8 @@ class Studies:
     asked: list[Values] = field(default_factory=list)
     """What was judged, in order."""
     connections: list[Connection] = field(default_factory=list)
+    port: int | None = None
+    """Where workers reach the server; None for the server's own."""
     _readers: dict[str, Record] = field(default_factory=dict)
 
     def close(self) -> None:
@@ -52,6 +54,7 @@ class Studies:
         """A study of a job, as one worker sees it; it has to be opened."""
         login = Login(self.project.username, self.project.password)
         endpoint = postgres_endpoint(self.server, self.project)
+        endpoint = endpoint.model_copy(update={"port": self.port or endpoint.port})
         seconds = asked.timeout_seconds
         study = Study(
             uid=uid,

@@ -8,13 +8,14 @@ from psycopg import sql
 
 from modelyard_runtime.errors import PlatformError
 from modelyard_trainer.fit import EstimatorError
-from modelyard_trainer.tuning.record import MOST_LOSSES, Ending, LostTrialError, Spent
+from modelyard_trainer.tuning.claims import MOST_LOSSES, Claim, Done, Ended, Ending, LostTrialError
+from modelyard_trainer.tuning.record import Turn
 from modelyard_trainer.tuning.trial import State, Values
 from tests.support.postgres import PostgresServer, Project
 from tests.support.tuning import SPACE, Studies, bowl, tuning
 
 SAMPLERS = ({"tpe": {"seed": 7}}, {"random": {"seed": 7}}, {"cmaes": {"seed": 7}}, {"gp": {"seed": 7}})
-NOTHING = Spent(0.0, 0.0)
+CHOSEN: Values = {"estimator.alpha": 1.0, "estimator.depth": 2, "estimator.kind": "a"}
 
 
 @pytest.fixture
@@ -23,6 +24,10 @@ def studies(postgres_server: PostgresServer, project: Project) -> Iterator[Studi
     made = Studies(postgres_server, project)
     yield made
     made.close()
+
+
+def completed(claim: Claim, value: float, *, seconds: float = 0.0, cpu: float = 0.0) -> Ended:
+    return Ended(claim, Ending(State.COMPLETED, value), Done((value,), seconds, cpu))
 
 
 def tried(studies: Studies, uid: str = "one") -> list[Values]:
@@ -99,27 +104,46 @@ def test_a_trial_of_a_worker_that_fell_silent_is_taken_over_and_its_first_holder
     first.open(None)
     held = first.claim()
     assert held is not None
-    first.choose(held, {"estimator.alpha": 1.0, "estimator.depth": 2, "estimator.kind": "a"})
+    first.choose(held, CHOSEN)
     fresh = second.claim()
     assert fresh is not None
     assert fresh.number == 1
-    second.end(fresh, Ending(State.COMPLETED, 1.0), NOTHING)
-    assert second.claim() is None
+    assert second.end(completed(fresh, 1.0)) == Turn(written=True, claim=None)
     with studies.server.session_of(studies.project) as session:
         session.execute("UPDATE tuning_trials SET heartbeat_at = heartbeat_at - interval '2 minutes'")
     taken = second.claim()
     assert taken is not None
-    assert (taken.number, taken.values) == (
-        0,
-        {"estimator.alpha": 1.0, "estimator.depth": 2, "estimator.kind": "a"},
-    )
+    assert (taken.number, taken.values) == (0, CHOSEN)
+    nothing = Done((), 0.0, 0.0)
     with pytest.raises(LostTrialError):
-        first.beat(held)
+        first.beat(held, lambda: nothing)
     with pytest.raises(LostTrialError):
-        first.end(held, Ending(State.COMPLETED, 0.0), NOTHING)
-    second.end(taken, Ending(State.COMPLETED, 5.0), NOTHING)
-    second.end(taken, Ending(State.COMPLETED, 5.0), NOTHING)
-    assert [row["value"] for row in studies.rows()] == [5.0, 1.0]
+        first.judged(held, nothing)
+    with pytest.raises(LostTrialError):
+        first.choose(held, {**CHOSEN, "estimator.depth": 3})
+    with pytest.raises(LostTrialError):
+        first.release(held)
+    assert first.end(completed(held, 0.0)) == Turn(written=False, claim=None)
+    assert second.end(completed(taken, 5.0)).written
+    assert second.end(completed(taken, 5.0)).written
+    assert [(row["value"], row["parameters"]) for row in studies.rows()] == [(5.0, CHOSEN), (1.0, None)]
+
+
+def test_a_beat_that_comes_after_the_end_of_its_trial_changes_nothing(studies: Studies) -> None:
+    record = studies.record(tuning(trials=1))
+    record.open(None)
+    held = record.claim()
+    assert held is not None
+    record.beat(held, lambda: Done((1.0,), 4.0, 3.0))
+    (row,) = studies.rows()
+    assert (row["state"], row["folds"], row["seconds"]) == ("Running", [1.0], 4.0)
+    record.end(completed(held, 2.0, seconds=5.0))
+    with pytest.raises(LostTrialError):
+        record.beat(held, lambda: Done((1.0, 2.0), 9.0, 9.0))
+    with pytest.raises(LostTrialError):
+        record.release(held)
+    (row,) = studies.rows()
+    assert (row["state"], row["folds"], row["seconds"], row["worker"]) == ("Completed", [2.0], 5.0, 0)
 
 
 def test_a_trial_that_kills_its_workers_fails_and_one_that_is_given_back_does_not(studies: Studies) -> None:
@@ -157,20 +181,18 @@ def test_no_trial_begins_after_the_budget_of_time_is_used_up(studies: Studies) -
     asked = tuning(trials=50, timeoutSeconds=10, parallelism=2)
     record = studies.record(asked)
     record.open(None)
+    claim = record.claim()
     for seconds in (9.0, 8.0):
-        claim = record.claim()
         assert claim is not None
-        record.end(claim, Ending(State.COMPLETED, 1.0), Spent(seconds, 1.0))
-    last = record.claim()
-    assert last is not None
-    record.judged(last, [1.0], Spent(3.5, 1.0))
+        claim = record.end(completed(claim, 1.0, seconds=seconds, cpu=1.0)).claim
+    assert claim is not None
+    record.beat(claim, lambda: Done((1.0,), 3.5, 1.0))
     assert studies.record(asked, worker=1).claim() is None
     cpu = studies.record(tuning(trials=50, cpuSeconds=2), uid="cpu")
     cpu.open(None)
     claim = cpu.claim()
     assert claim is not None
-    cpu.end(claim, Ending(State.COMPLETED, 1.0), Spent(0.1, 2.5))
-    assert cpu.claim() is None
+    assert cpu.end(completed(claim, 1.0, seconds=0.1, cpu=2.5)).claim is None
 
 
 def test_a_warm_start_tries_the_best_of_the_earlier_job_first_and_learns_from_the_rest(

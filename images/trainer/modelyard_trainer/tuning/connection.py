@@ -62,6 +62,26 @@ class Connection:
                     remedy="check that the server is up and reachable from the project's namespace",
                 ) from error
 
+    def together(self, work: Callable[[psycopg.Connection], Result], *, may_be_lost: bool = False) -> Result:
+        """Result of ``work``, whose statements are sent together as one transaction: one round trip, one commit.
+
+        No statement can depend on the answer to another, and cursors have their answers only once this has returned. What is sent
+        together up to the end of a pipeline is a transaction without being called one; BEGIN and COMMIT of psycopg's would be
+        waited for each.
+        ``may_be_lost`` says that the commit need not wait for the disk. It is as visible and as whole as any other; only
+        if Postgres itself crashes, the last fraction of a second of such commits is gone. That is right for what is told
+        again soon anyway, and for nothing that somebody relies on having written.
+        """
+
+        def whole(session: psycopg.Connection) -> Result:
+            with session.pipeline():
+                if may_be_lost:
+                    # SET LOCAL, which would warn that nobody has said BEGIN.
+                    session.execute("SELECT set_config('synchronous_commit', 'off', true)")
+                return work(session)
+
+        return self.ask(whole)
+
     def close(self) -> None:
         """Ends the connection; the next work opens another."""
         if self._open is not None:
@@ -73,7 +93,12 @@ class Connection:
             if self._open is None or self._open.closed:
                 self._open = self._connect()
             return work(self._open)
-        except (psycopg.OperationalError, psycopg.InterfaceError):
+        except Exception as error:
+            if _may_pass(error):
+                self.close()
+            raise
+        except BaseException:
+            # Interrupted in the middle of a conversation, which nobody can take up again.
             self.close()
             raise
 

@@ -3,80 +3,47 @@
 Trials are numbered without gaps under a lock of their study, so that there are never more than the budget. A worker
 holds a trial by its fence; one that was silent for too long, or that came back after a restart, has it taken over with
 the values that were chosen for it, and what the earlier holder still writes finds no row.
+
+A trial waits for the disk twice: where one ends and the next is taken, and where values were chosen. How far it is, is told every
+few seconds, and after each fold where a pruner asks for it, without waiting: all of that is told anew by whoever is at work.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, LiteralString
+from typing import Any
 
 import psycopg
-from psycopg import sql
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from modelyard_api.metrics import Direction
+from modelyard_trainer.tuning.claims import (
+    Claim,
+    Done,
+    Ended,
+    send_claim,
+    send_done,
+    send_end,
+    send_lock,
+    send_release,
+    send_values,
+)
 from modelyard_trainer.tuning.connection import Connection
 from modelyard_trainer.tuning.history import History
 from modelyard_trainer.tuning.tables import STATEMENTS
-from modelyard_trainer.tuning.trial import State, Trial, Values
-
-STALE_SECONDS = 60.0
-"""Silence after which another worker takes a trial over; a worker speaks every few seconds."""
-MOST_LOSSES = 4
-"""Workers that may die over a trial before it counts as failed: it may well be what kills them."""
-
-
-class LostTrialError(Exception):
-    """Another worker holds the trial now: what was found out about it is not wanted any more."""
+from modelyard_trainer.tuning.trial import State, Study, Trial, Values
 
 
 @dataclass(frozen=True)
-class Study:
-    """What makes the trials of a job comparable."""
+class Turn:
+    """What became of a worker's turn."""
 
-    uid: str
-    job: str
-    context: str
-    """Digest of everything that a trial's value depends on besides its parameters."""
-    metric: str
-    direction: Direction
-    budget: int
-    """Trials at most."""
-    seconds: float | None = None
-    """Seconds of all trials together after which no further one begins."""
-    cpu_seconds: float | None = None
-    """The same for CPU time."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A trial that a worker holds."""
-
-    number: int
-    fence: int
-    values: Values | None
-    """Values that an earlier holder has chosen."""
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a trial ended."""
-
-    state: State
-    value: float | None = None
-    same_as: int | None = None
-    """Trial with the same values, whose value it takes over."""
-    message: str | None = None
-
-
-@dataclass(frozen=True)
-class Spent:
-    """What a trial took so far."""
-
-    seconds: float
-    cpu_seconds: float
+    written: bool
+    """Whether the trial's end was written down; else another worker holds it."""
+    claim: Claim | None
+    """The next trial; None where none is left for now."""
 
 
 @dataclass(frozen=True)
@@ -129,71 +96,71 @@ class Record:
     def claim(self) -> Claim | None:
         """A trial to work on; None where none is left for now.
 
-        First the one that this worker held before it was restarted, then those of silent workers, then a new one.
+        First the one that this worker held before it was restarted, then those of silent workers, then a new one. It is safe on the
+        disk before anybody works on it: a number that a crash of Postgres forgot would be given out twice, with the same fence.
         """
-        return self._connection.transact(self._claimed)
+        return self._taken(None).claim
 
-    def choose(self, claim: Claim, values: Values) -> None:
-        """Writes down what a trial tries. Raises LostTrialError."""
-        self._write(claim, "parameters = %s", Jsonb(values))
+    def end(self, ended: Ended) -> Turn:
+        """Ends a trial and takes the next in the same transaction: both are the matter of one moment, and wait once.
 
-    def judged(self, claim: Claim, folds: Sequence[float], spent: Spent) -> None:
-        """Writes down the folds so far. Raises LostTrialError."""
-        self._write(
-            claim,
-            "folds = %s, seconds = %s, cpu_seconds = %s, heartbeat_at = now()",
-            list(folds),
-            spent.seconds,
-            spent.cpu_seconds,
+        Doing it again, where its answer was lost, leaves the end as it is and hands the next trial out as after a restart.
+        """
+        return self._taken(ended)
+
+    def choose(self, claim: Claim, values: Values) -> Trial | None:
+        """Writes down what a trial tries, before it is tried: whoever takes it over tries the same.
+
+        Returns a trial of a lower number that was judged on the same values under the same conditions. Raises LostTrialError.
+        """
+        same = (self._study.uid, self._study.context, claim.number, Jsonb(values))
+
+        def work(session: psycopg.Connection) -> tuple[psycopg.Cursor, psycopg.Cursor[dict[str, Any]]]:
+            chosen = send_values(session, self._study, claim, values)
+            return chosen, _rows(session).execute(_SAME, same)
+
+        chosen, known = self._connection.together(work)
+        if not chosen.rowcount:
+            raise claim.lost
+        return next((trial_of(each) for each in known), None)
+
+    def judged(self, claim: Claim, done: Done) -> list[Trial]:
+        """Writes down how far a trial is, and returns all others in order: who prunes wants both. Raises LostTrialError.
+
+        A crash of Postgres may take it back. The trial's next fold, or its end, writes all folds again, and until then others are
+        compared with one rival less.
+        """
+        after = self._history.after
+
+        def work(session: psycopg.Connection) -> tuple[psycopg.Cursor, psycopg.Cursor[dict[str, Any]]]:
+            told = send_done(session, self._study, claim, done)
+            return told, _rows(session).execute(_SINCE, (self._study.uid, after))
+
+        told, rows = self._connection.together(work, may_be_lost=True)
+        if not told.rowcount:
+            raise claim.lost
+        return [own for own in self._grown(rows) if own.number != claim.number]
+
+    def beat(self, claim: Claim, done: Callable[[], Done]) -> None:
+        """Says that the worker is alive, and how far its trial is when nothing else is being written. Raises LostTrialError.
+
+        A crash of Postgres may take it back: the next is due before anybody takes silence for death.
+        """
+        told = self._connection.together(
+            lambda session: send_done(session, self._study, claim, done()), may_be_lost=True
         )
-
-    def end(self, claim: Claim, ending: Ending, spent: Spent) -> None:
-        """Ends a trial; doing it again does nothing. Raises LostTrialError."""
-        self._write(
-            claim,
-            "state = %s, value = %s, same_as = %s, message = %s, seconds = %s, cpu_seconds = %s, ended_at = now()",
-            ending.state,
-            ending.value,
-            ending.same_as,
-            ending.message,
-            spent.seconds,
-            spent.cpu_seconds,
-        )
-
-    def beat(self, claim: Claim) -> None:
-        """Says that the worker is alive. Raises LostTrialError."""
-        self._write(claim, "heartbeat_at = now()")
+        if not told.rowcount:
+            raise claim.lost
 
     def release(self, claim: Claim) -> None:
         """Gives a trial back that was not ended. Raises LostTrialError."""
-        self._write(claim, "worker = NULL, heartbeat_at = NULL")
-
-    def known(self, values: Values, before: int) -> Trial | None:
-        """A trial of a lower number that was judged on the same values under the same conditions."""
-
-        def work(session: psycopg.Connection) -> Trial | None:
-            row = _rows(session).execute(
-                "SELECT number, state, parameters, value, folds FROM tuning_trials WHERE job_uid = %s"
-                " AND context = %s AND number < %s AND state = 'Completed' AND parameters = %s"
-                " ORDER BY number LIMIT 1",
-                (self._study.uid, self._study.context, before, Jsonb(values)),
-            )
-            return next((trial_of(each) for each in row), None)
-
-        return self._connection.ask(work)
+        if not self._connection.ask(lambda session: send_release(session, self._study, claim).rowcount):
+            raise claim.lost
 
     def trials(self) -> list[Trial]:
         """All trials in the order of their numbers."""
-        after = self._history.after
-
-        def work(session: psycopg.Connection) -> list[Trial]:
-            query = (
-                "SELECT number, state, parameters, value, folds FROM tuning_trials"
-                " WHERE job_uid = %s AND number > %s ORDER BY number"
-            )
-            return [trial_of(row) for row in _rows(session).execute(query, (self._study.uid, after))]
-
-        return self._history.grown_by(self._connection.ask(work))
+        asked = (self._study.uid, self._history.after)
+        return self._grown(self._connection.ask(lambda session: _rows(session).execute(_SINCE, asked)))
 
     def table(self) -> list[dict[str, Any]]:
         """All that is recorded of the job's own trials, for people."""
@@ -272,61 +239,42 @@ class Record:
             (self._study.uid, source),
         )
 
-    def _claimed(self, session: psycopg.Connection) -> Claim | None:
-        uid = self._study.uid
-        session.execute("SELECT FROM tuning_studies WHERE job_uid = %s FOR UPDATE", (uid,))
-        session.execute(
-            "UPDATE tuning_trials SET state = 'Failed', ended_at = now(), fence = fence + 1, message ="
-            " format('%%s workers in a row died over it, as they do where memory is too little', losses + 1)"
-            " WHERE job_uid = %s AND state = 'Running' AND losses + 1 >= %s"
-            " AND (worker = %s OR heartbeat_at < now() - make_interval(secs => %s))",
-            (uid, MOST_LOSSES, self._worker, STALE_SECONDS),
-        )
-        taken = session.execute(
-            "UPDATE tuning_trials SET fence = fence + 1, losses = losses + (worker IS NOT NULL)::integer,"
-            " worker = %s, heartbeat_at = now(), folds = '{}'"
-            " WHERE job_uid = %s AND number = (SELECT number FROM tuning_trials WHERE job_uid = %s"
-            " AND state = 'Running' AND (worker IS NULL OR worker = %s"
-            " OR heartbeat_at < now() - make_interval(secs => %s))"
-            " ORDER BY number LIMIT 1) RETURNING number, fence, parameters",
-            (self._worker, uid, uid, self._worker, STALE_SECONDS),
-        ).fetchone()
-        if taken is not None:
-            return Claim(*taken)
-        return self._begun(session)
+    def _taken(self, ended: Ended | None) -> Turn:
+        study, after = self._study, self._history.after
 
-    def _begun(self, session: psycopg.Connection) -> Claim | None:
-        study = self._study
-        row = session.execute(
-            "SELECT count(*), coalesce(sum(seconds), 0), coalesce(sum(cpu_seconds), 0)"
-            " FROM tuning_trials WHERE job_uid = %s AND number >= 0",
-            (study.uid,),
-        ).fetchone()
-        assert row is not None  # noqa: S101  an aggregate has a row
-        count, seconds, cpu_seconds = row
-        if (
-            count >= study.budget
-            or (study.seconds is not None and seconds >= study.seconds)
-            or (study.cpu_seconds is not None and cpu_seconds >= study.cpu_seconds)
-        ):
-            return None
-        session.execute(
-            "INSERT INTO tuning_trials (job_uid, number, state, context, worker, heartbeat_at, started_at)"
-            " VALUES (%s, %s, 'Running', %s, %s, now(), now())",
-            (study.uid, count, study.context, self._worker),
-        )
-        return Claim(count, 1, None)
+        def work(session: psycopg.Connection) -> _Answers:
+            send_lock(session, study)
+            end = send_end(session, study, ended) if ended is not None else None
+            claim = send_claim(session, study, self._worker)
+            return _Answers(end, claim, _rows(session).execute(_SINCE, (study.uid, after)))
 
-    def _write(self, claim: Claim, change: LiteralString, *values: Any) -> None:  # noqa: ANN401  whatever a column takes
-        """Changes a row that the worker still holds."""
-        statement = sql.SQL("UPDATE tuning_trials SET {} WHERE job_uid = %s AND number = %s AND fence = %s")
+        answers = self._connection.together(work)
+        written = answers.end is not None and answers.end.rowcount > 0
+        taken = answers.claim.fetchone()
+        if taken is None:
+            return Turn(written, None)
+        number, fence, values = taken
+        before = [own for own in self._grown(answers.trials) if own.number < number]
+        return Turn(written, Claim(number, fence, values, before))
 
-        def work(session: psycopg.Connection) -> int:
-            row = (*values, self._study.uid, claim.number, claim.fence)
-            return session.execute(statement.format(sql.SQL(change)), row).rowcount
+    def _grown(self, rows: Iterable[dict[str, Any]]) -> list[Trial]:
+        return self._history.grown_by([trial_of(row) for row in rows])
 
-        if not self._connection.ask(work):
-            raise LostTrialError(f"trial {claim.number} was taken over by another worker")
+
+@dataclass(frozen=True)
+class _Answers:
+    """Cursors, whose answers come together."""
+
+    end: psycopg.Cursor | None
+    claim: psycopg.Cursor
+    trials: psycopg.Cursor[dict[str, Any]]
+
+
+_SINCE = "SELECT number, state, parameters, value, folds FROM tuning_trials WHERE job_uid = %s AND number > %s ORDER BY number"
+_SAME = (
+    "SELECT number, state, parameters, value, folds FROM tuning_trials WHERE job_uid = %s AND context = %s AND number < %s"
+    " AND state = 'Completed' AND parameters = %s ORDER BY number LIMIT 1"
+)
 
 
 def _rows(session: psycopg.Connection) -> psycopg.Cursor[dict[str, Any]]:

@@ -13,8 +13,8 @@ from modelyard_api.metrics import Direction, find_metric
 from modelyard_api.v1alpha1.common import Json
 from modelyard_api.v1alpha1.training_job import DatasetVersion, TrainingJobSpec
 from modelyard_api.v1alpha1.tuning import BestTrial, TrialParameter, Tuning, TuningProgress, budget
-from modelyard_trainer.tuning.record import Study, Tally
-from modelyard_trainer.tuning.trial import State, Trial, loss
+from modelyard_trainer.tuning.record import Tally
+from modelyard_trainer.tuning.trial import State, Study, Trial, loss
 
 _VALUE_LIMIT = 120
 

@@ -1,4 +1,4 @@
-"""A trial: the values that were tried, and what they came to on the folds so far."""
+"""A trial: the values that were tried, what they came to on the folds so far, and the study that it belongs to."""
 
 from __future__ import annotations
 
@@ -11,6 +11,24 @@ from modelyard_api.v1alpha1.common import Json
 
 Values = dict[str, Json]
 """A value for each parameter, by the path of the parameter."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """What makes the trials of a job comparable."""
+
+    uid: str
+    job: str
+    context: str
+    """Digest of everything that a trial's value depends on besides its parameters."""
+    metric: str
+    direction: Direction
+    budget: int
+    """Trials at most."""
+    seconds: float | None = None
+    """Seconds of all trials together after which no further one begins."""
+    cpu_seconds: float | None = None
+    """The same for CPU time."""
 
 
 class State(StrEnum):

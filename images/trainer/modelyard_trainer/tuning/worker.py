@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,8 +14,9 @@ from modelyard_api.v1alpha1.tuning import Tuning
 from modelyard_runtime.errors import PlatformError
 from modelyard_trainer import machine
 from modelyard_trainer.fit import EstimatorError
+from modelyard_trainer.tuning.claims import Claim, Done, Ended, Ending, LostTrialError
 from modelyard_trainer.tuning.pruning import is_pruned
-from modelyard_trainer.tuning.record import Claim, Ending, LostTrialError, Record, Spent
+from modelyard_trainer.tuning.record import Record, Turn
 from modelyard_trainer.tuning.samplers import Question, make_sampler
 from modelyard_trainer.tuning.space import fits
 from modelyard_trainer.tuning.trial import State, Trial, Values, loss
@@ -45,7 +46,7 @@ class Worker:
         self._search = search
         self._pulse = pulse
         self._sampler = make_sampler(search.tuning)
-        self._held: Claim | None = None
+        self._held: _Held | None = None
 
     def run(self) -> int:
         """Works until no trial can be taken; returns how many this worker ended.
@@ -55,42 +56,50 @@ class Worker:
         """
         ended = 0
         with self._beating():
-            while (claim := self._record.claim()) is not None:
-                self._held = claim
+            claim = self._record.claim()
+            while claim is not None:
                 try:
-                    self._try(claim)
-                    ended += 1
+                    turn = self._turn(claim)
                 except LostTrialError as error:
                     _log.warning("%s", error)
+                    claim = self._record.claim()
+                    continue
                 except BaseException:
                     self._give_back(claim)
                     raise
-                finally:
-                    self._held = None
+                ended += turn.written
+                claim = turn.claim
         return ended
 
-    def _try(self, claim: Claim) -> None:
-        began = _Stopwatch()
-        values = claim.values
-        if values is None:
-            values = self._chosen(claim.number)
-            self._record.choose(claim, values)
-        same = self._record.known(values, claim.number)
-        if same is not None:
-            ending = Ending(State.COMPLETED, same.value, same_as=same.number)
+    def _turn(self, claim: Claim) -> Turn:
+        held = self._held = _Held(claim)
+        try:
+            ending = self._tried(held)
+        finally:
+            self._held = None
+        turn = self._record.end(Ended(claim, ending, held.done()))
+        if turn.written:
+            _log.info("trial %d: %s %s", claim.number, ending.state, _told(ending))
         else:
-            ending = self._judged(claim, values, began)
-        self._record.end(claim, ending, began.spent())
-        _log.info("trial %d: %s %s", claim.number, ending.state, _told(ending))
+            _log.warning("%s", claim.lost)
+        return turn
 
-    def _chosen(self, number: int) -> Values:
-        trials = self._record.trials()
-        record = [trial for trial in trials if trial.number < number]
-        if number == 0 and (best := self._best_of_earlier(record)) is not None:
+    def _tried(self, held: _Held) -> Ending:
+        values = held.claim.values
+        if values is None:
+            values = self._chosen(held.claim)
+        same = self._record.choose(held.claim, values)
+        if same is not None:
+            return Ending(State.COMPLETED, same.value, same_as=same.number)
+        return self._judged(held, values)
+
+    def _chosen(self, claim: Claim) -> Values:
+        if claim.number == 0 and (best := self._best_of_earlier(claim.before)) is not None:
             return best
-        return self._sampler.propose(Question(self._search.tuning, self._search.direction, number, record))
+        question = Question(self._search.tuning, self._search.direction, claim.number, claim.before)
+        return self._sampler.propose(question)
 
-    def _best_of_earlier(self, record: list[Trial]) -> Values | None:
+    def _best_of_earlier(self, record: Sequence[Trial]) -> Values | None:
         """What an earlier job found to be best is worth the first trial, unless every value has its turn anyway."""
         tuning, direction = self._search.tuning, self._search.direction
         if tuning.sampler.grid is not None:
@@ -102,22 +111,20 @@ class Worker:
         ]
         return min(found, key=lambda pair: pair[0])[1] if found else None
 
-    def _judged(self, claim: Claim, values: Values, began: _Stopwatch) -> Ending:
+    def _judged(self, held: _Held, values: Values) -> Ending:
         tuning, folds = self._search.tuning, self._search.folds
-        seen: list[float] = []
         try:
             for value in self._search.judge(values):
-                seen.append(value)
-                self._record.judged(claim, seen, began.spent())
-                if tuning.pruner is None or len(seen) == folds:
+                held.folds.append(value)
+                if tuning.pruner is None or len(held.folds) == folds:
                     continue
-                trial = Trial(claim.number, State.RUNNING, values, folds=tuple(seen))
-                others = [own for own in self._record.trials() if own.number != claim.number]
+                others = self._record.judged(held.claim, held.done())
+                trial = Trial(held.claim.number, State.RUNNING, values, folds=tuple(held.folds))
                 if is_pruned(tuning.pruner, trial, others, folds, self._search.direction):
                     return Ending(State.PRUNED, trial.mean())
         except EstimatorError as error:
             return Ending(State.FAILED, message=error.message[:_MESSAGE_LIMIT])
-        return Ending(State.COMPLETED, sum(seen) / len(seen))
+        return Ending(State.COMPLETED, sum(held.folds) / len(held.folds))
 
     def _give_back(self, claim: Claim) -> None:
         try:
@@ -135,9 +142,13 @@ class Worker:
                 held = self._held
                 try:
                     if held is not None:
-                        self._record.beat(held)
+                        self._record.beat(held.claim, held.done)
                     self._pulse()
-                except (LostTrialError, PlatformError) as error:
+                except LostTrialError as error:
+                    # A beat that comes after the trial's end finds nothing either.
+                    if held is self._held:
+                        _log.warning("%s", error)
+                except PlatformError as error:
                     _log.warning("%s", error)
 
         thread = threading.Thread(target=beat, name="pulse", daemon=True)
@@ -148,15 +159,18 @@ class Worker:
             done.set()
 
 
-class _Stopwatch:
-    """Wall and CPU time since it was made."""
+class _Held:
+    """A trial in the worker's hands, and the time since it was taken up."""
 
-    def __init__(self) -> None:
+    def __init__(self, claim: Claim) -> None:
+        self.claim = claim
+        self.folds: list[float] = []
         self._wall = time.monotonic()
         self._cpu = machine.used_so_far().cpu_seconds
 
-    def spent(self) -> Spent:
-        return Spent(time.monotonic() - self._wall, machine.used_so_far().cpu_seconds - self._cpu)
+    def done(self) -> Done:
+        seconds, cpu = time.monotonic() - self._wall, machine.used_so_far().cpu_seconds - self._cpu
+        return Done(tuple(self.folds), seconds, cpu)
 
 
 def _told(ending: Ending) -> str:
