@@ -16,6 +16,7 @@ from modelyard_api.contract.steps import LoadStep
 from tests.integration.loader.test_california import outcome_of
 from tests.integration.loader.test_killed import counted
 from tests.integration.loader.test_refused import failure_of
+from tests.support import plain
 from tests.support.bad_inputs import Scene
 from tests.support.disks import on_a_small_disk
 from tests.support.loading import LoaderRun
@@ -43,7 +44,7 @@ class Watched:
     def page(self) -> StepProgress:
         """What the page says; nothing while there is no page yet."""
         try:
-            answer = httpx.get(self._url, trust_env=False, timeout=5)
+            answer = plain.get(self._url)
         except httpx.TransportError as error:
             raise AssertionError from error
         return StepProgress.model_validate_json(answer.content)

@@ -1,4 +1,8 @@
-"""Killed at every single statement, block, commit and write, a load is made once and is the same."""
+"""Killed at every single statement, block, commit and write, a load is made once and is the same.
+
+Up to its commit a load is killed at everything that it does. Behind that, an ordinary run kills at the first event of each
+kind and at an even share of all, a thorough one at every event.
+"""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,24 +25,31 @@ from modelyard_runtime.table import load_version
 from modelyard_runtime.versions import pointed_uri, versions
 from tests.support.killing import Nursery, nursery
 from tests.support.loading import LoaderRun
+from tests.support.thorough import Sweep
 
 _VARIANTS = [{"name": "v1"}]
 _MOST_EVENTS = 150
+_SHARE = 12
+"""Events that an ordinary run kills at besides the first of each kind."""
 _AT_ONCE = 2
 """Loaders that are tried beside each other."""
 
 pytestmark = pytest.mark.timeout(900)
 
 
+@pytest.fixture(scope="module")
+def nurseries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Nursery]]:
+    """Programs with everything imported."""
+    directory = tmp_path_factory.mktemp("tries")
+    with ExitStack() as stack:
+        yield [stack.enter_context(nursery(directory, str(number))) for number in range(_AT_ONCE)]
+
+
 @pytest.fixture
-def loaders(loader: LoaderRun) -> Iterator[list[Nursery]]:
+def loaders(loader: LoaderRun, nurseries: list[Nursery]) -> list[Nursery]:
     """Loaders that can be killed."""
     environment = {CREDENTIALS_VARIABLE: str(loader.mounted()), PROGRESS_VARIABLE: "0"}
-    with ExitStack() as stack:
-        yield [
-            stack.enter_context(nursery(loader.directory, str(number), environment))
-            for number in range(_AT_ONCE)
-        ]
+    return [program.given(environment) for program in nurseries]
 
 
 def _named(loader: LoaderRun, number: int) -> LoaderRun:
@@ -107,19 +118,13 @@ class Trial:
     """Makes what is there before the load."""
     step: Callable[[LoaderRun], LoadStep]
 
-    def undisturbed(self) -> dict[str, Any]:
-        """What there is when no one kills."""
-        return self.killed(None, 0)[1]
-
-    def killed(self, loaders: Nursery | None, kill_at: int) -> tuple[list[str], dict[str, Any]]:
+    def killed(self, loaders: Nursery, kill_at: int) -> tuple[list[str], dict[str, Any]]:
         """What a load was killed at, and what there is when it was made by a second loader."""
         run = _named(self.loader, kill_at)
         self.prepare(run)
-        killed: list[str] = []
-        if loaders is not None:
-            tried = loaders.load(self.step(run), kill_at)
-            assert not tried.failed, tried.log
-            killed = tried.events[-1:] if tried.killed else []
+        tried = loaders.load(self.step(run), kill_at)
+        assert not tried.failed, tried.log
+        killed = tried.events[-1:] if tried.killed else []
         run.here(self.step(run))
         return killed, _state(run)
 
@@ -138,20 +143,41 @@ class Trial:
             events += tried.events[-1:]
         return events
 
-    def everywhere(self, loaders: list[Nursery], first: int = 1) -> list[str]:
-        """Kills at the first event, the second and so on, until there are none left; returns the events."""
-        expected, events = self.undisturbed(), []
+    def everywhere(self, loaders: list[Nursery], sweep: Sweep, first: int = 1) -> list[str]:
+        """Kills at the events from number ``first`` on that the sweep takes; returns what was killed at."""
+        expected, there = self._undisturbed(loaders[0])
+        numbers = range(first, len(there) + 1)
+        chosen = {*sweep.of(numbers, _SHARE), *_first_of_each_kind(there, first)}
+        events: list[str] = []
         with ThreadPoolExecutor(len(loaders)) as pool:
-            for start in range(first, _MOST_EVENTS, len(loaders)):
-                numbers = range(start, start + len(loaders))
-                for number, (killed, found) in zip(
-                    numbers, pool.map(self.killed, loaders, numbers), strict=True
-                ):
-                    assert found == expected, f"killed at event {number}: {killed}"
-                    events += killed
-                if not killed:
-                    return events
-        raise AssertionError("the step does not end")
+            # What threads do comes in any order, so that a kind may be missed; then it goes on with the other events.
+            for some in (sorted(chosen), sorted({*numbers} - chosen)):
+                for start in range(0, len(some), len(loaders)):
+                    if some[0] not in chosen and _kinds(events) >= _kinds(there[first - 1 :]):
+                        return events
+                    pair = some[start : start + len(loaders)]
+                    for number, (killed, found) in zip(
+                        pair, pool.map(self.killed, loaders, pair), strict=False
+                    ):
+                        assert found == expected, f"killed at event {number}: {killed}"
+                        events += killed
+        return events
+
+    def _undisturbed(self, loader: Nursery) -> tuple[dict[str, Any], list[str]]:
+        """What there is, and what a loader did for it, when no one kills."""
+        run = _named(self.loader, 0)
+        self.prepare(run)
+        tried = loader.load(self.step(run))
+        assert not tried.failed, tried.log
+        return _state(run), tried.events
+
+
+def _first_of_each_kind(events: list[str], first: int) -> set[int]:
+    """Numbers, from 1, of events from number ``first`` on."""
+    found: dict[str, int] = {}
+    for number, event in enumerate(events[first - 1 :], start=first):
+        found.setdefault(_kind(event), number)
+    return {*found.values()}
 
 
 def _standing(run: LoaderRun) -> tuple[object, ...] | None:
@@ -172,42 +198,46 @@ def _standing(run: LoaderRun) -> tuple[object, ...] | None:
         return (len(chain), connection.execute(query, [run.uid, run.uid]).fetchone())
 
 
+def _kind(event: str) -> str:
+    """First word of an event, with the directory for a write."""
+    word = event.split(maxsplit=1)[0]
+    return f"{word} {event.split('/')[3]}" if word in ("put", "delete") else word
+
+
 def _kinds(events: list[str]) -> set[str]:
-    """First word of each event, with the directory for a write."""
-    return {
-        f"{event.split()[0]} {event.split('/')[3]}"
-        if event.startswith(("put", "delete"))
-        else event.split()[0]
-        for event in events
-    }
+    return {_kind(event) for event in events}
 
 
 def test_the_first_load_in_steps_is_the_same_wherever_it_is_killed(
-    loader: LoaderRun, loaders: list[Nursery]
+    loader: LoaderRun, loaders: list[Nursery], sweep: Sweep
 ) -> None:
     def prepare(run: LoaderRun) -> None:
         _put(run, "a.csv", [*(f"{key},{key * 7 % 200}" for key in range(1, 101)), ",1"])
 
-    events = Trial(loader, prepare, lambda run: _step(run, 1, percent="40")).everywhere(loaders)
+    events = Trial(loader, prepare, lambda run: _step(run, 1, percent="40")).everywhere(loaders, sweep)
     assert _kinds(events) >= {
         "SELECT", "SET", "CREATE", "ALTER", "INSERT", "COPY", "copy:", "commit", "savepoint", "release",
         "put staging", "put batches", "put rejects", "put loads", "put profiles", "put manifests", "put versions",
     }  # fmt: skip
 
 
-def test_a_further_step_is_the_same_wherever_it_is_killed(loader: LoaderRun, loaders: list[Nursery]) -> None:
+def test_a_further_step_is_the_same_wherever_it_is_killed(
+    loader: LoaderRun, loaders: list[Nursery], sweep: Sweep
+) -> None:
     def prepare(run: LoaderRun) -> None:
         _put(run, "a.csv", [*(f"{key},{key * 7 % 200}" for key in range(1, 101)), ",1"])
         run.here(_step(run, 1, percent="40"))
 
     trial = Trial(loader, prepare, lambda run: _step(run, 2, percent="100"))
     before = trial.before_the_commit(loaders[0])
-    after = trial.everywhere(loaders, first=len(before))
+    after = trial.everywhere(loaders, sweep, first=len(before))
     assert {"COPY", "copy:", "INSERT", "put batches", "commit"} <= _kinds(before)
     assert {"put loads", "delete staging", "put manifests", "put versions"} <= _kinds(after)
 
 
-def test_a_second_look_is_the_same_wherever_it_is_killed(loader: LoaderRun, loaders: list[Nursery]) -> None:
+def test_a_second_look_is_the_same_wherever_it_is_killed(
+    loader: LoaderRun, loaders: list[Nursery], sweep: Sweep
+) -> None:
     def prepare(run: LoaderRun) -> None:
         _put(run, "a.csv", [f"{key},{key * 7 % 200}" for key in range(1, 101)])
         run.here(_step(run, 1))
@@ -215,7 +245,7 @@ def test_a_second_look_is_the_same_wherever_it_is_killed(loader: LoaderRun, load
 
     trial = Trial(loader, prepare, lambda run: _step(run, 2, refresh=True))
     before = trial.before_the_commit(loaders[0])
-    after = trial.everywhere(loaders, first=len(before))
+    after = trial.everywhere(loaders, sweep, first=len(before))
     assert {
         "CREATE",
         "ANALYZE",
@@ -230,7 +260,7 @@ def test_a_second_look_is_the_same_wherever_it_is_killed(loader: LoaderRun, load
 
 
 def test_a_change_of_columns_is_the_same_wherever_it_is_killed(
-    loader: LoaderRun, loaders: list[Nursery]
+    loader: LoaderRun, loaders: list[Nursery], sweep: Sweep
 ) -> None:
     def prepare(run: LoaderRun) -> None:
         _put(run, "a.csv", [f"{key},{key}{'.5' * (key % 10 == 0)}" for key in range(1, 101)])
@@ -243,7 +273,7 @@ def test_a_change_of_columns_is_the_same_wherever_it_is_killed(
     ]
     trial = Trial(loader, prepare, lambda run: _step(run, 1, percent="40", columns=columns))
     before = trial.before_the_commit(loaders[0])
-    after = trial.everywhere(loaders, first=len(before))
+    after = trial.everywhere(loaders, sweep, first=len(before))
     assert {
         "DROP", "ALTER", "UPDATE", "DELETE", "INSERT", "COPY", "put batches", "put rejects", "commit",
     } <= _kinds(before)  # fmt: skip

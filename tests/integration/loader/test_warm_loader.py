@@ -24,6 +24,7 @@ from modelyard_api.contract.warm import (
     WarmState,
     WarmStep,
 )
+from tests.support import plain
 from tests.support.loading import LoaderRun
 from tests.support.ports import free_port
 from tests.support.waiting import until
@@ -46,7 +47,7 @@ class Warm:
         fresh.replace(self.handed / name)
 
     def page(self) -> WarmPage:
-        answer = httpx.get(f"http://127.0.0.1:{self.port}{WARM_PATH}", trust_env=False)
+        answer = plain.get(f"http://127.0.0.1:{self.port}{WARM_PATH}")
         return WarmPage.model_validate_json(answer.content)
 
     def state(self, name: str) -> WarmState:
