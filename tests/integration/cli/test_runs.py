@@ -181,7 +181,7 @@ def test_replay_makes_a_run_again_and_says_whether_it_is_the_same(
     kube: KubeApi, tracked: dict[str, str], status: str, code: int
 ) -> None:
     kind, name = OWN_KINDS["TrainingJob"], f"again-{status.lower()}"
-    words = ["replay", "first", "--name", name, "-n", NAMESPACE]
+    words = ["replay", "first", "--name", name, "-n", NAMESPACE, "--secret", "HUB_TOKEN=hub/token"]
     with subprocess.Popen(
         [sys.executable, "-m", "modelyard_cli", *words],
         stdout=subprocess.PIPE,
@@ -190,6 +190,9 @@ def test_replay_makes_a_run_again_and_says_whether_it_is_the_same(
     ) as process:
         made = until(lambda: kube.read(kind, NAMESPACE, name), 60, "the replay")
         assert made["spec"]["replay"] == {"runId": tracked["first"]}
+        assert made["spec"]["environment"] == [
+            {"name": "HUB_TOKEN", "secret": {"name": "hub", "key": "token"}}
+        ]
         ended = [
             condition("Succeeded", "True", "Completed"),
             condition("Reproduced", status, "Reason", "words"),
