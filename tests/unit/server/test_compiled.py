@@ -16,6 +16,7 @@ import numpy as np
 import orjson
 import pytest
 
+import modelyard_server.models.compiled
 from modelyard_api.contract.bundle import (
     BUNDLE_FILE,
     GOLDEN_FILE,
@@ -25,7 +26,8 @@ from modelyard_api.contract.bundle import (
     GoldenRequest,
 )
 from modelyard_api.contract.route import Route
-from modelyard_runtime.twin import compile_model
+from modelyard_runtime.twin import Answer, compile_model, load
+from modelyard_runtime.twin.program import Program
 from modelyard_server.dataplane import answer
 from modelyard_server.dialects.base import Dialect
 from modelyard_server.dialects.inference import InferenceDialect, model_metadata
@@ -181,6 +183,20 @@ def test_a_program_that_is_not_right_is_left_alone_with_the_reason(
     found = model.predictor.predict(matrix, probabilities=True).probabilities
     assert found is not None
     assert np.array_equal(found, expected)
+
+
+def test_a_program_that_is_wrong_of_a_single_row_only_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(_row: np.ndarray, **_asked: bool) -> Answer:
+        return Answer(np.array(["virginica"]), np.array([[0.0, 0.0, 1.0]]))
+
+    def spoilt(content: bytes) -> Program:
+        return replace(load(content), alone=wrong)
+
+    monkeypatch.setattr(modelyard_server.models.compiled, "load", spoilt)
+    model = loaded(iris())
+    assert not model.compiled
+    said = str(model.not_compiled_because)
+    assert "by itself: golden request 0 is answered with 'virginica'" in said
 
 
 def test_a_program_without_golden_requests_is_not_used() -> None:

@@ -136,6 +136,7 @@ def _compiled(
     try:
         row_seconds = _warm_up(predictor, declared, samples)
         _replay(predictor, declared, fetched.golden)
+        _replay_each(predictor, declared, fetched.golden)
     except BundleError as error:
         raise NotUsedError(f"the compiled program is not the model: {error}") from error
     return predictor, row_seconds
@@ -232,6 +233,24 @@ def _replay(predictor: Predictor, signature: Signature, golden: GoldenRequest | 
     except Exception as error:
         raise BundleError(f"a golden request is not answered: {type(error).__name__}: {error}") from error
     _compare(answer, golden)
+
+
+def _replay_each(predictor: Predictor, signature: Signature, golden: GoldenRequest | None) -> None:
+    """Proves the same of each row by itself: a program has ways of its own for a single one."""
+    if golden is None:
+        return
+    for index in range(len(golden.rows)):
+        try:
+            _replay(predictor, signature, _only(golden, index))
+        except BundleError as error:
+            raise BundleError(f"row {index} by itself: {error}") from error
+
+
+def _only(golden: GoldenRequest, index: int) -> GoldenRequest:
+    row = slice(index, index + 1)
+    kept = {"rows": golden.rows[row], "predictions": golden.predictions[row]}
+    sure = None if golden.probabilities is None else golden.probabilities[row]
+    return golden.model_copy(update={**kept, "probabilities": sure})
 
 
 def _compare(answer: Answer, golden: GoldenRequest) -> None:
