@@ -86,7 +86,7 @@ def test_a_version_that_ends_the_process_which_tries_it_is_refused_and_costs_no_
         server.start()
         server.await_route(server.route(good))
         assert TRIED not in server.log
-        with Clients(server, ROW, threads=2, pause=0.01) as clients:
+        with Clients(server, ROW, threads=2, pause=0.05) as clients:
             server.route(deadly, good)
             os.kill(trying(server, gate), signal.SIGSEGV)
             told = server.await_error("apart from all requests, was ended by SIGSEGV")
@@ -110,7 +110,7 @@ def test_a_version_that_takes_more_memory_than_there_is_is_refused_and_costs_no_
     with held_at(tmp_path, minio_server, project, large, file=MODEL_FILE) as (server, gate):
         server.start()
         server.await_route(server.route(good))
-        with Clients(server, ROW, threads=2, pause=0.01) as clients:
+        with Clients(server, ROW, threads=2, pause=0.05) as clients:
             server.route(large, good)
             child = trying(server, gate)
             most = _data(child) + 24 * MIB
