@@ -8,10 +8,10 @@ from modelyard_api.contract.steps import AskedMetric, ImprovementStep, Owner, Tr
 from modelyard_api.v1alpha1.dataset import Split
 from modelyard_runtime.tracking import MLflowClient
 from modelyard_trainer.improvement import improvement
-from tests.integration.trainer.test_training import FOREST, houses
+from tests.integration.trainer.test_training import BARE, houses
 from tests.support.training import TrainerRun, publish
 
-LINEAR = {**FOREST, "pipeline": {"estimator": {"class": "LinearRegression"}}}
+LINEAR = {**BARE, "pipeline": {"estimator": {"class": "LinearRegression"}}}
 _UID = "55555555-0000-4000-8000-00000000000"
 
 
@@ -32,7 +32,7 @@ def test_a_better_model_of_more_rows_is_better_on_the_test_rows_that_both_have(t
     rows = houses(400)
     first = publish(trainer.store, rows.slice(0, 300))
     grown = publish(trainer.store, rows, sequence=2)
-    forest = _run(trainer, 1, trainer.step(FOREST, first))
+    forest = _run(trainer, 1, trainer.step(BARE, first))
     linear = _run(trainer, 2, trainer.step(LINEAR, grown))
 
     found = compared(trainer, linear, forest)

@@ -10,7 +10,7 @@ from modelyard_runtime.errors import PlatformError
 from modelyard_runtime.retry import Patience
 from modelyard_runtime.tracking import MLflowClient
 from modelyard_trainer.tracking.runs import Runs
-from tests.integration.trainer.test_training import FOREST, houses
+from tests.integration.trainer.test_training import BARE, FOREST, houses
 from tests.support.gate import Gate
 from tests.support.s3 import BUCKET
 from tests.support.training import TrainerRun, publish
@@ -58,7 +58,7 @@ def test_killed_after_each_write_before_its_answer_there_is_one_run_and_one_vers
 def test_killed_once_its_end_is_said_the_next_one_only_finishes_registers_and_answers(
     trainer: TrainerRun,
 ) -> None:
-    step = trainer.step(FOREST, publish(trainer.store, houses()))
+    step = trainer.step(BARE, publish(trainer.store, houses()))
     end = f"PUT /{BUCKET}/{trainer.mlflow.name}/attempts/{trainer.uid}/000002.json".encode()
     with Gate.after(trainer.s3.port, end) as gate:
         endpoint = trainer.s3.endpoint(trainer.mlflow.name, gate.url)
@@ -81,7 +81,7 @@ def test_killed_once_its_end_is_said_the_next_one_only_finishes_registers_and_an
 def test_killed_before_a_file_of_the_bundle_is_written_the_next_one_writes_it(
     trainer: TrainerRun, marker: bytes
 ) -> None:
-    step = trainer.step(FOREST, publish(trainer.store, houses()))
+    step = trainer.step(BARE, publish(trainer.store, houses()))
     with Gate.before(trainer.s3.port, marker) as gate:
         endpoint = trainer.s3.endpoint(trainer.mlflow.name, gate.url)
         started = trainer.start(step.model_copy(update={"s3": endpoint}))
@@ -97,7 +97,7 @@ def test_killed_before_a_file_of_the_bundle_is_written_the_next_one_writes_it(
 
 def test_asked_to_stop_it_ends_soon_and_leaves_the_run_to_the_next_attempt(trainer: TrainerRun) -> None:
     data = publish(trainer.store, houses())
-    step = trainer.step(FOREST, data)
+    step = trainer.step(BARE, data)
     with Gate.before(trainer.mlflow.server.port, b"runs/log-inputs") as gate:
         started = trainer.start(step.model_copy(update={"mlflow": trainer.mlflow.endpoint(gate.url)}))
         assert gate.reached.wait(_PATIENCE_SECONDS)
@@ -107,7 +107,7 @@ def test_asked_to_stop_it_ends_soon_and_leaves_the_run_to_the_next_attempt(train
     assert ended.outcome is not None
     assert ended.outcome.failure is not None
     assert ended.outcome.failure.failure_class == "Evicted"
-    again = trainer.run(trainer.step(FOREST, data, attempt=2)).trained
+    again = trainer.run(trainer.step(BARE, data, attempt=2)).trained
     with trainer.mlflow.tracking() as tracking:
         (run,) = tracking.runs_of(trainer.uid)
     assert run["info"]["run_id"] == again.run_id
@@ -124,7 +124,7 @@ def test_an_mlflow_that_does_not_answer_is_a_failure_of_the_platform(trainer: Tr
 def test_a_refused_account_is_named_and_its_password_is_not_shown(trainer: TrainerRun) -> None:
     login = Login(trainer.mlflow.login.username, "a wrong password")
     other = TrainerRun(trainer.directory, trainer.s3, replace(trainer.mlflow, login=login))
-    ended = other.run(trainer.step(FOREST, publish(trainer.store, houses())))
+    ended = other.run(trainer.step(BARE, publish(trainer.store, houses())))
     assert ended.exit_status == 20
     assert "refuses the project's account (HTTP 401)" in ended.complaint
     assert login.password not in ended.log

@@ -19,6 +19,8 @@ FOREST = {
     "evaluation": {"primary": "rmse"},
     "register": {"modelName": "houses"},
 }
+BARE = {**FOREST, "evaluation": {"primary": "rmse", "plots": "None"}}
+"""The same without plots, for tests that look at none."""
 TITLES = {
     "task": "Classification",
     "target": "kind",
@@ -128,8 +130,7 @@ def test_an_evaluated_run_has_its_report_and_numbers_beside_each_metric(trainer:
 
 
 def test_a_job_without_plots_has_no_report_but_can_be_compared(trainer: TrainerRun) -> None:
-    spec = {**FOREST, "evaluation": {"plots": "None"}}
-    trained = trainer.run(trainer.step(spec, publish(trainer.store, houses()))).trained
+    trained = trainer.run(trainer.step(BARE, publish(trainer.store, houses()))).trained
     with trainer.mlflow.tracking() as tracking:
         assert tracking.files_of(trained.run_id, "evaluation") == {
             "evaluation.json",
@@ -138,7 +139,7 @@ def test_a_job_without_plots_has_no_report_but_can_be_compared(trainer: TrainerR
 
 
 def test_the_bundle_on_s3_is_what_its_digest_says(trainer: TrainerRun) -> None:
-    trained = trainer.run(trainer.step(FOREST, publish(trainer.store, houses()))).trained
+    trained = trainer.run(trainer.step(BARE, publish(trainer.store, houses()))).trained
     store = trainer.store
     prefix = store.key(trained.bundle_uri)
     bundle = Bundle.model_validate_json(store.read(f"{prefix}/bundle.json"))
@@ -170,7 +171,7 @@ def test_text_is_classified_with_probabilities(trainer: TrainerRun) -> None:
 def test_a_pinned_version_is_found_in_the_record_and_said_in_the_answer(trainer: TrainerRun) -> None:
     older = publish(trainer.store, houses(), sequence=1)
     publish(trainer.store, houses().slice(0, 90), sequence=2)
-    pinned = {**FOREST, "datasetRef": {"name": "data", "variant": "v1", "sequence": 1}}
+    pinned = {**BARE, "datasetRef": {"name": "data", "variant": "v1", "sequence": 1}}
     step = trainer.step(pinned, None)
     first = trainer.run(step).trained
     assert first.data == older
@@ -179,14 +180,14 @@ def test_a_pinned_version_is_found_in_the_record_and_said_in_the_answer(trainer:
 
 def test_a_pin_that_means_no_version_is_refused_with_those_that_there_are(trainer: TrainerRun) -> None:
     publish(trainer.store, houses())
-    pinned = {**FOREST, "datasetRef": {"name": "data", "variant": "v1", "sequence": 9}}
+    pinned = {**BARE, "datasetRef": {"name": "data", "variant": "v1", "sequence": 9}}
     ended = trainer.run(trainer.step(pinned, None))
     assert "spec.datasetRef.sequence = '9': variant v1 of data has no such version" in ended.complaint
     assert "there are those of loads 1." in ended.complaint
 
 
 def test_a_finished_step_is_answered_at_once_and_makes_nothing_new(trainer: TrainerRun) -> None:
-    step = trainer.step(FOREST, publish(trainer.store, houses()))
+    step = trainer.step(BARE, publish(trainer.store, houses()))
     first = trainer.run(step).trained
     again = trainer.run(step)
     assert again.trained == first
@@ -200,6 +201,6 @@ def test_the_same_job_makes_the_same_model_bytes(new_trainer: Callable[[], Train
     files = []
     for trainer in (new_trainer(), new_trainer()):
         # In interpreters of their own, whose strings hash differently.
-        trained = trainer.run(trainer.step(FOREST, publish(trainer.store, houses())), cold=True).trained
+        trained = trainer.run(trainer.step(BARE, publish(trainer.store, houses())), cold=True).trained
         files.append(trainer.store.read(f"{trainer.store.key(trained.bundle_uri)}/model.skops"))
     assert files[0] == files[1]

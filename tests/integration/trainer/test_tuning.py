@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from modelyard_api.contract.progress import PROGRESS_VARIABLE, StepProgress
-from tests.integration.trainer.test_training import FOREST, houses
+from tests.integration.trainer.test_training import BARE, FOREST, houses
 from tests.support.gate import Gate
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer, Project
@@ -124,11 +124,7 @@ def test_workers_killed_in_a_trial_and_in_the_training_leave_exact_trials_one_ru
 def test_killed_after_each_write_of_a_trial_before_its_answer_the_next_worker_goes_on_from_there(
     tuner: TrainerRun, studies: Studies
 ) -> None:
-    asked = {
-        **FOREST,
-        "tuning": {**SMALL, "trials": 2},
-        "evaluation": {"primary": "rmse", "plots": "None"},
-    }
+    asked = {**BARE, "tuning": {**SMALL, "trials": 2}}
     worker, step = tuner.worker(0), tuner.step(asked, publish(tuner.store, houses()))
     assert step.postgres is not None
     for marker in WRITES_TO_POSTGRES:
@@ -153,7 +149,7 @@ def test_killed_after_each_write_of_a_trial_before_its_answer_the_next_worker_go
 def test_a_worker_that_is_asked_to_stop_gives_its_trial_back_and_tells_how_far_all_are(
     tuner: TrainerRun, studies: Studies
 ) -> None:
-    step = tuner.step({**FOREST, "tuning": {**TUNING, "parallelism": 1}}, publish(tuner.store, houses()))
+    step = tuner.step({**BARE, "tuning": {**TUNING, "parallelism": 1}}, publish(tuner.store, houses()))
     port = free_port()
     own = replace(tuner, environment={PROGRESS_VARIABLE: str(port)})
     started = own.start(step)
@@ -173,11 +169,11 @@ def test_a_worker_that_is_asked_to_stop_gives_its_trial_back_and_tells_how_far_a
 
 def test_what_no_trial_can_be_judged_by_ends_the_job_in_words(tuner: TrainerRun) -> None:
     data = publish(tuner.store, houses(12))
-    nobody = {**FOREST, "tuning": {**TUNING, "warmStart": {"trainingJob": "nobody"}}}
+    nobody = {**BARE, "tuning": {**TUNING, "warmStart": {"trainingJob": "nobody"}}}
     ended = tuner.worker(0).run(tuner.step(nobody, data))
     assert ended.exit_status == 10
     assert "spec.tuning.warmStart.trainingJob = 'nobody': has no completed trials" in ended.complaint
-    many = {**FOREST, "tuning": {**TUNING, "objective": {"folds": 9}}}
+    many = {**BARE, "tuning": {**TUNING, "objective": {"folds": 9}}}
     ended = tuner.worker(0).run(tuner.step(many, data))
     assert ended.exit_status == 11
     assert "spec.tuning.objective.folds = 9: are too many for" in ended.complaint
