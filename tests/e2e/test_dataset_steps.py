@@ -80,7 +80,8 @@ def test_a_plan_ends_at_its_target_with_each_row_in_the_load_that_brought_it(
             "SELECT load_sequence, count(*) FROM titles_in_steps GROUP BY 1 ORDER BY 1"
         ).fetchall()
         loads = connection.execute(
-            "SELECT sequence, accepted FROM data_loads WHERE dataset = %s ORDER BY 1", [TITLES]
+            "SELECT sequence, accepted FROM data_loads WHERE dataset_uid = %s ORDER BY 1",
+            [titles.dataset(TITLES).metadata.uid],
         ).fetchall()
     assert counts == loads
     # 40, 43 and 46 % of 35,311, rounded up

@@ -39,6 +39,8 @@ CONTROLLERS = (
     "replicaset-controller",
 )
 _START_SECONDS = 60.0
+_STOP_SECONDS = 2.0
+"""An API server would wait for watches that nobody ends; what it wrote is etcd's already, and etcd keeps all it confirmed."""
 
 
 @dataclass(frozen=True)
@@ -140,8 +142,7 @@ class ControlPlane:
 
     def stop_apiserver(self) -> None:
         """Ends the API server; watches break, requests fail."""
-        # It would wait for watches that nobody ends; what it wrote is etcd's already.
-        self._servers.pop("kube-apiserver").stop(2)
+        self._servers.pop("kube-apiserver").stop(_STOP_SECONDS)
 
     @property
     def store_url(self) -> str:
@@ -160,7 +161,7 @@ class ControlPlane:
         for name in ("kube-controller-manager", "kube-apiserver", "etcd"):
             server = self._servers.pop(name, None)
             if server:
-                server.stop()
+                server.stop(_STOP_SECONDS)
 
     def _start_etcd(self) -> None:
         client, peer = (f"http://127.0.0.1:{p}" for p in (self._etcd_port, self._etcd_peer_port))
