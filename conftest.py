@@ -19,18 +19,13 @@ _TOGETHER = {
     "tests/integration/loader/test_guards.py": "mlflow",
     "tests/integration/loader/test_leftovers": "mlflow",
     "tests/integration/loader/test_retention.py": "mlflow",
-    "tests/integration/operator/test_broken_candidates.py": "rollouts",
-    "tests/integration/operator/test_rollouts.py": "rollouts",
     "tests/integration/operator/": "control plane",
     "tests/integration/provisioner/test_tracking.py": "mlflow",
     "tests/integration/server/": "server",
     "tests/integration/test_control_plane.py": "control plane",
     "tests/integration/trainer/": "mlflow",
 }
-"""By place, the first that fits: what there is one of, or what takes long to start; one process runs all tests that need it.
-
-Rollouts take so long that a control plane of their own is worth its start.
-"""
+"""By place: what there is one of, or what takes long to start; one process runs all tests that need it."""
 
 
 @pytest.hookimpl(optionalhook=True)

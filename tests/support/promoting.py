@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -16,7 +17,9 @@ from tests.support.kubeapi import (
     DEPLOYMENT,
     DISRUPTION_BUDGET,
     JOB,
+    POD,
     PROMOTION,
+    REPLICA_SET,
     SERVICE,
     Document,
     KubeApi,
@@ -174,6 +177,18 @@ def unserved(kube: KubeApi, promoting: Promoting, server_port: int) -> Iterator[
     empty(kube, project)
     for kind in (DEPLOYMENT, SERVICE, DISRUPTION_BUDGET, AUTOSCALER):
         kube.delete(kind, project, "housing")
+    until(partial(_no_pods, kube, project), 60, "the servers being gone")
+
+
+def _no_pods(kube: KubeApi, project: str) -> bool:
+    """Removes what a Deployment left; until the garbage collector comes, its pods would be made again and again.
+
+    The next test would take such a pod for one of its own server.
+    """
+    left = [(kind, item) for kind in (REPLICA_SET, POD) for item in kube.items(kind, project)]
+    for kind, item in left:
+        kube.delete(kind, project, item["metadata"]["name"], grace_seconds=0)
+    return not left
 
 
 @pytest.fixture
